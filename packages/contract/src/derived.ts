@@ -1,0 +1,51 @@
+import { Type, type Static } from 'typebox'
+
+const Nullable = <T extends Parameters<typeof Type.Optional>[0]>(schema: T) => Type.Union([schema, Type.Null()])
+
+/** A record of `attributed.events.v1`: an order with the click that earned it, or null. Price in rupees. */
+export const AttributedEvent = Type.Object(
+  {
+    order_id: Type.String(),
+    event_id: Type.String({ description: "the order's" }),
+    user_id: Type.String(),
+    item_id: Type.Integer(),
+    price: Type.Number(),
+    quantity: Type.Integer(),
+    timestamp: Type.String({ description: 'event time of the order, RFC 3339' }),
+    click: Nullable(
+      Type.Object({
+        event_id: Type.String(),
+        ad_id: Type.String(),
+        campaign_id: Nullable(Type.String()),
+        timestamp: Type.String(),
+      }),
+    ),
+    lag_ms: Nullable(Type.Integer({ minimum: 0, description: 'from the click to the order' })),
+    is_bot: Type.Optional(Type.Literal(true, { description: "only on a bot's order: it counts in no metric" })),
+  },
+  { title: 'Attributed order' },
+)
+export type AttributedEvent = Static<typeof AttributedEvent>
+
+export const DEAD_REASONS = ['invalid_event', 'id_conflict', 'handler_failed'] as const
+export type DeadReason = (typeof DEAD_REASONS)[number]
+
+/** A record of `dead.v1`: what could not be worked off, as it was. */
+export const DeadLetter = Type.Object(
+  {
+    dead_id: Type.String({ description: 'reader/topic-partition-offset: the same however often it is written' }),
+    reader: Type.String(),
+    topic: Type.String(),
+    partition: Type.Integer(),
+    offset: Type.Integer(),
+    reason: Type.Enum(DEAD_REASONS),
+    detail: Type.String(),
+    tries: Type.Integer({ minimum: 1 }),
+    died_at: Type.String(),
+    key: Nullable(Type.String()),
+    headers: Type.Record(Type.String(), Type.String()),
+    value_base64: Type.String({ description: 'the raw bytes' }),
+  },
+  { title: 'Dead letter' },
+)
+export type DeadLetter = Static<typeof DeadLetter>

@@ -1,0 +1,33 @@
+import { milliToRupees, toRupees, type Ad } from '@flowguard/contract'
+import type { Clock } from '../kernel/lifecycle.ts'
+import type { SqliteLog } from '../log/adapters/sqlite.ts'
+
+const MILLI_A_PAISA = 1_000
+
+/** Tells when an ad's spending passes its daily budget: one alert an ad and day. A budget trims nothing (CONTRACT, Billing). */
+export function budgetAlerts(derived: SqliteLog, adOf: (adId: string) => Ad | undefined, clock: Clock) {
+  return {
+    /** Amounts in milli-paise: the day's spending before and after a batch. Inside the batch's transaction. */
+    note(changes: readonly { adId: string; day: string; before: number; after: number }[]) {
+      const alerts = changes.flatMap(({ adId, day, before, after }) => {
+        const ad = adOf(adId)
+        const budget = (ad?.dailyBudget ?? 0) * MILLI_A_PAISA
+        if (!ad || budget === 0 || before > budget || after <= budget) return []
+        const value = {
+          alert_id: `budget/${adId}/${day}`,
+          kind: 'budget_passed',
+          ad_id: adId,
+          advertiser_id: ad.advertiserId,
+          date: day,
+          daily_budget: toRupees(ad.dailyBudget),
+          spent: milliToRupees(after),
+          raised_at: new Date(clock()).toISOString(),
+        }
+        return [{ key: adId, value: JSON.stringify(value), headers: {} }]
+      })
+      derived.appendNow('alerts.v1', alerts)
+    },
+  }
+}
+
+export type Budgets = ReturnType<typeof budgetAlerts>

@@ -1,0 +1,89 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { ATTRIBUTED, AttributedEvent, chargeOf, toPaise, type Ad } from '@flowguard/contract'
+import { Compile } from 'typebox/compile'
+import type { Clock } from '../kernel/lifecycle.ts'
+import type { TopicSpecs } from '../log/topics.ts'
+import type { Fate, Handler } from '../reader/loop.ts'
+import { seenIn } from '../reader/seen.ts'
+import type { Budgets } from './budgets.ts'
+import { billingTables, type BillingTables } from './tables.ts'
+
+const schema = Compile(AttributedEvent)
+
+interface Options {
+  db: DatabaseSync
+  topics: TopicSpecs
+  adOf: (adId: string) => Ad | undefined
+  budgets: Budgets
+  clock: Clock
+}
+
+/** Counts orders, and charges the ads that are paid by the order, from `attributed.events.v1`. */
+export function orderCharges({ db, topics, adOf, budgets, clock }: Options): Handler {
+  const tables = billingTables(db)
+  const seen = seenIn(db, 'billing-orders')
+  const insertCharge = db.prepare('insert into order_charges values (?, ?, ?, ?, null)')
+
+  function fateOf(value: string, appendedAt: number): Fate {
+    const order = parse(value)
+    if ('invalid' in order) return { dead: 'invalid_event', detail: order.invalid }
+    if (seen.check(order.event_id, '', appendedAt) !== 'new') return 'duplicate'
+    if (order.is_bot) return 'skipped'
+    const day = order.timestamp.slice(0, 10)
+    const paise = toPaise(order.price) * order.quantity
+    const counts = tables.count(order.item_id, day)
+    counts.orders += 1
+    counts.revenuePaise += paise
+    if (!order.click) return 'applied'
+    counts.attributedOrders += 1
+    counts.attributedPaise += paise
+    const { ad_id: adId } = order.click
+    const ad = adOf(adId)
+    if (ad?.pricing !== 'cpa') return 'applied'
+    const amount = chargeOf(ad)
+    tables.charge({ eventId: order.event_id, adId, day, amount, kind: 'cpa' })
+    insertCharge.run(order.order_id, order.event_id, adId, amount)
+    creditIfCharged(db, tables, order.order_id)
+    return 'applied'
+  }
+
+  return {
+    load() {
+      tables.clear()
+      seen.load()
+    },
+    apply(batch) {
+      const fates = batch.map(({ value, appendedAt }) => fateOf(value, appendedAt))
+      budgets.note(tables.write())
+      seen.write()
+      seen.expire(clock() - topics[ATTRIBUTED].retentionMs)
+      return fates
+    },
+    timeOf: () => -Infinity,
+  }
+}
+
+/** Gives back what a cancelled order was charged for, once; whether the cancellation or the charge came first. */
+export function creditIfCharged(db: DatabaseSync, tables: BillingTables, orderId: string): void {
+  const charge = db
+    .prepare(
+      `select o.ad_id as adId, o.amount, c.event_id as eventId, c.day from order_charges o join cancellations c using (order_id)
+       where order_id = ? and o.credited_by is null`,
+    )
+    .get(orderId) as { adId: string; amount: number; eventId: string; day: string } | undefined
+  if (!charge) return
+  const { adId, amount, eventId, day } = charge
+  tables.charge({ eventId, adId, day, amount: -amount, kind: 'credit' })
+  db.prepare('update order_charges set credited_by = ? where order_id = ?').run(eventId, orderId)
+}
+
+function parse(value: string): AttributedEvent | { invalid: string } {
+  try {
+    const event: unknown = JSON.parse(value)
+    if (schema.Check(event)) return event
+    const fault = schema.Errors(event)[0]
+    return { invalid: `${fault?.instancePath || '/'} ${fault?.message}` }
+  } catch (error) {
+    return { invalid: `not JSON: ${(error as Error).message}` }
+  }
+}

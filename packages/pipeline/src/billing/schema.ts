@@ -1,0 +1,23 @@
+/**
+ * The ledger: a row a charge, never changed; credits are rows of their own. `amount` in milli-paise, `day` UTC.
+ * The counters are sums of it, and of what the ads metrics show; written in the same transaction.
+ */
+export const BILLING_SCHEMA = `
+  create table if not exists ledger (
+    seq integer primary key, event_id text not null, ad_id text not null, day text not null, amount integer not null, kind text not null
+  ) strict;
+  create index if not exists ledger_by_ad on ledger (ad_id, day, kind);
+  create table if not exists ad_counters (
+    ad_id text not null, day text not null, kind text not null, count integer not null, amount integer not null,
+    primary key (ad_id, day, kind)
+  ) strict, without rowid;
+  create table if not exists item_counters (
+    item_id integer not null, day text not null, impressions integer not null, clicks integer not null, double_clicks integer not null,
+    orders integer not null, attributed_orders integer not null, revenue_paise integer not null, attributed_paise integer not null,
+    primary key (item_id, day)
+  ) strict, without rowid;
+  create table if not exists order_charges (
+    order_id text primary key, event_id text not null, ad_id text not null, amount integer not null, credited_by text
+  ) strict, without rowid;
+  create table if not exists cancellations (order_id text primary key, event_id text not null, day text not null) strict, without rowid;
+`

@@ -1,0 +1,63 @@
+import type { Ad, Food, Order, OrderType } from '@flowguard/contract'
+import type { Headers, NewRecord } from '../log/event-log.ts'
+
+/** An order event that passed the gateway's checks, before the database has given it its place. */
+export interface OrderDraft {
+  eventId: string
+  /** Given by the gateway: what a `placed` order is called from here on. */
+  orderId: string
+  /** The client's own id for the order; for a status it may be the gateway's. */
+  clientOrderId: string | null
+  orderType: OrderType
+  userId: string
+  contentHash: string
+  headers: Headers
+  /** The flat event as the log is to hold it, but for `order_id` (and a status's price, which is the order's). */
+  event: Readonly<Record<string, unknown>>
+}
+
+export type OrderResult =
+  /** Written, and on its way to the log. */
+  | { kind: 'accepted'; orderId: string }
+  /** Seen before with the same content: the first answer stands. */
+  | { kind: 'duplicate'; orderId: string }
+  /** Seen before with another content. */
+  | { kind: 'conflict' }
+  /** A status for an order that this user does not have. */
+  | { kind: 'unknown_order' }
+
+export interface OutboxRow {
+  id: number
+  record: NewRecord
+}
+
+export interface WriteKey {
+  name: string
+  createdAt: string
+  revokedAt: string | null
+}
+
+/** The operational tables. An order and its outbox row are written together; what resolves has been flushed. */
+export interface Database extends AsyncDisposable {
+  /** Concurrent calls share one transaction. Rejects with `disk_full`, `store_busy` or `log_unavailable`; then none of it is there. */
+  take(draft: OrderDraft): Promise<OrderResult>
+  order(orderId: string): Promise<Order | undefined>
+  /** Puts heartbeats of these event times behind the orders that are already on their way. */
+  queueHeartbeats(records: readonly NewRecord[]): Promise<void>
+  /** The oldest rows that have not been shipped, in the order in which they were written. */
+  outbox(countMax: number): Promise<readonly OutboxRow[]>
+  /** Forgets the outbox up to and with `lastId`: the log has it. */
+  shipped(lastId: number): Promise<void>
+  /** Changes whenever the outbox may have. */
+  outboxVersion(): string
+  foods(): Promise<readonly Food[]>
+  food(foodId: number): Promise<Food | undefined>
+  ads(): Promise<readonly Ad[]>
+  replaceFoods(foods: readonly Food[]): Promise<void>
+  replaceAds(ads: readonly Ad[]): Promise<void>
+  addKey(name: string, hash: string): Promise<void>
+  revokeKey(name: string): Promise<boolean>
+  keys(): Promise<readonly WriteKey[]>
+  /** Whether a key with this SHA-256 (hex) exists and is not revoked. */
+  hasKey(hash: string): boolean
+}

@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs'
+import { Food, isWholePaise, PRICE_RUPEES_MAX, toPaise, type Ad, type AdId } from '@flowguard/contract'
+import { Type, type TSchema, type Static } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { FlowGuardError } from '../kernel/errors.ts'
+import type { Database } from './database.ts'
+
+const Rupees = Type.Refine(Type.Number({ minimum: 0, maximum: PRICE_RUPEES_MAX }), isWholePaise, () => 'must have at most 2 decimals')
+
+const AdRow = Type.Object({
+  ad_id: Type.String({ minLength: 1, maxLength: 128 }),
+  item_id: Type.Integer({ minimum: 1 }),
+  campaign_id: Type.String({ minLength: 1, maxLength: 128 }),
+  advertiser_id: Type.String({ minLength: 1, maxLength: 128 }),
+  pricing: Type.Union([Type.Literal('cpm'), Type.Literal('cpc'), Type.Literal('cpa')]),
+  rate: Rupees,
+  daily_budget: Rupees,
+})
+
+/** Loads the catalogue and the ads from their files. Throws `file_invalid` that names the file, the entry and the field. */
+export async function seed(database: Database, files: { foods: string; ads: string }): Promise<void> {
+  await database.replaceFoods(entries(files.foods, Food))
+  await database.replaceAds(
+    entries(files.ads, AdRow).map((row): Ad => ({
+      adId: row.ad_id as AdId,
+      itemId: row.item_id,
+      campaignId: row.campaign_id,
+      advertiserId: row.advertiser_id,
+      pricing: row.pricing,
+      rate: toPaise(row.rate),
+      dailyBudget: toPaise(row.daily_budget),
+    })),
+  )
+}
+
+function entries<T extends TSchema>(file: string, schema: T): Static<T>[] {
+  let list: unknown
+  try {
+    list = JSON.parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new FlowGuardError('file_invalid', `${file}: ${(error as Error).message}`, error)
+  }
+  if (!Array.isArray(list)) throw new FlowGuardError('file_invalid', `${file}: must be a JSON array`)
+  const compiled = Compile(schema)
+  return list.map((entry, index) => {
+    if (compiled.Check(entry)) return entry as Static<T>
+    const fault = compiled.Errors(entry)[0]
+    throw new FlowGuardError('file_invalid', `${file}: entry ${index + 1}: ${fault?.instancePath || '/'} ${fault?.message}`)
+  })
+}

@@ -1,0 +1,62 @@
+import { isUtf8 } from 'node:buffer'
+import { DEPTH_MAX } from '@flowguard/contract'
+import type { Fault } from './problems.ts'
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const OPEN_BRACKET = 0x5b
+const CLOSE_BRACKET = 0x5d
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+const LINE_FEED = 0x0a
+
+/** Whether JSON text nests deeper than `depthMax`, told from its bytes before anything is parsed: a parser's stack is not the client's to use up. */
+export function isDeeperThan(bytes: Uint8Array, depthMax: number): boolean {
+  const end = bytes.length
+  let depth = 0
+  for (let at = 0; at < end; at += 1) {
+    const byte = bytes[at]
+    if (byte === QUOTE) {
+      while (++at < end && bytes[at] !== QUOTE) if (bytes[at] === BACKSLASH) at += 1
+    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      depth += 1
+      if (depth > depthMax) return true
+    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+      depth -= 1
+    }
+  }
+  return false
+}
+
+/** A value, or why the bytes are none. `wrappers` is how many levels are not the event's own: a batch's array is one. */
+export function parseJson(bytes: Buffer, wrappers: 0 | 1): { value: unknown } | Fault {
+  if (bytes.length === 0) return malformed('the body is empty')
+  if (!isUtf8(bytes)) return malformed('the body is not UTF-8')
+  if (isDeeperThan(bytes, DEPTH_MAX + wrappers)) return { status: 400, code: 'too_deep', detail: `nested over ${DEPTH_MAX} levels` }
+  try {
+    return { value: JSON.parse(bytes.utf8Slice(hasByteOrderMark(bytes) ? 3 : 0, bytes.length)) }
+  } catch (error) {
+    return malformed((error as Error).message)
+  }
+}
+
+/** The lines of NDJSON that are not blank, as bytes: each is parsed by itself, so that one malformed line is only its own fault. */
+export function linesOf(bytes: Buffer): Buffer[] {
+  const lines: Buffer[] = []
+  for (let from = 0; from < bytes.length; ) {
+    const feed = bytes.indexOf(LINE_FEED, from)
+    const to = feed < 0 ? bytes.length : feed
+    const line = bytes.subarray(from, to)
+    if (line.some((byte) => byte !== 0x20 && byte !== 0x09 && byte !== 0x0d)) lines.push(line)
+    from = to + 1
+  }
+  return lines
+}
+
+function hasByteOrderMark(bytes: Buffer): boolean {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
+}
+
+function malformed(detail: string): Fault {
+  return { status: 400, code: 'malformed_json', detail: `not JSON: ${detail}` }
+}

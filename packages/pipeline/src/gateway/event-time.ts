@@ -1,0 +1,165 @@
+import { CLICKS, LATENESS_MS, LIVE_MS, ORDERS, TIMED_TOPICS, type RawTopic } from '@flowguard/contract'
+import type { Database } from '../database/database.ts'
+import { hasCode } from '../kernel/errors.ts'
+import type { Clock, Part } from '../kernel/lifecycle.ts'
+import { pause } from '../kernel/lifecycle.ts'
+import type { Logger } from '../kernel/logging.ts'
+import { partitionOf } from '../kernel/partition.ts'
+import type { EventLog, NewRecord, Position } from '../log/event-log.ts'
+
+const HEARTBEAT_MS = 1_000
+/** How far back a start looks for the last heartbeat: a second's worth of events, and much more. */
+const TAIL_COUNT_MAX = 50_000
+const TAIL_STEP_COUNT = 500
+const OUTBOX_COUNT_MAX = 20_000
+
+type TimedTopic = (typeof TIMED_TOPICS)[number]
+
+export interface TimeNow {
+  /** The highest event time accepted, integer ms; undefined before the first. */
+  highest: number | undefined
+  /** Whether time goes on with the clock by itself. */
+  isLive: boolean
+}
+
+export interface EventTime {
+  now(): TimeNow
+  /** Notes what one request brought, once all of it is durable. `positions` are those of the topic's events, where the log has said them. */
+  accepted(events: readonly { topic: RawTopic; ts: number; key: string }[], positions: ReadonlyMap<RawTopic, readonly Position[]>): void
+  /** Closes time at once: on past the last event, so that the watermark passes it. Resolves to the heartbeats' time. */
+  close(): Promise<{ closedTo: number | undefined; isLive: boolean }>
+  heartbeats: Part
+}
+
+export interface EventTimeDeps {
+  log: EventLog
+  database: Database
+  clock: Clock
+  logger: Logger
+}
+
+/** Keeps the highest event time accepted, and tells it to every partition of the timed topics (CONTRACT, Time). Reads what an earlier process left behind. */
+export async function openEventTime({ log, database, clock, logger }: EventTimeDeps): Promise<EventTime> {
+  /** The highest time in each partition, so that a heartbeat that would move nothing is left out. */
+  const times: Record<TimedTopic, number[]> = { [ORDERS]: [], [CLICKS]: [] }
+  const tail = await readTail(log, database, times)
+  /** What heartbeats say. An event found at the tail is not in it: its request may have died half done, and the rest of it is yet to be sent again. */
+  let settled = tail.heartbeat
+  let highest = tail.highest
+
+  const isLive = () => settled !== undefined && clock() - settled <= LIVE_MS
+
+  function raise(topic: TimedTopic, partition: number, ts: number) {
+    if (ts > (times[topic][partition] ?? Number.NEGATIVE_INFINITY)) times[topic][partition] = ts
+  }
+
+  async function beat(ts: number): Promise<void> {
+    const [orders, clicks] = [ORDERS, CLICKS].map((topic) => {
+      const records: NewRecord[] = []
+      for (let partition = 0; partition < log.partitions(topic as TimedTopic); partition += 1) {
+        if (ts > (times[topic as TimedTopic][partition] ?? Number.NEGATIVE_INFINITY)) records.push(heartbeat(ts, partition))
+      }
+      return records
+    }) as [NewRecord[], NewRecord[]]
+    // Behind the orders that are on their way: an order partition's time must not pass them.
+    const written = [orders.length > 0 ? database.queueHeartbeats(orders) : undefined, clicks.length > 0 ? log.append(CLICKS, clicks) : undefined]
+    await Promise.all(written)
+    for (const { partition } of orders) raise(ORDERS, partition as number, ts)
+    for (const { partition } of clicks) raise(CLICKS, partition as number, ts)
+  }
+
+  return {
+    now: () => ({ highest, isLive: isLive() }),
+    accepted(events, positions) {
+      const seen = new Map<RawTopic, number>()
+      for (const { topic, ts, key } of events) {
+        const at = seen.get(topic) ?? 0
+        seen.set(topic, at + 1)
+        if (topic === CLICKS) raise(topic, positions.get(topic)?.[at]?.partition ?? 0, ts)
+        else if (topic === ORDERS) raise(topic, partitionOf(key, log.partitions(topic)), ts)
+        else continue
+        if (settled === undefined || ts > settled) settled = ts
+      }
+      if (settled !== undefined && (highest === undefined || settled > highest)) highest = settled
+    },
+    async close() {
+      if (isLive()) {
+        const now = Math.max(clock(), settled as number)
+        await beat(now)
+        return { closedTo: now, isLive: true }
+      }
+      if (highest === undefined) return { closedTo: undefined, isLive: false }
+      const closedTo = highest + LATENESS_MS + 1
+      await beat(closedTo)
+      return { closedTo, isLive: false }
+    },
+    async heartbeats(signal) {
+      let isFailing = false
+      for (;;) {
+        await pause(HEARTBEAT_MS, signal)
+        if (signal.aborted) return
+        if (settled === undefined) continue
+        try {
+          await beat(isLive() ? Math.max(clock(), settled) : settled)
+          isFailing = false
+        } catch (error) {
+          if (!hasCode(error, 'log_unavailable', 'disk_full', 'store_busy')) throw error
+          if (!isFailing) logger.warn({ err: error }, 'heartbeats wait until the store can be written again')
+          isFailing = true
+        }
+      }
+    },
+  }
+}
+
+function heartbeat(ts: number, partition: number): NewRecord {
+  return { key: '', value: `{"event_type":"heartbeat","ts":${ts}}`, headers: {}, partition }
+}
+
+interface Tail {
+  /** The highest time that a heartbeat has told. */
+  heartbeat: number | undefined
+  /** The highest time of all. */
+  highest: number | undefined
+}
+
+/** Every partition is read back to its last heartbeat, which is as high as anything before it; and the outbox, whose rows the log does not have yet. */
+async function readTail(log: EventLog, database: Database, times: Record<TimedTopic, number[]>): Promise<Tail> {
+  const tail: Tail = { heartbeat: undefined, highest: undefined }
+  const note = (topic: TimedTopic, partition: number, value: string): boolean => {
+    const { ts, isHeartbeat } = timeIn(value)
+    if (ts === undefined) return false
+    if (ts > (times[topic][partition] ?? Number.NEGATIVE_INFINITY)) times[topic][partition] = ts
+    if (tail.highest === undefined || ts > tail.highest) tail.highest = ts
+    if (isHeartbeat && (tail.heartbeat === undefined || ts > tail.heartbeat)) tail.heartbeat = ts
+    return isHeartbeat
+  }
+  for (const topic of TIMED_TOPICS) {
+    for (const { partition, start, end } of await log.ends(topic)) {
+      let to = end
+      let found = false
+      while (!found && to > start && end - to < TAIL_COUNT_MAX) {
+        const next = Math.max(start, to - TAIL_STEP_COUNT)
+        for (const record of await log.read([{ topic, partition, next }], { countMax: to - next, waitMs: 0 })) {
+          if (note(topic, partition, record.value)) found = true
+        }
+        to = next
+      }
+    }
+  }
+  for (const { record } of await database.outbox(OUTBOX_COUNT_MAX)) {
+    const text = typeof record.value === 'string' ? record.value : Buffer.from(record.value).toString()
+    note(ORDERS, record.partition ?? partitionOf(record.key, log.partitions(ORDERS)), text)
+  }
+  return tail
+}
+
+/** Of anything: whoever writes past the gateway may have written what is no event. */
+function timeIn(value: string): { ts: number | undefined; isHeartbeat: boolean } {
+  try {
+    const { ts, event_type: type } = JSON.parse(value) as { ts?: unknown; event_type?: unknown }
+    return { ts: Number.isSafeInteger(ts) ? (ts as number) : undefined, isHeartbeat: type === 'heartbeat' }
+  } catch {
+    return { ts: undefined, isHeartbeat: false }
+  }
+}

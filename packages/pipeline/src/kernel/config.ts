@@ -1,0 +1,94 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { parseEnv } from 'node:util'
+import { FlowGuardError } from './errors.ts'
+
+/** The checkout: what ships with the product is found from here, whatever folder it is started in. */
+export const ROOT = resolve(import.meta.dirname, '../../../..')
+
+interface Setting {
+  fallback: string
+  about: string
+  /** What is wrong with the text, or undefined. */
+  check: (text: string) => string | undefined
+  secret?: boolean
+}
+
+const any = () => undefined
+const port = (text: string) => (/^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? undefined : 'must be a port from 0 to 65535')
+const whole = (text: string) => (/^\d{1,9}$/.test(text) ? undefined : 'must be a whole number')
+const oneOf =
+  (...words: string[]) =>
+  (text: string) =>
+    words.includes(text) ? undefined : `must be one of ${words.join(', ')}`
+const engine = (text: string) => (text === 'sqlite:' ? undefined : 'must be sqlite: (the only engine in this version)')
+const url = (text: string) => (URL.canParse(text) ? undefined : 'must be an address, http://host:port')
+
+/** Every setting: the one schema. Flag, then environment, then `.env`, then the default here. */
+export const SETTINGS = {
+  DATA_DIR: { fallback: 'data', about: 'folder of the embedded stores and the logs', check: any },
+  HOST: { fallback: '127.0.0.1', about: 'address to listen on; beyond loopback needs write keys', check: any },
+  GATEWAY_PORT: { fallback: '8000', about: 'events gateway', check: port },
+  CATALOG_PORT: { fallback: '8001', about: 'food catalogue', check: port },
+  STORE_PORT: { fallback: '3000', about: 'the shop; its origin may call both APIs', check: port },
+  OPS_PORT: { fallback: '8080', about: 'operations API', check: port },
+  GATEWAY_URL: { fallback: '', about: 'gateway for clients; from HOST and GATEWAY_PORT where empty', check: (text) => (text ? url(text) : undefined) },
+  OPS_URL: { fallback: '', about: 'operations API for clients; from HOST and OPS_PORT where empty', check: (text) => (text ? url(text) : undefined) },
+  LOG_URL: { fallback: 'sqlite:', about: 'engine of the log', check: engine },
+  DATABASE_URL: { fallback: 'sqlite:', about: 'engine of the operational tables', check: engine },
+  COUNTERS_URL: { fallback: 'sqlite:', about: 'engine of the billing counters', check: engine },
+  WRITE_KEYS: { fallback: 'auto', about: 'auto: needed beyond loopback; on: needed everywhere; off: never', check: oneOf('auto', 'on', 'off') },
+  WRITE_KEY: { fallback: '', about: 'the key that the commands of this machine send', check: any, secret: true },
+  CORS_ORIGINS: { fallback: '', about: 'comma-separated origins; the store and the console on this machine where empty', check: any },
+  RATE_LIMIT: { fallback: '0', about: 'requests a minute and client; 0 is none', check: whole },
+  DOUBLE_CLICK_MS: { fallback: '2000', about: 'a click sooner than this after another of the same user and ad is not charged', check: whole },
+  LOG_LEVEL: { fallback: 'info', about: 'how much the parts log', check: oneOf('trace', 'debug', 'info', 'warn', 'error') },
+  ENVIRONMENT: { fallback: 'development', about: 'named in health and metrics', check: any },
+  FOODS_FILE: { fallback: join(ROOT, 'data/food_items.json'), about: 'dishes of the catalogue', check: any },
+  ADS_FILE: { fallback: join(ROOT, 'data/ads.json'), about: 'ads and their rates', check: any },
+  TOPICS_FILE: { fallback: join(ROOT, 'config/kafka/topics.yaml'), about: 'topics, partitions, retention', check: any },
+} as const satisfies Record<string, Setting>
+
+export type SettingName = keyof typeof SETTINGS
+export type Source = 'flag' | 'environment' | '.env' | 'default'
+export type Settings = Readonly<Record<SettingName, string>> & { readonly sources: Readonly<Record<SettingName, Source>> }
+
+/** Reads all settings. Throws `settings_invalid` that names every bad one and where it came from. */
+export function readSettings(flags: Partial<Record<SettingName, string>>, env: NodeJS.ProcessEnv, folder: string): Settings {
+  const dotEnvPath = join(folder, '.env')
+  const dotEnv: NodeJS.Dict<string> = existsSync(dotEnvPath) ? parseEnv(readFileSync(dotEnvPath, 'utf8')) : {}
+  const values: Partial<Record<SettingName, string>> = {}
+  const sources: Partial<Record<SettingName, Source>> = {}
+  const faults: string[] = []
+  for (const name of Object.keys(SETTINGS) as SettingName[]) {
+    const found: [Source, string | undefined][] = [
+      ['flag', flags[name]],
+      ['environment', env[name]],
+      ['.env', dotEnv[name]],
+    ]
+    const [source, text] = found.find(([, value]) => value !== undefined) ?? ['default', SETTINGS[name].fallback]
+    const fault = SETTINGS[name].check(text ?? '')
+    if (fault) faults.push(`${name}=${text} (${source}) ${fault}`)
+    values[name] = text ?? ''
+    sources[name] = source
+  }
+  if (faults.length > 0) throw new FlowGuardError('settings_invalid', faults.join('; '))
+  const read = values as Record<SettingName, string>
+  const host = ['0.0.0.0', '::'].includes(read.HOST) ? '127.0.0.1' : read.HOST
+  return {
+    ...read,
+    DATA_DIR: resolve(folder, read.DATA_DIR),
+    GATEWAY_URL: read.GATEWAY_URL || `http://${host}:${read.GATEWAY_PORT}`,
+    OPS_URL: read.OPS_URL || `http://${host}:${read.OPS_PORT}`,
+    CORS_ORIGINS: read.CORS_ORIGINS || localOrigins(read.STORE_PORT, read.OPS_PORT),
+    sources: sources as Record<SettingName, Source>,
+  }
+}
+
+function localOrigins(...ports: string[]): string {
+  return ports.flatMap((each) => [`http://localhost:${each}`, `http://127.0.0.1:${each}`]).join(',')
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\./.test(host)
+}

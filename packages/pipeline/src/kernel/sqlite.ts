@@ -1,0 +1,101 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { FlowGuardError } from './errors.ts'
+
+const BUSY_MS = 5_000
+/** SQLite's primary result codes: https://www.sqlite.org/rescode.html */
+const CODE = { busy: 5, locked: 6, readOnly: 8, ioError: 10, corrupt: 11, full: 13, cannotOpen: 14, notADatabase: 26 } as const
+
+/** Opens a store for its one owner: WAL, and every commit flushed to the disk before it returns. */
+export function openStore(path: string): DatabaseSync {
+  return guarded(path, () => {
+    mkdirSync(dirname(path), { recursive: true })
+    const db = new DatabaseSync(path, { timeout: BUSY_MS })
+    db.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on')
+    return db
+  })
+}
+
+/** Opens another process's store to look at it; WAL lets it be written meanwhile. Throws `store_missing` where there is none. */
+export function openReadOnly(path: string): DatabaseSync {
+  return guarded(path, () => {
+    const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS })
+    db.prepare('select count(*) from sqlite_schema').get()
+    return db
+  })
+}
+
+/** Brings the schema to the newest version: `steps[n]` leads from version n to n + 1. */
+export function migrate(db: DatabaseSync, path: string, steps: readonly string[]): void {
+  guarded(path, () => {
+    const version = schemaVersion(db, path, steps)
+    for (let next = version; next < steps.length; next += 1) {
+      transaction(db, () => db.exec(`${steps[next]}; pragma user_version = ${next + 1}`))
+    }
+  })
+}
+
+/** For whoever may not change the store: throws `store_missing` until its owner has brought the schema to the newest version. */
+export function requireSchema(db: DatabaseSync, path: string, steps: readonly string[]): void {
+  guarded(path, () => {
+    const version = schemaVersion(db, path, steps)
+    if (version < steps.length) throw new FlowGuardError('store_missing', `${path} has schema ${version}; its owner has yet to bring it to ${steps.length}`)
+  })
+}
+
+function schemaVersion(db: DatabaseSync, path: string, steps: readonly string[]): number {
+  const { user_version: version } = db.prepare('pragma user_version').get() as { user_version: number }
+  if (version > steps.length) throw new FlowGuardError('store_newer', `${path} has schema ${version}; this FlowGuard knows ${steps.length}`)
+  return version
+}
+
+/** Synchronous on purpose: nothing can be awaited inside, so nobody else's statement can slip in and be rolled back with it. */
+export function transaction<T>(db: DatabaseSync, work: () => T): T {
+  db.exec('begin immediate')
+  try {
+    const result = work()
+    db.exec('commit')
+    return result
+  } catch (error) {
+    if (db.isTransaction) db.exec('rollback')
+    throw error
+  }
+}
+
+/** Runs work on the store at `path`, and names what went wrong as the operator can act on it. */
+export function guarded<T>(path: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw storeError(path, error)
+  }
+}
+
+function storeError(path: string, error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof FlowGuardError) return error
+  const { code, errcode } = error as Error & { code?: string; errcode?: number }
+  if (code === 'ENOSPC') return new FlowGuardError('disk_full', `no space left for ${path}`, error)
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EEXIST') {
+    return new FlowGuardError('store_unwritable', `cannot write ${path}: ${error.message}`, error)
+  }
+  if (code !== 'ERR_SQLITE_ERROR' || errcode === undefined) return error
+  switch (errcode & 0xff) {
+    case CODE.full:
+      return new FlowGuardError('disk_full', `no space left for ${path}`, error)
+    case CODE.corrupt:
+    case CODE.notADatabase:
+      return new FlowGuardError('store_corrupt', `${path} is damaged: ${error.message}`, error)
+    case CODE.readOnly:
+      return new FlowGuardError('store_unwritable', `cannot write ${path}: ${error.message}`, error)
+    case CODE.cannotOpen:
+      return new FlowGuardError('store_missing', `cannot open ${path}: ${error.message}`, error)
+    case CODE.busy:
+    case CODE.locked:
+      return new FlowGuardError('store_busy', `${path} is held by another process: ${error.message}`, error)
+    case CODE.ioError:
+      return new FlowGuardError('log_unavailable', `reading or writing ${path} failed: ${error.message}`, error)
+    default:
+      return error
+  }
+}

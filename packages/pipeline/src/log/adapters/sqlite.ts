@@ -1,0 +1,257 @@
+import { randomUUID } from 'node:crypto'
+import type { DatabaseSync } from 'node:sqlite'
+import type { Topic } from '@flowguard/contract'
+import { step } from '../../kernel/crash.ts'
+import { FlowGuardError } from '../../kernel/errors.ts'
+import type { Clock } from '../../kernel/lifecycle.ts'
+import { partitionOf } from '../../kernel/partition.ts'
+import { guarded, openReadOnly, openStore, transaction } from '../../kernel/sqlite.ts'
+import type { EventLog, LogRecord, NewRecord, PartitionEnds, Place, Position } from '../event-log.ts'
+import type { TopicSpecs } from '../topics.ts'
+import { checksum, pack, unpack } from './record-batch.ts'
+
+const SCHEMA = `
+  create table if not exists log_meta (log_id text not null) strict;
+  create table if not exists log_batches (
+    topic text not null, partition integer not null, base_offset integer not null, count integer not null,
+    appended_at integer not null, crc integer not null, body blob not null
+  ) strict;
+  create unique index if not exists log_batches_by_offset on log_batches (topic, partition, base_offset);
+`
+const POLL_MS = 5
+/** One row is one read: what is larger is split. */
+const BATCH_COUNT_MAX = 5_000
+const TRIM_ROWS_MAX = 500
+
+interface BatchRow {
+  base_offset: number
+  count: number
+  appended_at: number
+  crc: number
+  body: Uint8Array
+}
+
+interface Waiting {
+  topic: Topic
+  records: readonly NewRecord[]
+  resolve: (positions: readonly Position[]) => void
+  reject: (error: unknown) => void
+}
+
+export interface SqliteLog extends EventLog {
+  /** Appends inside the transaction that is open on the store's connection: it commits with it, or not at all. */
+  appendNow(topic: Topic, records: readonly NewRecord[]): readonly Position[]
+}
+
+interface Options {
+  path: string
+  topics: TopicSpecs
+  clock: Clock
+}
+
+/** Opens the log at `path` as its one writer, and makes it where there is none. */
+export function openSqliteLog({ path, topics, clock }: Options): SqliteLog {
+  const db = openStore(path)
+  return sqliteLogOn(db, { path, topics, clock }, () => db.close())
+}
+
+/** Opens a log that another process writes. Throws `store_missing` where there is none. */
+export function openSqliteLogReader({ path, topics, clock }: Options): EventLog {
+  const db = openReadOnly(path)
+  return logOn(db, { path, topics, clock }, () => db.close())
+}
+
+/** A log whose tables lie in a store that holds other things too, so that both commit together. */
+export function sqliteLogOn(db: DatabaseSync, options: Options, close: () => void = () => undefined): SqliteLog {
+  guarded(options.path, () => {
+    db.exec(SCHEMA)
+    db.prepare('insert into log_meta select ? where not exists (select 1 from log_meta)').run(randomUUID())
+  })
+  return logOn(db, options, close)
+}
+
+function logOn(db: DatabaseSync, { path, topics, clock }: Options, close: () => void): SqliteLog {
+  const sql = guarded(path, () => ({
+    id: db.prepare('select log_id from log_meta'),
+    end: db.prepare('select base_offset + count as next from log_batches where topic = ? and partition = ? order by base_offset desc limit 1'),
+    start: db.prepare('select base_offset as start from log_batches where topic = ? and partition = ? order by base_offset limit 1'),
+    holding: db.prepare(
+      'select base_offset from log_batches where topic = ? and partition = ? and base_offset <= ? order by base_offset desc limit 1',
+    ),
+    from: db.prepare(
+      'select base_offset, count, appended_at, crc, body from log_batches where topic = ? and partition = ? and base_offset >= ? order by base_offset',
+    ),
+    version: db.prepare('pragma data_version'),
+  }))
+  const insert = lazily(() => db.prepare('insert into log_batches values (?, ?, ?, ?, ?, ?, ?)'))
+  const remove = lazily(() =>
+    db.prepare(
+      `delete from log_batches where rowid in (
+        select rowid from log_batches where topic = ? and partition = ? and appended_at < ? and base_offset + count <= ? order by base_offset limit ?)`,
+    ),
+  )
+  const { log_id: id } = guarded(path, () => sql.id.get()) as { log_id: string }
+  const waiting: Waiting[] = []
+  let appended = 0
+
+  const endOf = (topic: Topic, partition: number) => (sql.end.get(topic, partition) as { next: number } | undefined)?.next ?? 0
+  const startOf = (topic: Topic, partition: number) => (sql.start.get(topic, partition) as { start: number } | undefined)?.start ?? 0
+
+  function appendNow(topic: Topic, records: readonly NewRecord[]): readonly Position[] {
+    const positions: Position[] = new Array<Position>(records.length)
+    const groups = new Map<number, number[]>()
+    records.forEach((record, at) => {
+      const partition = record.partition ?? partitionOf(record.key, topics[topic].partitions)
+      const group = groups.get(partition)
+      if (group) group.push(at)
+      else groups.set(partition, [at])
+    })
+    const now = clock()
+    for (const [partition, group] of groups) {
+      let offset = endOf(topic, partition)
+      for (let from = 0; from < group.length; from += BATCH_COUNT_MAX) {
+        const part = group.slice(from, from + BATCH_COUNT_MAX)
+        const body = pack(part.map((at) => records[at] as NewRecord))
+        const crc = checksum(body, { topic, partition, offset }, part.length, now)
+        insert().run(topic, partition, offset, part.length, now, crc, body)
+        for (const at of part) positions[at] = { topic, partition, offset: offset++ }
+      }
+    }
+    appended += records.length
+    return positions
+  }
+
+  /** Everything that arrived in this turn of the event loop, in one transaction with one flush. */
+  function commitWaiting(): void {
+    const group = waiting.splice(0)
+    let results: (readonly Position[])[]
+    try {
+      step('log.before-commit')
+      results = guarded(path, () => transaction(db, () => appendByTopic(group)))
+      step('log.after-commit')
+    } catch (error) {
+      const failure = error instanceof FlowGuardError ? error : new FlowGuardError('log_unavailable', `${path}: ${String(error)}`, error)
+      for (const each of group) each.reject(failure)
+      return
+    }
+    group.forEach((each, at) => each.resolve(results[at] as readonly Position[]))
+  }
+
+  /** One row a partition for all that waits, in the order of arrival. */
+  function appendByTopic(group: readonly Waiting[]): (readonly Position[])[] {
+    const results = new Array<readonly Position[]>(group.length)
+    for (const topic of new Set(group.map((each) => each.topic))) {
+      const members = group.map((each, at) => ({ each, at })).filter(({ each }) => each.topic === topic)
+      const positions = appendNow(
+        topic,
+        members.flatMap(({ each }) => each.records),
+      )
+      let from = 0
+      for (const { each, at } of members) results[at] = positions.slice(from, (from += each.records.length))
+    }
+    return results
+  }
+
+  function readPartition({ topic, partition, next }: Place, countMax: number): LogRecord[] {
+    const records: LogRecord[] = []
+    const holding = (sql.holding.get(topic, partition, next) as { base_offset: number } | undefined)?.base_offset
+    // Retention never takes what a reader has yet to read, so a place before the oldest record is a loss too.
+    let expected = holding ?? (next < endOf(topic, partition) ? next : undefined)
+    for (const row of sql.from.iterate(topic, partition, holding ?? 0) as Iterable<BatchRow & Record<string, never>>) {
+      const first = { topic, partition, offset: row.base_offset }
+      const damage = `${path}: ${topic}-${partition} is damaged at offset ${row.base_offset}`
+      if (expected !== undefined && row.base_offset !== expected) {
+        throw new FlowGuardError('store_corrupt', `${damage}: offsets from ${expected} on are missing`)
+      }
+      if (checksum(row.body, first, row.count, row.appended_at) !== row.crc) throw new FlowGuardError('store_corrupt', `${damage}: the checksum differs`)
+      const batch = unpack(row.body, row.count, first, row.appended_at)
+      if (!batch) throw new FlowGuardError('store_corrupt', `${damage}: it does not hold the ${row.count} records that it says`)
+      expected = row.base_offset + row.count
+      for (const record of batch) if (record.offset >= next && records.length < countMax) records.push(record)
+      if (records.length >= countMax) break
+    }
+    if (records.length === 0 && next > endOf(topic, partition)) {
+      throw new FlowGuardError('log_truncated', `${path}: ${topic}-${partition} ends at ${endOf(topic, partition)}; the reader had reached ${next}`)
+    }
+    return records
+  }
+
+  function readShares(places: readonly Place[], countMax: number): LogRecord[] {
+    const share = Math.max(1, Math.floor(countMax / Math.max(1, places.length)))
+    const records: LogRecord[] = []
+    const hungry: Place[] = []
+    for (const place of places.slice(0, countMax)) {
+      const read = readPartition(place, share)
+      for (const record of read) records.push(record)
+      if (read.length === share) hungry.push({ ...place, next: (read.at(-1) as LogRecord).offset + 1 })
+    }
+    for (const place of hungry) {
+      if (records.length >= countMax) break
+      for (const record of readPartition(place, Math.ceil((countMax - records.length) / hungry.length))) {
+        if (records.length < countMax) records.push(record)
+      }
+    }
+    return records
+  }
+
+  /** Changes when this connection or any other has written to the store. */
+  const version = () => `${(sql.version.get() as { data_version: number }).data_version}/${appended}`
+
+  return {
+    id,
+    partitions: (topic) => topics[topic].partitions,
+    appendNow,
+    append(topic, records) {
+      if (records.length === 0) return Promise.resolve([])
+      return new Promise((resolve, reject) => {
+        if (waiting.length === 0) setImmediate(commitWaiting)
+        waiting.push({ topic, records, resolve, reject })
+      })
+    },
+    async read(places, { countMax, waitMs }) {
+      const deadline = performance.now() + waitMs
+      for (;;) {
+        const seen = guarded(path, version)
+        const records = guarded(path, () => readShares(places, countMax))
+        if (records.length > 0) return records
+        do {
+          const left = deadline - performance.now()
+          if (left <= 0) return []
+          await new Promise((resolve) => setTimeout(resolve, Math.min(POLL_MS, left)))
+        } while (guarded(path, version) === seen)
+      }
+    },
+    ends: async (topic) =>
+      guarded(path, () =>
+        Array.from({ length: topics[topic].partitions }, (_, partition): PartitionEnds => {
+          const end = endOf(topic, partition)
+          return { partition, start: startOf(topic, partition), end }
+        }),
+      ),
+    async trim(topic, { appendedBefore, readBefore }) {
+      let deleted = 0
+      for (const [partition, before] of readBefore) {
+        for (;;) {
+          const last = (guarded(path, () => sql.holding.get(topic, partition, Number.MAX_SAFE_INTEGER)) as { base_offset: number } | undefined)?.base_offset
+          // The newest row stays, whatever its age: it says where the partition ends.
+          const limit = Math.min(before, last ?? 0)
+          const startedAt = startOf(topic, partition)
+          const { changes } = guarded(path, () => remove().run(topic, partition, appendedBefore, limit, TRIM_ROWS_MAX))
+          deleted += startOf(topic, partition) - startedAt
+          if (Number(changes) < TRIM_ROWS_MAX) break
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+      }
+      return deleted
+    },
+    async [Symbol.asyncDispose]() {
+      if (waiting.length > 0) commitWaiting()
+      close()
+    },
+  }
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => (made ??= make())
+}

@@ -1,0 +1,2 @@
+// The command line begins here.
+process.stdout.write('flowguard: nothing to run yet\n')

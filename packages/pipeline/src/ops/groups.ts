@@ -1,0 +1,86 @@
+import { LATENESS_MS, TIMED_TOPICS, type Topic } from '@flowguard/contract'
+import { noTally, standingsIn, type Standing, type Tally } from '../reader/places.ts'
+import { READERS, type ReaderName } from '../reader/readers.ts'
+import type { Stores } from './stores.ts'
+import { isRaw, iso } from './topics.ts'
+
+export interface GroupPartition {
+  topic: Topic
+  partition: number
+  /** The next offset that it will read. */
+  next: number
+  end: number
+  lag: number
+  /** The highest event time that it has seen there; null before the first. */
+  time: string | null
+  /** Among what it skipped. */
+  heartbeats: number
+  tally: Tally
+}
+
+export interface Group {
+  name: ReaderName
+  lag: number
+  /** Everything that was in its topics when asked has been read. */
+  caught_up: boolean
+  tally: Tally
+  partitions: GroupPartition[]
+}
+
+export interface Groups {
+  readers: Group[]
+  /** The stream's: what came before it has been answered. Null until every partition has said a time. */
+  watermark_ms: number | null
+  watermark: string | null
+}
+
+/** Where every reader stands. The log's ends are read before the places, so that `caught_up` is true of everything appended before the question. */
+export function groups(stores: Stores): Groups {
+  const rawEnds = new Map<Topic, number[]>(TIMED_TOPICS.map((topic) => [topic, endsOf(stores, topic)]))
+  stores.pipeline?.db.exec('begin')
+  try {
+    const standings = stores.pipeline ? standingsIn(stores.pipeline.db) : []
+    const readers = READERS.map(({ name, topics }): Group => {
+      const partitions = topics.flatMap((topic: Topic) =>
+        (rawEnds.get(topic) ?? endsOf(stores, topic)).map((end, partition) => standing(standings, name, topic, partition, end)),
+      )
+      const lag = partitions.reduce((sum, each) => sum + each.lag, 0)
+      return { name, lag, caught_up: stores.pipeline !== undefined && lag === 0, tally: sumOf(partitions), partitions }
+    })
+    const watermark = watermarkOf(stores, standings)
+    return { readers, watermark_ms: watermark, watermark: iso(watermark) }
+  } finally {
+    stores.pipeline?.db.exec('rollback')
+  }
+}
+
+/** The stream's watermark, from its places. */
+export function watermarkOf(stores: Stores, standings: readonly Standing[]): number | null {
+  const times = TIMED_TOPICS.flatMap((topic) =>
+    Array.from(
+      { length: stores.topics[topic].partitions },
+      (_, partition) => standings.find((each) => each.reader === 'stream' && each.topic === topic && each.partition === partition)?.timeMs ?? -1,
+    ),
+  )
+  const lowest = Math.min(...times)
+  return lowest < 0 ? null : lowest - LATENESS_MS
+}
+
+function endsOf(stores: Stores, topic: Topic): number[] {
+  const log = (isRaw(topic) ? stores.raw : stores.pipeline)?.log
+  return log ? log.ends(topic).map(({ end }) => end) : new Array<number>(stores.topics[topic].partitions).fill(0)
+}
+
+function standing(standings: readonly Standing[], reader: string, topic: Topic, partition: number, end: number): GroupPartition {
+  const found = standings.find((each) => each.reader === reader && each.topic === topic && each.partition === partition)
+  if (!found) return { topic, partition, next: 0, end, lag: end, time: null, heartbeats: 0, tally: noTally() }
+  const { next, timeMs, heartbeats, read, applied, duplicate, late, skipped, dead } = found
+  const time = iso(timeMs < 0 ? null : timeMs)
+  return { topic, partition, next, end, lag: Math.max(0, end - next), time, heartbeats, tally: { read, applied, duplicate, late, skipped, dead } }
+}
+
+function sumOf(partitions: readonly GroupPartition[]): Tally {
+  const sum = noTally()
+  for (const { tally } of partitions) for (const key of Object.keys(sum) as (keyof Tally)[]) sum[key] += tally[key]
+  return sum
+}

@@ -1,0 +1,53 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { FlowGuardError } from '../kernel/errors.ts'
+import type { Clock } from '../kernel/lifecycle.ts'
+import type { LogView } from '../log/log-view.ts'
+import type { TopicSpecs } from '../log/topics.ts'
+
+/** A store that holds a log. */
+export interface LogStore {
+  db: DatabaseSync
+  log: LogView
+}
+
+/** Every store of one data folder, to be looked at only. One that has not been made yet is undefined, and is looked for again at the next use. */
+export interface Stores extends Disposable {
+  readonly dataDir: string
+  readonly topics: TopicSpecs
+  readonly clock: Clock
+  /** Operational tables. */
+  readonly edge: DatabaseSync | undefined
+  /** The raw topics. */
+  readonly raw: LogStore | undefined
+  /** Readers' places and tables, and the derived topics. */
+  readonly pipeline: LogStore | undefined
+}
+
+/** The store, or `store_missing` where nothing can be said without it. */
+export function needed<K extends 'edge' | 'raw' | 'pipeline'>(stores: Stores, name: K): NonNullable<Stores[K]> {
+  const store = stores[name]
+  if (!store) throw new FlowGuardError('store_missing', `there is no ${FILES[name]} in ${stores.dataDir} yet`)
+  return store as NonNullable<Stores[K]>
+}
+
+export const FILES = { edge: 'edge.db', raw: 'raw-log.db', pipeline: 'pipeline.db' } as const
+
+/**
+ * Runs work on all stores, each as of one moment: the pipeline's first, then the operational tables, then the raw log. So whatever one of them
+ * speaks of lies in those after it: what a reader has read is in the log, and an order that has left the outbox is too.
+ */
+export function inSnapshot<T>(stores: Stores, work: () => T): T {
+  const open: DatabaseSync[] = []
+  try {
+    for (const db of [stores.pipeline?.db, stores.edge, stores.raw?.db]) {
+      if (!db) continue
+      db.exec('begin')
+      open.push(db)
+      // A transaction begins with its first read.
+      db.prepare('select 1 from sqlite_schema').get()
+    }
+    return work()
+  } finally {
+    for (const db of open) db.exec('rollback')
+  }
+}

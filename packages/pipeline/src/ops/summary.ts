@@ -1,0 +1,63 @@
+import { GENERAL, milliToRupees, toRupees } from '@flowguard/contract'
+import { groups, type Groups } from './groups.ts'
+import type { Stores } from './stores.ts'
+
+export interface Summary {
+  /** Events in the raw topics since the log began, without heartbeats. What the stream has yet to read is counted as events. */
+  events_total: number
+  /** Orders answered by the stream, bots' aside, and how many of them are due to a click. */
+  orders: number
+  attributed: number
+  /** Rupees. */
+  revenue: number
+  attributed_revenue: number
+  /** Charges less credits: rows of the ledger, and rupees. */
+  charged: { count: number; amount: number }
+  /** Records that the reader furthest behind has yet to read. */
+  lag: number
+  readers: { name: string; lag: number; caught_up: boolean }[]
+  watermark_ms: number | null
+  pending_orders: number
+  /** Rows on their way from the database to the log. */
+  outbox: number
+  late: number
+  /** Dead letters that nobody has retried or dropped yet. */
+  dead: number
+}
+
+/** The state of everything, from counters and places alone: cheap enough for each second, however long the log is. */
+export function summary(stores: Stores): Summary {
+  const state = groups(stores)
+  const db = stores.pipeline?.db
+  const one = (sql: string) => (db?.prepare(sql).get() ?? {}) as Record<string, number | null>
+  const items = one(
+    `select sum(orders) as orders, sum(attributed_orders) as attributed, sum(revenue_paise) as revenue, sum(attributed_paise) as attributedRevenue
+     from item_counters`,
+  )
+  const charged = one(`select sum(iif(kind = 'credit', -count, count)) as count, sum(amount) as amount from ad_counters`)
+  const settled = one('select count(distinct dead_id) as count from dead_actions')['count'] ?? 0
+  const tallied = (key: 'late' | 'dead', reader?: string) =>
+    state.readers.filter(({ name }) => !reader || name === reader).reduce((sum, { tally }) => sum + tally[key], 0)
+  return {
+    events_total: eventsTotal(stores, state),
+    orders: items['orders'] ?? 0,
+    attributed: items['attributed'] ?? 0,
+    revenue: toRupees(items['revenue'] ?? 0),
+    attributed_revenue: toRupees(items['attributedRevenue'] ?? 0),
+    charged: { count: charged['count'] ?? 0, amount: milliToRupees(charged['amount'] ?? 0) },
+    lag: Math.max(...state.readers.map(({ lag }) => lag)),
+    readers: state.readers.map(({ name, lag, caught_up }) => ({ name, lag, caught_up })),
+    watermark_ms: state.watermark_ms,
+    pending_orders: one('select count(*) as count from pending_orders')['count'] ?? 0,
+    outbox: (stores.edge?.prepare('select count(*) as count from outbox').get() as { count: number } | undefined)?.count ?? 0,
+    late: tallied('late', 'stream'),
+    dead: Math.max(0, tallied('dead') - settled),
+  }
+}
+
+/** What the stream has read without heartbeats, what it has yet to read, and the general lane, which carries none. */
+function eventsTotal(stores: Stores, { readers }: Groups): number {
+  const stream = readers.find(({ name }) => name === 'stream')?.partitions ?? []
+  const timed = stream.reduce((sum, { end, heartbeats }) => sum + end - heartbeats, 0)
+  return (stores.raw?.log.ends(GENERAL) ?? []).reduce((sum, { end }) => sum + end, timed)
+}

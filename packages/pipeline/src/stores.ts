@@ -1,0 +1,55 @@
+import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import { hasCode } from './kernel/errors.ts'
+import type { Clock } from './kernel/lifecycle.ts'
+import { guarded, openReadOnly } from './kernel/sqlite.ts'
+import { sqliteLogView } from './log/adapters/sqlite-view.ts'
+import type { TopicSpecs } from './log/topics.ts'
+import { FILES, type LogStore, type Stores } from './ops/stores.ts'
+
+/** The table that shows a store to be ready: one that lacks it is being made just now. */
+const TABLES = { edge: 'orders', raw: 'log_batches', pipeline: 'log_batches' } as const
+
+/** Opens what there is in a data folder to look at it, beside the processes that own it. */
+export function openStores({ dataDir, topics, clock }: { dataDir: string; topics: TopicSpecs; clock: Clock }): Stores {
+  const opened: { edge?: DatabaseSync | undefined; raw?: LogStore | undefined; pipeline?: LogStore | undefined } = {}
+
+  function open(name: keyof typeof FILES): DatabaseSync | undefined {
+    const path = join(dataDir, FILES[name])
+    let db: DatabaseSync | undefined
+    try {
+      db = openReadOnly(path)
+      if (db.prepare('select 1 from sqlite_schema where name = ?').get(TABLES[name])) return db
+    } catch (error) {
+      if (!hasCode(error, 'store_missing')) throw error
+    }
+    db?.close()
+    return undefined
+  }
+
+  function logStore(name: 'raw' | 'pipeline'): LogStore | undefined {
+    const db = open(name)
+    const log = db && guarded(join(dataDir, FILES[name]), () => sqliteLogView(db, topics))
+    if (log) return { db, log }
+    db?.close()
+    return undefined
+  }
+
+  return {
+    dataDir,
+    topics,
+    clock,
+    get edge() {
+      return (opened.edge ??= open('edge'))
+    },
+    get raw() {
+      return (opened.raw ??= logStore('raw'))
+    },
+    get pipeline() {
+      return (opened.pipeline ??= logStore('pipeline'))
+    },
+    [Symbol.dispose]() {
+      for (const db of [opened.edge, opened.raw?.db, opened.pipeline?.db]) db?.close()
+    },
+  }
+}

@@ -1,0 +1,196 @@
+import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import { ATTRIBUTED, GENERAL, RAW_TOPICS, TOPICS, type RawTopic, type Topic } from '@flowguard/contract'
+import { sqliteBillingView } from './billing/adapters/sqlite-view.ts'
+import { adsInMemory } from './billing/ads.ts'
+import { budgetAlerts } from './billing/budgets.ts'
+import { clickCharges } from './billing/click-charges.ts'
+import { orderCharges } from './billing/order-charges.ts'
+import { openSqliteDatabase, openSqliteDatabaseReader } from './database/adapters/sqlite.ts'
+import type { Database } from './database/database.ts'
+import { seed } from './database/seed.ts'
+import type { Settings } from './kernel/config.ts'
+import { hasCode } from './kernel/errors.ts'
+import { runAll, type Clock, type Part } from './kernel/lifecycle.ts'
+import type { Logger } from './kernel/logging.ts'
+import { retried } from './kernel/retry.ts'
+import { openReadOnly } from './kernel/sqlite.ts'
+import { openSqliteLog, openSqliteLogReader, type SqliteLog } from './log/adapters/sqlite.ts'
+import { retention } from './log/retention.ts'
+import { readTopics, type TopicSpecs } from './log/topics.ts'
+import { FILES } from './ops/stores.ts'
+import { relay } from './outbox/relay.ts'
+import { openPipelineStore, type PipelineStore } from './pipeline-store.ts'
+import { gateIn } from './reader/gate.ts'
+import { readerLoop } from './reader/loop.ts'
+import { passedIn } from './reader/passed.ts'
+import { streamProcessor } from './stream/processor.ts'
+
+/** What one process of the machine has open: each store once, by whichever role asks first. */
+interface Machine {
+  settings: Settings
+  topics: TopicSpecs
+  clock: Clock
+  logger: Logger
+  signal: AbortSignal
+  path: (file: string) => string
+  database: () => Promise<Database>
+  rawLog: () => SqliteLog
+  pipeline: () => PipelineStore
+  closing: AsyncDisposableStack
+}
+
+export const ROLES = ['gateway', 'catalog', 'relay', 'stream', 'billing', 'ops'] as const
+export type Role = (typeof ROLES)[number]
+
+/** The processes of `flowguard up`, and what runs in each. */
+export const PROCESSES = {
+  edge: ['gateway', 'catalog', 'relay'],
+  pipeline: ['stream', 'billing', 'ops'],
+} as const satisfies Record<string, readonly Role[]>
+
+/** Starts a role and resolves, once it is ready, to what goes on until the signal aborts. */
+const START: Record<Role, (machine: Machine) => Promise<readonly Part[]>> = {
+  gateway: startGateway,
+  catalog: startCatalog,
+  relay: async ({ database, rawLog, logger }) => [relay({ database: await database(), log: rawLog(), logger })],
+  stream: startStream,
+  billing: startBilling,
+  ops: startOps,
+}
+
+/** Runs the roles in this process until the signal aborts or one of them fails. */
+export async function runRoles(
+  roles: readonly Role[],
+  { settings, logger, signal, onReady }: { settings: Settings; logger: Logger; signal: AbortSignal; onReady: () => void },
+): Promise<void> {
+  await using machine = openMachine(settings, logger, signal)
+  const parts: Part[] = []
+  for (const role of roles) parts.push(...(await START[role](machine)))
+  onReady()
+  await runAll(parts, signal)
+}
+
+function openMachine(settings: Settings, logger: Logger, signal: AbortSignal): Machine & AsyncDisposable {
+  const closing = new AsyncDisposableStack()
+  const topics = readTopics(settings.TOPICS_FILE)
+  const clock = Date.now
+  const path = (file: string) => join(settings.DATA_DIR, file)
+  let database: Promise<Database> | undefined
+  let rawLog: SqliteLog | undefined
+  let pipeline: PipelineStore | undefined
+  const openDatabase = async () => {
+    const opened = closing.use(openSqliteDatabase({ path: path(FILES.edge), clock }))
+    await seed(opened, { foods: settings.FOODS_FILE, ads: settings.ADS_FILE })
+    return opened
+  }
+  return {
+    settings,
+    topics,
+    clock,
+    logger,
+    signal,
+    path,
+    closing,
+    database: () => (database ??= openDatabase()),
+    rawLog: () => (rawLog ??= closing.use(openSqliteLog({ path: path(FILES.raw), topics, clock }))),
+    pipeline: () => (pipeline ??= closing.use(openPipelineStore(path(FILES.pipeline), topics, clock))),
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  }
+}
+
+async function startGateway(machine: Machine): Promise<readonly Part[]> {
+  const { database, rawLog, topics, clock, logger, path, closing } = machine
+  void [await database(), sqliteBillingView, closing]
+  return [retainRaw(rawLog(), topics, clock, logger, path)]
+}
+
+async function startCatalog(machine: Machine): Promise<readonly Part[]> {
+  await machine.database()
+  return []
+}
+
+async function startStream(machine: Machine): Promise<readonly Part[]> {
+  const { topics, clock, logger } = machine
+  const { db, path, derived } = machine.pipeline()
+  const log = await rawReader(machine)
+  const handler = streamProcessor(db, derived, gateIn(db, 'stream', topics, clock), logger)
+  return [readerLoop({ name: 'stream', topics: ['raw.orders.v1', 'raw.clicks.v1'], log, handler }, { db, path, derived, clock, logger }), retainDerived(machine)]
+}
+
+async function startBilling(machine: Machine): Promise<readonly Part[]> {
+  const { settings, topics, clock, logger, closing } = machine
+  const { db, path, derived } = machine.pipeline()
+  const log = await rawReader(machine)
+  const database = closing.use(await patiently(machine, () => openSqliteDatabaseReader({ path: machine.path(FILES.edge), clock })))
+  const { adOf, load, refresh } = adsInMemory(() => database.ads())
+  await load()
+  const budgets = budgetAlerts(derived, adOf, clock)
+  const store = { db, path, derived, clock, logger }
+  const gate = gateIn(db, 'billing', topics, clock)
+  const clicks = clickCharges({ db, gate, adOf, budgets, doubleClickMs: Number(settings.DOUBLE_CLICK_MS), logger })
+  const orders = orderCharges({ db, topics, adOf, budgets, clock })
+  return [
+    refresh,
+    readerLoop({ name: 'billing', topics: ['raw.orders.v1', 'raw.clicks.v1'], log, handler: clicks }, store),
+    readerLoop({ name: 'billing-orders', topics: [ATTRIBUTED], log: derived, handler: orders }, store),
+  ]
+}
+
+async function startOps(machine: Machine): Promise<readonly Part[]> {
+  machine.pipeline()
+  return []
+}
+
+/** The raw log as its readers see it: written by the edge, perhaps not yet there. */
+async function rawReader(machine: Machine) {
+  const { topics, clock, closing, path } = machine
+  return closing.use(await patiently(machine, () => openSqliteLogReader({ path: path(FILES.raw), topics, clock })))
+}
+
+/** Waits for a store that another process is about to make. */
+async function patiently<T>({ signal, logger }: Machine, open: () => T): Promise<T> {
+  let said = false
+  const opened = await retried(
+    async () => ({ store: open() }),
+    (error, tries) => {
+      if (tries > 5 && !said) logger.warn({ err: error }, 'waiting for a store that the edge makes')
+      said ||= tries > 5
+      return hasCode(error, 'store_missing')
+    },
+    signal,
+    { firstMs: 20, longestMs: 500, random: Math.random },
+  )
+  signal.throwIfAborted()
+  return (opened as { store: T }).store
+}
+
+function retainRaw(log: SqliteLog, topics: TopicSpecs, clock: Clock, logger: Logger, path: (file: string) => string): Part {
+  let db: DatabaseSync | undefined
+  const places = () => {
+    try {
+      return (db ??= openReadOnly(path(FILES.pipeline)))
+    } catch (error) {
+      if (hasCode(error, 'store_missing')) return undefined
+      throw error
+    }
+  }
+  const passed = (topic: RawTopic) => () =>
+    // The workers that are to read the general lane have not begun: nothing of it may go.
+    topic === GENERAL ? new Map<number, number>() : passedIn(places(), topic, topics[topic].partitions)
+  const part = retention({ log, topics, clock, logger, readBefore: Object.fromEntries(RAW_TOPICS.map((topic) => [topic, passed(topic)])) })
+  return async (signal) => {
+    try {
+      await part(signal)
+    } finally {
+      db?.close()
+    }
+  }
+}
+
+function retainDerived({ pipeline, topics, clock, logger }: Machine): Part {
+  const { db, derived } = pipeline()
+  const derivedTopics = TOPICS.filter((topic) => !(RAW_TOPICS as readonly Topic[]).includes(topic))
+  const readBefore = Object.fromEntries(derivedTopics.map((topic) => [topic, () => passedIn(db, topic, topics[topic].partitions)]))
+  return retention({ log: derived, topics, clock, logger, readBefore })
+}
