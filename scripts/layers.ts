@@ -19,7 +19,9 @@ interface Module {
 const root = resolve(import.meta.dirname, '..')
 
 function findModules(): Map<string, Module> {
-  const files = roots.flatMap((folder) => globSync(`${folder}/**/*.{ts,tsx,mts}`, { cwd: root, exclude: (name) => name.includes('node_modules') }))
+  const files = roots.flatMap((folder) =>
+    globSync(`${folder}/**/*.{ts,tsx,mts}`, { cwd: root, exclude: (name) => name.includes('node_modules') }),
+  )
   return new Map(files.map((file) => file.split(sep).join('/')).map((path) => [path, readModule(path)]))
 }
 

@@ -18,7 +18,10 @@ export async function start(script, args) {
   try {
     const major = Number(process.versions.node.split('.')[0])
     if (major < NODE_MAJOR_MIN) {
-      throw new Stop(EXIT_NODE, `Node ${NODE_MAJOR_MIN} or newer is needed, this is ${process.versions.node}. Install one from https://nodejs.org and run this again.`)
+      throw new Stop(
+        EXIT_NODE,
+        `Node ${NODE_MAJOR_MIN} or newer is needed, this is ${process.versions.node}. Install one from https://nodejs.org and run this again.`,
+      )
     }
     await installWhenNeeded()
     if (major >= NODE_MAJOR_WANTED) await runHere(script, args)
@@ -36,7 +39,15 @@ async function findNode() {
   if (fs.existsSync(binary)) return binary
   if (fs.existsSync(path.join(nodeModules, 'node', 'package.json'))) {
     say(`fetching Node ${NODE_MAJOR_WANTED}, which npm left out because install scripts are switched off.`)
-    const code = await npm(['rebuild', 'node', '--ignore-scripts=false', '--foreground-scripts', '--no-audit', '--no-fund', '--loglevel=error'])
+    const code = await npm([
+      'rebuild',
+      'node',
+      '--ignore-scripts=false',
+      '--foreground-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--loglevel=error',
+    ])
     if (code === 0 && fs.existsSync(binary)) return binary
   }
   throw new Stop(
@@ -66,7 +77,14 @@ function runUnder(node, script, args) {
       env: Object.assign({ NODE_COMPILE_CACHE: compileCache }, process.env),
     })
     const signals = passSignals(child)
-    child.on('error', (error) => reject(new Stop(EXIT_NODE, `${node} cannot be run (${error.code}). Install Node ${NODE_MAJOR_WANTED} from https://nodejs.org and run this again.`)))
+    child.on('error', (error) =>
+      reject(
+        new Stop(
+          EXIT_NODE,
+          `${node} cannot be run (${error.code}). Install Node ${NODE_MAJOR_WANTED} from https://nodejs.org and run this again.`,
+        ),
+      ),
+    )
     child.on('exit', (code, signal) => {
       signals.off()
       process.exitCode = exitCodeOf(code, signal)

@@ -140,7 +140,8 @@ async function takeLock() {
       }
       continue
     }
-    if (Date.now() > giveUpAt) throw new Stop(EXIT_INSTALL, `another install (pid ${holder}) does not end. If it is gone, remove ${lockDir} and run this again.`)
+    if (Date.now() > giveUpAt)
+      throw new Stop(EXIT_INSTALL, `another install (pid ${holder}) does not end. If it is gone, remove ${lockDir} and run this again.`)
     if (!told) say(`waiting for another install (pid ${holder}) to end.`)
     told = true
     await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS))
@@ -187,15 +188,33 @@ function cannotWrite(error) {
 
 function whyInstallFailed(verb, code) {
   const logs = path.join(lockDir, 'logs')
-  const text = fs.existsSync(logs) ? fs.readdirSync(logs).map((name) => readOr(path.join(logs, name), '')).join('\n') : ''
+  const text = fs.existsSync(logs)
+    ? fs
+        .readdirSync(logs)
+        .map((name) => readOr(path.join(logs, name), ''))
+        .join('\n')
+    : ''
   const found = /^\d+ error (?:code|errno) (E[A-Z_0-9]+)/m.exec(text)
   const reason = found ? found[1] : ''
   if (reason === 'ENOSPC' || isFull()) return cannotWrite({ code: 'ENOSPC' })
   if (['EACCES', 'EPERM', 'EROFS'].includes(reason)) return cannotWrite({ code: reason })
-  if (['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'ENETUNREACH', 'EHOSTUNREACH', 'EIDLETIMEOUT', 'ERR_SOCKET_TIMEOUT'].includes(reason)) {
+  if (
+    [
+      'ENOTFOUND',
+      'EAI_AGAIN',
+      'ECONNREFUSED',
+      'ECONNRESET',
+      'ETIMEDOUT',
+      'ENETUNREACH',
+      'EHOSTUNREACH',
+      'EIDLETIMEOUT',
+      'ERR_SOCKET_TIMEOUT',
+    ].includes(reason)
+  ) {
     return `the package registry could not be reached (${reason}). The first start needs a network: check it, and the proxy and registry settings of npm, and run this again.`
   }
-  if (reason === 'EUSAGE') return 'package-lock.json does not go with package.json. After a change to package.json run "npm install", and commit both.'
+  if (reason === 'EUSAGE')
+    return 'package-lock.json does not go with package.json. After a change to package.json run "npm install", and commit both.'
   return `npm ${verb} failed with ${reason || `exit code ${code}`}; what it said is above. Run this again once that is settled.`
 }
 
@@ -217,12 +236,20 @@ function isInside(file, folder) {
 export function npm(args) {
   const { file, before, shell } = findNpm()
   return new Promise((resolve, reject) => {
-    const child = spawn(file, before.concat(args.map((arg) => (shell ? `"${arg}"` : arg))), { cwd: root, stdio: ['ignore', 2, 2], shell, windowsHide: true })
+    const child = spawn(file, before.concat(args.map((arg) => (shell ? `"${arg}"` : arg))), {
+      cwd: root,
+      stdio: ['ignore', 2, 2],
+      shell,
+      windowsHide: true,
+    })
     const signals = passSignals(child)
-    child.on('error', (error) => reject(new Stop(EXIT_INSTALL, `npm could not be started (${error.code}). It comes with Node: install both from https://nodejs.org.`)))
+    child.on('error', (error) =>
+      reject(new Stop(EXIT_INSTALL, `npm could not be started (${error.code}). It comes with Node: install both from https://nodejs.org.`)),
+    )
     child.on('exit', (code, signal) => {
       signals.off()
-      if (signal || signals.got()) reject(new Stop(exitCodeOf(code, signal || signals.got()), 'the install was interrupted; the next start does it again.'))
+      if (signal || signals.got())
+        reject(new Stop(exitCodeOf(code, signal || signals.got()), 'the install was interrupted; the next start does it again.'))
       else resolve(code)
     })
   })
@@ -239,7 +266,8 @@ function findNpm() {
     path.join(beside, '..', 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js'),
   ]
   const script = candidates.find((candidate) => candidate !== '' && fs.existsSync(candidate))
-  if (script === undefined) return { file: process.platform === 'win32' ? 'npm.cmd' : 'npm', before: [], shell: process.platform === 'win32' }
+  if (script === undefined)
+    return { file: process.platform === 'win32' ? 'npm.cmd' : 'npm', before: [], shell: process.platform === 'win32' }
   // Not a Node out of node_modules, which npm is about to replace.
   const own = process.env.npm_node_execpath
   const usable = own && !isInside(own, nodeModules) && fs.existsSync(own)

@@ -1,2 +1,3 @@
-// The command line begins here.
-process.stdout.write('flowguard: nothing to run yet\n')
+import { runCli } from './cli/program.ts'
+
+process.exitCode = await runCli(process.argv.slice(2))

@@ -1,9 +1,13 @@
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
+import { openSqliteDatabase } from './database/adapters/sqlite.ts'
+import type { Database } from './database/database.ts'
 import { hasCode } from './kernel/errors.ts'
 import type { Clock } from './kernel/lifecycle.ts'
 import { guarded, openReadOnly } from './kernel/sqlite.ts'
+import { openSqliteLogReader } from './log/adapters/sqlite.ts'
 import { sqliteLogView } from './log/adapters/sqlite-view.ts'
+import type { EventLog } from './log/event-log.ts'
 import type { TopicSpecs } from './log/topics.ts'
 import { FILES, type LogStore, type Stores } from './ops/stores.ts'
 
@@ -52,4 +56,14 @@ export function openStores({ dataDir, topics, clock }: { dataDir: string; topics
       for (const db of [opened.edge, opened.raw?.db, opened.pipeline?.db]) db?.close()
     },
   }
+}
+
+/** The log of one store, to be read on from any place, beside the process that writes it. Throws `store_missing` where there is none. */
+export function openLogReader(store: 'raw' | 'pipeline', { dataDir, topics, clock }: { dataDir: string; topics: TopicSpecs; clock: Clock }): EventLog {
+  return openSqliteLogReader({ path: join(dataDir, FILES[store]), topics, clock })
+}
+
+/** The operational tables, to change a write key: the one thing that a command writes beside their owner. Makes them where there are none. */
+export function openDatabase({ dataDir, clock }: { dataDir: string; clock: Clock }): Database {
+  return openSqliteDatabase({ path: join(dataDir, FILES.edge), clock })
 }

@@ -9,9 +9,11 @@ import { orderCharges } from './billing/order-charges.ts'
 import { openSqliteDatabase, openSqliteDatabaseReader } from './database/adapters/sqlite.ts'
 import type { Database } from './database/database.ts'
 import { seed } from './database/seed.ts'
-import type { Settings } from './kernel/config.ts'
-import { hasCode } from './kernel/errors.ts'
-import { runAll, type Clock, type Part } from './kernel/lifecycle.ts'
+import { createCatalog } from './catalog/server.ts'
+import { createGateway } from './gateway/server.ts'
+import { isLoopback, VERSION, type Settings } from './kernel/config.ts'
+import { FlowGuardError, hasCode } from './kernel/errors.ts'
+import { aborted, runAll, type Clock, type Part } from './kernel/lifecycle.ts'
 import type { Logger } from './kernel/logging.ts'
 import { retried } from './kernel/retry.ts'
 import { openReadOnly } from './kernel/sqlite.ts'
@@ -100,14 +102,62 @@ function openMachine(settings: Settings, logger: Logger, signal: AbortSignal): M
 }
 
 async function startGateway(machine: Machine): Promise<readonly Part[]> {
-  const { database, rawLog, topics, clock, logger, path, closing } = machine
-  void [await database(), sqliteBillingView, closing]
-  return [retainRaw(rawLog(), topics, clock, logger, path)]
+  const { settings, database, rawLog, topics, clock, logger, path, closing } = machine
+  const db = await database()
+  const log = rawLog()
+  const needsKeys = await keysNeeded(settings, db)
+  const gateway = await createGateway({
+    ...served(machine),
+    log,
+    database: db,
+    billing: closing.use(sqliteBillingView(path(FILES.pipeline), () => db.ads())),
+    lane: () => generalLane(log),
+    dataDir: settings.DATA_DIR,
+    needsKeys,
+  })
+  await gateway.listen({ host: settings.HOST, port: Number(settings.GATEWAY_PORT) })
+  return [closingAtStop(gateway), gateway.heartbeats, retainRaw(log, topics, clock, logger, path)]
 }
 
 async function startCatalog(machine: Machine): Promise<readonly Part[]> {
-  await machine.database()
-  return []
+  const { settings, database } = machine
+  const catalog = await createCatalog({ ...served(machine), database: await database() })
+  await catalog.listen({ host: settings.HOST, port: Number(settings.CATALOG_PORT) })
+  return [closingAtStop(catalog)]
+}
+
+/** What every HTTP server is given. */
+function served({ settings, clock, logger }: Machine) {
+  return {
+    clock,
+    logger,
+    version: VERSION,
+    environment: settings.ENVIRONMENT,
+    corsOrigins: settings.CORS_ORIGINS.split(','),
+    rateLimit: Number(settings.RATE_LIMIT),
+  }
+}
+
+function closingAtStop({ close }: { close: () => Promise<void> }): Part {
+  return async (signal) => {
+    await aborted(signal)
+    await close()
+  }
+}
+
+/** Whether writing needs a key here. Throws `keys_required` where it does and there is none: nobody could write. */
+async function keysNeeded({ WRITE_KEYS, HOST }: Settings, database: Database): Promise<boolean> {
+  if (WRITE_KEYS === 'off' || (WRITE_KEYS === 'auto' && isLoopback(HOST))) return false
+  const usable = (await database.keys()).filter((key) => key.revokedAt === null)
+  if (usable.length === 0) throw new FlowGuardError('keys_required', `HOST is ${HOST}, WRITE_KEYS ${WRITE_KEYS}, and there is no write key`)
+  return true
+}
+
+/** Nothing works the general lane off yet, so all that it keeps is waiting. */
+async function generalLane(log: SqliteLog) {
+  const ends = await log.ends(GENERAL)
+  const waiting = ends.reduce((sum, { start, end }) => sum + end - start, 0)
+  return { queueLength: waiting, pendingMessages: 0, activeWorkers: 0 }
 }
 
 async function startStream(machine: Machine): Promise<readonly Part[]> {

@@ -132,3 +132,15 @@ export function printable(text: string): string {
   // oxlint-disable-next-line no-control-regex -- taking control characters out is the purpose
   return stripVTControlCharacters(text).replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '·')
 }
+
+/** 1536 → 1.5 KiB. */
+export function bytes(size: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  const power = size < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(size) / 10))
+  return `${(size / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`
+}
+
+/** An ISO time, in UTC and to the second; – where there is none. */
+export function dateTime(iso: string | null): string {
+  return iso === null ? '–' : `${iso.slice(0, 10)} ${iso.slice(11, 19)}`
+}

@@ -3,6 +3,9 @@ import { FlowGuardError } from '../kernel/errors.ts'
 import { EXIT, example, globalOptions, type Cli, type ExitCode, type Io } from './cli.ts'
 import { colorsFor } from './output.ts'
 import { replayCommand } from './replay.ts'
+import { runCommand, startCommands } from './run.ts'
+import { upCommand } from './up.ts'
+import { simulateCommand } from './simulate.ts'
 
 /** The whole command line on the streams of this process, or a test's. `cli.exitCode` holds what a command came to. */
 export function buildProgram(cli: Cli = { io: processIo(), exitCode: EXIT.done }): Command {
@@ -13,7 +16,8 @@ export function buildProgram(cli: Cli = { io: processIo(), exitCode: EXIT.done }
     .showHelpAfterError('(add --help for what it takes)')
     .addHelpText('after', example('up', 'simulate --rate 5 --duration 10', 'send order', 'trace EVENT_ID', 'audit'))
   for (const option of globalOptions()) program.addOption(option)
-  program.addCommand(replayCommand(cli))
+  program.addCommand(simulateCommand(cli))
+  for (const command of [upCommand(cli), runCommand(cli), ...startCommands(cli), replayCommand(cli)]) program.addCommand(command)
   for (const command of [program, ...program.commands.flatMap((each) => [each, ...each.commands])]) {
     command.exitOverride().configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: (text) => void stderr.write(text) })
     if (command !== program) command.copyInheritedSettings(program)

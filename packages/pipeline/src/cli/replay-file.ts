@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
@@ -13,7 +14,7 @@ const NEWLINE = 0x0a
 
 /** One event of a file, or why this line is none. `line` is where it begins, from 1. */
 export type FileEvent = { line: number; event: Record<string, unknown>; text: string } | { line: number; fault: FileFault; detail: string }
-export type FileFault = 'malformed_json' | 'malformed_csv' | 'too_large'
+export type FileFault = 'not_utf8' | 'malformed_json' | 'malformed_csv' | 'too_large'
 
 export interface EventFile {
   path: string
@@ -71,7 +72,7 @@ export async function* readEvents(path: string, onBytes?: (bytes: number) => voi
   for await (const lines of readLines(path, onBytes)) {
     const events: FileEvent[] = []
     for (const { line, text } of lines) {
-      const event = toEvent(line, text)
+      const event: FileEvent | undefined = text === undefined ? { line, fault: 'not_utf8', detail: 'the line is not UTF-8' } : toEvent(line, text)
       if (event) events.push(event)
     }
     yield events
@@ -81,6 +82,12 @@ export async function* readEvents(path: string, onBytes?: (bytes: number) => voi
 }
 
 type LineReader = (line: number, text: string) => FileEvent | undefined
+
+interface Line {
+  line: number
+  /** Undefined where the bytes are no UTF-8. */
+  text: string | undefined
+}
 
 function ndjsonReader(path: string): LineReader {
   return (line, text) => {
@@ -129,20 +136,21 @@ function csvReader(path: string): LineReader {
 }
 
 /** Lines without their ends, a few hundred at a time. */
-async function* readLines(path: string, onBytes?: (bytes: number) => void): AsyncGenerator<{ line: number; text: string }[]> {
+async function* readLines(path: string, onBytes?: (bytes: number) => void): AsyncGenerator<Line[]> {
   let line = 0
   let rest: Buffer = Buffer.alloc(0)
   const chunks = await readable(path, () => openFile(path, onBytes))
-  const textOf = (bytes: Buffer) => {
+  const textOf = (bytes: Buffer): Line => {
     line += 1
     if (bytes.at(-1) === 0x0d) bytes = bytes.subarray(0, -1)
+    if (!isUtf8(bytes)) return { line, text: undefined }
     const text = bytes.toString('utf8')
     return { line, text: line === 1 ? text.replace(/^\ufeff/, '') : text }
   }
   try {
     for await (const part of chunks) {
       const chunk = rest.length > 0 ? Buffer.concat([rest, part as Buffer]) : (part as Buffer)
-      const lines: { line: number; text: string }[] = []
+      const lines: Line[] = []
       let from = 0
       for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
         lines.push(textOf(chunk.subarray(from, end)))

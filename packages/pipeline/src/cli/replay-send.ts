@@ -8,6 +8,8 @@ import { duration } from './output.ts'
 /** How long between tries, at most: a gateway that was restarted is found again soon. */
 const RETRY_MS_MAX = 1_000
 const RETRY_AFTER_MS_MAX = 30_000
+/** What is over sooner is not worth a word. */
+const HICCUP_MS = 400
 
 export interface Patience {
   /** How long the gateway may be away before the replay gives up. */
@@ -25,15 +27,17 @@ export interface Patience {
 export async function askPatiently(url: string, options: Request, patience: Patience): Promise<Answer | undefined> {
   const { patienceMs, clock, random, signal, say } = patience
   let firstFailureAt: number | undefined
+  let isSaid = false
   for (let tries = 1; !signal.aborted; tries += 1) {
     // Not handed the signal: an answer on its way is waited for, so that what was accepted is known.
     const { answer, trouble } = await attempt(url, options)
     if (answer && !trouble) {
-      if (firstFailureAt !== undefined) say(`The gateway answers again after ${duration(clock() - firstFailureAt)}; going on.`)
+      if (isSaid) say(`The gateway answers again after ${duration(clock() - (firstFailureAt ?? 0))}; going on.`)
       return answer
     }
-    if (firstFailureAt === undefined) {
-      firstFailureAt = clock()
+    firstFailureAt ??= clock()
+    if (!isSaid && clock() - firstFailureAt >= HICCUP_MS) {
+      isSaid = true
       say(`${trouble}. Trying again for up to ${duration(patienceMs)} …`)
     }
     const leftMs = firstFailureAt + patienceMs - clock()

@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path'
 import { LATENESS_MS } from '@flowguard/contract'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { action, EXIT, example, positiveNumber, type Cli, type Context, type ExitCode } from './cli.ts'
 import { count, duration, type Output } from './output.ts'
 import { batchesOf, retimed, type Batch, type Retime } from './replay-batches.ts'
@@ -25,7 +25,7 @@ export function replayCommand(cli: Cli): Command {
   return new Command('replay')
     .description('send files of real events through the gateway, in their order')
     .argument('<file...>', 'NDJSON, or CSV with a header row (.csv); either may be gzipped')
-    .option('--speed <n>', 'times real time, by the events’ own times; max: as fast as answers come', speed, Infinity)
+    .addOption(new Option('--speed <n>', 'times real time, by the events’ own times; max: as fast as answers come').argParser(speed).default(Infinity, 'max'))
     .option('--drain', 'afterwards close time, and wait until every reader has caught up')
     .option('--retime', 'move the file’s times to now: its last event, or with --speed its first, is now')
     .option('--late', 'send it even where all of it is late')

@@ -16,6 +16,7 @@ import {
 } from '@flowguard/contract'
 import type { OrderDraft } from '../database/database.ts'
 import type { Headers } from '../log/event-log.ts'
+import { tooLarge } from './body.ts'
 import { CHECKS, fieldErrors } from './field-errors.ts'
 import type { Fault } from './problems.ts'
 import type { Reference } from './reference.ts'
@@ -80,7 +81,7 @@ export function admit(kind: EventKind, raw: unknown, arrival: Arrival, deps: Adm
     return invalid([{ field: '', message: (error as Error).message }])
   }
   const bytes = Buffer.byteLength(canonical)
-  if (bytes > EVENT_BYTES_MAX) return tooLarge()
+  if (bytes > EVENT_BYTES_MAX) return tooLarge(EVENT_BYTES_MAX)
   const badText = canonical.includes('\\u') ? badTextIn(event, '') : undefined
   if (badText !== undefined) return invalid([{ field: badText, message: 'must not hold U+0000 or half a surrogate pair' }])
 
@@ -108,10 +109,6 @@ export function admit(kind: EventKind, raw: unknown, arrival: Arrival, deps: Adm
     case 'general':
       return { ...admitted, topic: GENERAL }
   }
-}
-
-export function tooLarge(): Fault {
-  return { status: 413, code: 'event_too_large', detail: `the event is over ${EVENT_BYTES_MAX / 1024} KiB` }
 }
 
 function withOrder(event: Json, admitted: Omit<Admitted, 'topic'>, deps: AdmissionDeps): Admission {

@@ -28,16 +28,21 @@ export function isDeeperThan(bytes: Uint8Array, depthMax: number): boolean {
   return false
 }
 
-/** A value, or why the bytes are none. `wrappers` is how many levels are not the event's own: a batch's array is one. */
-export function parseJson(bytes: Buffer, wrappers: 0 | 1): { value: unknown } | Fault {
-  if (bytes.length === 0) return malformed('the body is empty')
-  if (!isUtf8(bytes)) return malformed('the body is not UTF-8')
+/** A value, or why the bytes are none. What is larger than `bytesMax` is not an event; `wrappers` levels are not the event's own: a batch's array is one. */
+export function parseJson(bytes: Buffer | undefined, { bytesMax, wrappers }: { bytesMax: number; wrappers: number }): { value: unknown } | Fault {
+  if (bytes === undefined || bytes.length === 0) return malformed('the body is empty')
   if (isDeeperThan(bytes, DEPTH_MAX + wrappers)) return { status: 400, code: 'too_deep', detail: `nested over ${DEPTH_MAX} levels` }
+  if (bytes.length > bytesMax) return tooLarge(bytesMax)
+  if (!isUtf8(bytes)) return malformed('the body is not UTF-8')
   try {
-    return { value: JSON.parse(bytes.utf8Slice(hasByteOrderMark(bytes) ? 3 : 0, bytes.length)) }
+    return { value: JSON.parse(bytes.toString('utf8', hasByteOrderMark(bytes) ? 3 : 0)) }
   } catch (error) {
     return malformed((error as Error).message)
   }
+}
+
+export function tooLarge(bytesMax: number): Fault {
+  return { status: 413, code: 'event_too_large', detail: `the event is over ${bytesMax / 1024} KiB` }
 }
 
 /** The lines of NDJSON that are not blank, as bytes: each is parsed by itself, so that one malformed line is only its own fault. */

@@ -30,7 +30,7 @@ export function fieldErrors(kind: EventKind, value: unknown): FieldError[] {
     const { keyword, instancePath, params } = error
     if (keyword === 'required') {
       for (const name of (params as { requiredProperties: string[] }).requiredProperties) fields.set(`${instancePath}/${name}`, 'is required')
-    } else if (keyword === 'anyOf') {
+    } else if (keyword === 'anyOf' || keyword === 'enum') {
       fields.set(instancePath, `must be ${described(kind, instancePath)}`)
     } else if (!fields.has(instancePath)) {
       fields.set(instancePath, error.message)
@@ -41,7 +41,7 @@ export function fieldErrors(kind: EventKind, value: unknown): FieldError[] {
 
 /** A union says in its description what it takes; without one, there is nothing better to say than that this is none of it. */
 function described(kind: EventKind, pointer: string): string {
-  const properties: Record<string, { description?: string }> = EVENT_KINDS[kind].input.properties
+  const properties = EVENT_KINDS[kind].input.properties as Record<string, { description?: string } | undefined>
   const name = pointer.slice(1)
   const text = Object.hasOwn(properties, name) ? properties[name]?.description : undefined
   return text ?? 'of a kind that is taken here'

@@ -19,7 +19,6 @@ export interface IngestStats {
   events: number
   bytes: number
   /** Since the start. */
-  sent: number
   delivered: number
   failed: number
   duplicates: number
@@ -48,7 +47,7 @@ export function createIngest(
   { eventsMax, bytesMax }: Limits = { eventsMax: QUEUE_EVENTS_MAX, bytesMax: QUEUE_BYTES_MAX },
 ): Ingest {
   const deliveredByTopic = Object.fromEntries(RAW_TOPICS.map((topic) => [topic, 0])) as Record<RawTopic, number>
-  const stats: IngestStats = { events: 0, bytes: 0, sent: 0, delivered: 0, failed: 0, duplicates: 0, deliveredByTopic, failedAt: 0, deliveredAt: 0 }
+  const stats: IngestStats = { events: 0, bytes: 0, delivered: 0, failed: 0, duplicates: 0, deliveredByTopic, failedAt: 0, deliveredAt: 0 }
 
   async function write(events: readonly Admitted[]): Promise<Taken[]> {
     const taken = new Array<Taken>(events.length)
@@ -84,7 +83,6 @@ export function createIngest(
       }
       stats.events += events.length
       stats.bytes += bytes
-      stats.sent += events.length
       try {
         const taken = await write(events)
         stats.deliveredAt = performance.now()

@@ -43,7 +43,8 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, fault:
   return reply
     .code(fault.status)
     .header('content-type', PROBLEM_TYPE)
-    .send(JSON.stringify(problemOf(fault, traceIdOf(request.id))))
+    // Bytes, for to text of a JSON type Fastify would add a charset, which problem+json does not have.
+    .send(Buffer.from(JSON.stringify(problemOf(fault, traceIdOf(request.id)))))
 }
 
 /** What a client is told about an error. 500 is kept for our own bugs and for what only the operator can mend. */

@@ -6,6 +6,8 @@ import { FlowGuardError } from './errors.ts'
 /** The checkout: what ships with the product is found from here, whatever folder it is started in. */
 export const ROOT = resolve(import.meta.dirname, '../../../..')
 
+export const VERSION = (JSON.parse(readFileSync(join(ROOT, 'packages/pipeline/package.json'), 'utf8')) as { version: string }).version
+
 interface Setting {
   fallback: string
   about: string

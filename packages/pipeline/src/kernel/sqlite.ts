@@ -1,29 +1,47 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { FlowGuardError } from './errors.ts'
+import { FlowGuardError, hasCode } from './errors.ts'
 
 const BUSY_MS = 5_000
 /** SQLite's primary result codes: https://www.sqlite.org/rescode.html */
-const CODE = { busy: 5, locked: 6, readOnly: 8, ioError: 10, corrupt: 11, full: 13, cannotOpen: 14, notADatabase: 26 } as const
+const CODE = { error: 1, busy: 5, locked: 6, readOnly: 8, ioError: 10, corrupt: 11, full: 13, cannotOpen: 14, notADatabase: 26 } as const
 
-/** Opens a store for its one owner: WAL, and every commit flushed to the disk before it returns. */
+/** Opens a store for its one owner: WAL, and every commit flushed to the disk before it returns. Throws `store_unwritable` where it cannot be made. */
 export function openStore(path: string): DatabaseSync {
-  return guarded(path, () => {
+  try {
     mkdirSync(dirname(path), { recursive: true })
     const db = new DatabaseSync(path, { timeout: BUSY_MS })
-    db.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on')
+    try {
+      db.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on')
+    } catch (error) {
+      db.close()
+      throw error
+    }
     return db
-  })
+  } catch (error) {
+    const failure = storeError(path, error)
+    throw hasCode(failure, 'store_missing') ? new FlowGuardError('store_unwritable', (failure as Error).message, error) : failure
+  }
 }
 
 /** Opens another process's store to look at it; WAL lets it be written meanwhile. Throws `store_missing` where there is none. */
 export function openReadOnly(path: string): DatabaseSync {
   return guarded(path, () => {
     const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS })
-    db.prepare('select count(*) from sqlite_schema').get()
+    try {
+      db.prepare('select count(*) from sqlite_schema').get()
+    } catch (error) {
+      db.close()
+      throw error
+    }
     return db
   })
+}
+
+/** Once is enough, and twice does no harm. */
+export function closeStore(db: DatabaseSync): void {
+  if (db.isOpen) db.close()
 }
 
 /** Brings the schema to the newest version: `steps[n]` leads from version n to n + 1. */
@@ -72,7 +90,8 @@ export function guarded<T>(path: string, work: () => T): T {
   }
 }
 
-function storeError(path: string, error: unknown): unknown {
+/** A failure of SQLite or of the file system as an error of ours; any other as it is. */
+export function storeError(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof FlowGuardError) return error
   const { code, errcode } = error as Error & { code?: string; errcode?: number }
   if (code === 'ENOSPC') return new FlowGuardError('disk_full', `no space left for ${path}`, error)
@@ -80,6 +99,8 @@ function storeError(path: string, error: unknown): unknown {
     return new FlowGuardError('store_unwritable', `cannot write ${path}: ${error.message}`, error)
   }
   if (code !== 'ERR_SQLITE_ERROR' || errcode === undefined) return error
+  // A reader that came before the owner had made its tables.
+  if (errcode === CODE.error && error.message.startsWith('no such table')) return new FlowGuardError('store_missing', `${path}: ${error.message} yet`, error)
   switch (errcode & 0xff) {
     case CODE.full:
       return new FlowGuardError('disk_full', `no space left for ${path}`, error)

@@ -59,7 +59,8 @@ export function watermarkOf(stores: Stores, standings: readonly Standing[]): num
   const times = TIMED_TOPICS.flatMap((topic) =>
     Array.from(
       { length: stores.topics[topic].partitions },
-      (_, partition) => standings.find((each) => each.reader === 'stream' && each.topic === topic && each.partition === partition)?.timeMs ?? -1,
+      (_, partition) =>
+        standings.find((each) => each.reader === 'stream' && each.topic === topic && each.partition === partition)?.timeMs ?? -1,
     ),
   )
   const lowest = Math.min(...times)
@@ -76,7 +77,16 @@ function standing(standings: readonly Standing[], reader: string, topic: Topic, 
   if (!found) return { topic, partition, next: 0, end, lag: end, time: null, heartbeats: 0, tally: noTally() }
   const { next, timeMs, heartbeats, read, applied, duplicate, late, skipped, dead } = found
   const time = iso(timeMs < 0 ? null : timeMs)
-  return { topic, partition, next, end, lag: Math.max(0, end - next), time, heartbeats, tally: { read, applied, duplicate, late, skipped, dead } }
+  return {
+    topic,
+    partition,
+    next,
+    end,
+    lag: Math.max(0, end - next),
+    time,
+    heartbeats,
+    tally: { read, applied, duplicate, late, skipped, dead },
+  }
 }
 
 function sumOf(partitions: readonly GroupPartition[]): Tally {

@@ -18,7 +18,7 @@ export interface Summary {
   readers: { name: string; lag: number; caught_up: boolean }[]
   watermark_ms: number | null
   pending_orders: number
-  /** Rows on their way from the database to the log. */
+  /** Order events on their way from the database to the log. */
   outbox: number
   late: number
   /** Dead letters that nobody has retried or dropped yet. */
@@ -27,6 +27,8 @@ export interface Summary {
 
 /** The state of everything, from counters and places alone: cheap enough for each second, however long the log is. */
 export function summary(stores: Stores): Summary {
+  // The outbox first: what has left it since is in the log that is looked at next.
+  const outbox = stores.edge?.prepare('select count(*) as count from outbox where partition is null').get() as { count: number } | undefined
   const state = groups(stores)
   const db = stores.pipeline?.db
   const one = (sql: string) => (db?.prepare(sql).get() ?? {}) as Record<string, number | null>
@@ -49,7 +51,7 @@ export function summary(stores: Stores): Summary {
     readers: state.readers.map(({ name, lag, caught_up }) => ({ name, lag, caught_up })),
     watermark_ms: state.watermark_ms,
     pending_orders: one('select count(*) as count from pending_orders')['count'] ?? 0,
-    outbox: (stores.edge?.prepare('select count(*) as count from outbox').get() as { count: number } | undefined)?.count ?? 0,
+    outbox: outbox?.count ?? 0,
     late: tallied('late', 'stream'),
     dead: Math.max(0, tallied('dead') - settled),
   }

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { toPaise, toRupees, type Ad, type AdId, type Food, type MinorUnits } from '@flowguard/contract'
 import type { Clock } from '../../kernel/lifecycle.ts'
-import { guarded, migrate, openReadOnly, openStore, requireSchema, transaction } from '../../kernel/sqlite.ts'
+import { closeStore, guarded, migrate, openReadOnly, openStore, requireSchema, transaction } from '../../kernel/sqlite.ts'
 import type { Database, WriteKey } from '../database.ts'
 import { ordersIn } from './sqlite-orders.ts'
 import { DATABASE_MIGRATIONS } from './sqlite-schema.ts'
@@ -13,15 +13,19 @@ interface Options {
 
 /** Opens the operational tables as their owner, and makes them where there are none. */
 export function openSqliteDatabase({ path, clock }: Options): Database {
-  const db = openStore(path)
-  migrate(db, path, DATABASE_MIGRATIONS)
-  return databaseOn(db, path, clock)
+  return sqliteDatabaseOn(openStore(path), { path, clock })
 }
 
 /** Opens the tables of another process to read them: whatever writes rejects with `store_unwritable`. Throws `store_missing` where there are none. */
 export function openSqliteDatabaseReader({ path, clock }: Options): Database {
   const db = openReadOnly(path)
   requireSchema(db, path, DATABASE_MIGRATIONS)
+  return databaseOn(db, path, clock)
+}
+
+/** The tables on a connection that is there already; it is closed with them. */
+export function sqliteDatabaseOn(db: DatabaseSync, { path, clock }: Options): Database {
+  migrate(db, path, DATABASE_MIGRATIONS)
   return databaseOn(db, path, clock)
 }
 
@@ -33,7 +37,7 @@ function databaseOn(db: DatabaseSync, path: string, clock: Clock): Database {
     ...keysIn(db, path, clock),
     async [Symbol.asyncDispose]() {
       flush()
-      db.close()
+      closeStore(db)
     },
   }
 }

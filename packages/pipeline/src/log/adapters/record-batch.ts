@@ -14,6 +14,7 @@ interface Index {
  */
 export function pack(records: readonly NewRecord[]): Buffer {
   const index: Index = { k: [], h: [] }
+  const encoded: number[] = []
   let lines = ''
   records.forEach(({ key, value, headers }, at) => {
     index.k.push(key)
@@ -21,10 +22,11 @@ export function pack(records: readonly NewRecord[]): Buffer {
     if (typeof value === 'string' && !value.includes('\n')) {
       lines += `\n${value}`
     } else {
-      index.b = [...(index.b ?? []), at]
+      encoded.push(at)
       lines += `\n${Buffer.from(value as Uint8Array).toString('base64')}`
     }
   })
+  if (encoded.length > 0) index.b = encoded
   return Buffer.from(JSON.stringify(index) + lines)
 }
 

@@ -27,7 +27,9 @@ export function sqliteLogView(db: DatabaseSync, topics: TopicSpecs): LogView | u
     usage: db.prepare(`select coalesce(sum(count), 0) as records, coalesce(sum(length(body)), 0) as bytes ${of}`),
     rows: db.prepare(`select ${ROW} ${of} order by base_offset`),
     rowsBackwards: db.prepare(`select ${ROW} ${of} order by base_offset desc`),
-    holding: db.prepare(`select base_offset as offset, appended_at as appendedAt ${of} and base_offset <= ? order by base_offset desc limit 1`),
+    holding: db.prepare(
+      `select base_offset as offset, appended_at as appendedAt ${of} and base_offset <= ? order by base_offset desc limit 1`,
+    ),
     find: db.prepare(`select ${ROW} ${of} and base_offset >= ? and base_offset < ? and instr(body, ?) > 0 order by base_offset desc`),
   }
   const first = (topic: Topic, partition: number) => sql.first.get(topic, partition) as { offset: number; appendedAt: number } | undefined
@@ -51,7 +53,10 @@ export function sqliteLogView(db: DatabaseSync, topics: TopicSpecs): LogView | u
     let neighbour: Row | undefined
     for (const row of statement.iterate(topic, partition) as Iterable<unknown> as Iterable<Row>) {
       const [older, newer] = neighbour && neighbour.offset > row.offset ? [row, neighbour] : [neighbour, row]
-      const gap = older && newer && older.offset + older.count !== newer.offset ? `offsets from ${older.offset + older.count} to ${newer.offset}` : undefined
+      const gap =
+        older && newer && older.offset + older.count !== newer.offset
+          ? `offsets from ${older.offset + older.count} to ${newer.offset}`
+          : undefined
       neighbour = row
       yield batchOf(topic, partition, row, gap && `${gap} are missing or there twice`)
     }
@@ -61,7 +66,11 @@ export function sqliteLogView(db: DatabaseSync, topics: TopicSpecs): LogView | u
     id: meta.id,
     partitions: (topic) => topics[topic].partitions,
     ends: (topic) =>
-      numbers(topic).map((partition) => ({ partition, start: first(topic, partition)?.offset ?? 0, end: last(topic, partition)?.end ?? 0 })),
+      numbers(topic).map((partition) => ({
+        partition,
+        start: first(topic, partition)?.offset ?? 0,
+        end: last(topic, partition)?.end ?? 0,
+      })),
     usage: (topic) =>
       numbers(topic).map((partition) => {
         const [oldest, newest] = [first(topic, partition), last(topic, partition)]
@@ -87,7 +96,11 @@ export function sqliteLogView(db: DatabaseSync, topics: TopicSpecs): LogView | u
           : [0, offsetSince(topic, partition, range.before)]
       for (const row of sql.find.iterate(topic, partition, low, high, Buffer.from(text)) as Iterable<unknown> as Iterable<Row>) {
         const batch = batchOf(topic, partition, row, undefined)
-        if (batch.fault === undefined) yield* batch.records().filter(({ value }) => value.includes(text)).toReversed()
+        if (batch.fault === undefined)
+          yield* batch
+            .records()
+            .filter(({ value }) => value.includes(text))
+            .toReversed()
       }
     },
   }
@@ -96,7 +109,15 @@ export function sqliteLogView(db: DatabaseSync, topics: TopicSpecs): LogView | u
 function batchOf(topic: Topic, partition: number, row: Row, gap: string | undefined): Batch {
   const { offset, count, appendedAt, body } = row
   const place = { topic, partition, offset }
-  return { topic, partition, offset, count, appendedAt, fault: gap ?? faultOf(), records: () => unpack(body, count, place, appendedAt) as readonly LogRecord[] }
+  return {
+    topic,
+    partition,
+    offset,
+    count,
+    appendedAt,
+    fault: gap ?? faultOf(),
+    records: () => unpack(body, count, place, appendedAt) as readonly LogRecord[],
+  }
 
   function faultOf(): string | undefined {
     if (checksum(body, place, count, appendedAt) !== row.crc) return 'the checksum differs'

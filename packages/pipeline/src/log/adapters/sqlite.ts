@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import type { Topic } from '@flowguard/contract'
 import { step } from '../../kernel/crash.ts'
-import { FlowGuardError } from '../../kernel/errors.ts'
+import { FlowGuardError, hasCode } from '../../kernel/errors.ts'
 import type { Clock } from '../../kernel/lifecycle.ts'
 import { partitionOf } from '../../kernel/partition.ts'
-import { guarded, openReadOnly, openStore, transaction } from '../../kernel/sqlite.ts'
+import { closeStore, guarded, openReadOnly, openStore, storeError, transaction } from '../../kernel/sqlite.ts'
 import type { EventLog, LogRecord, NewRecord, PartitionEnds, Place, Position } from '../event-log.ts'
 import type { TopicSpecs } from '../topics.ts'
 import { checksum, pack, unpack } from './record-batch.ts'
@@ -19,14 +19,17 @@ const SCHEMA = `
   create unique index if not exists log_batches_by_offset on log_batches (topic, partition, base_offset);
 `
 const POLL_MS = 5
-/** One row is one read: what is larger is split. */
-const BATCH_COUNT_MAX = 5_000
+/** A row is unpacked as a whole, however little of it a reader asks for: what is larger is split. */
+const BATCH_COUNT_MAX = 1_000
 const TRIM_ROWS_MAX = 500
 
-interface BatchRow {
+interface RowHead {
   base_offset: number
   count: number
   appended_at: number
+}
+
+interface BatchRow extends RowHead {
   crc: number
   body: Uint8Array
 }
@@ -52,31 +55,33 @@ interface Options {
 /** Opens the log at `path` as its one writer, and makes it where there is none. */
 export function openSqliteLog({ path, topics, clock }: Options): SqliteLog {
   const db = openStore(path)
-  return sqliteLogOn(db, { path, topics, clock }, () => db.close())
+  return sqliteLogOn(db, { path, topics, clock }, () => closeStore(db))
 }
 
 /** Opens a log that another process writes. Throws `store_missing` where there is none. */
 export function openSqliteLogReader({ path, topics, clock }: Options): EventLog {
   const db = openReadOnly(path)
-  return logOn(db, { path, topics, clock }, () => db.close())
+  return logOn(db, { path, topics, clock }, () => closeStore(db))
 }
 
 /** A log whose tables lie in a store that holds other things too, so that both commit together. */
 export function sqliteLogOn(db: DatabaseSync, options: Options, close: () => void = () => undefined): SqliteLog {
-  guarded(options.path, () => {
-    db.exec(SCHEMA)
-    db.prepare('insert into log_meta select ? where not exists (select 1 from log_meta)').run(randomUUID())
-  })
+  guarded(options.path, () =>
+    transaction(db, () => {
+      db.exec(SCHEMA)
+      db.prepare('insert into log_meta select ? where not exists (select 1 from log_meta)').run(randomUUID())
+    }),
+  )
   return logOn(db, options, close)
 }
 
 function logOn(db: DatabaseSync, { path, topics, clock }: Options, close: () => void): SqliteLog {
   const sql = guarded(path, () => ({
     id: db.prepare('select log_id from log_meta'),
-    end: db.prepare('select base_offset + count as next from log_batches where topic = ? and partition = ? order by base_offset desc limit 1'),
+    last: db.prepare('select base_offset, count, appended_at from log_batches where topic = ? and partition = ? order by base_offset desc limit 1'),
     start: db.prepare('select base_offset as start from log_batches where topic = ? and partition = ? order by base_offset limit 1'),
     holding: db.prepare(
-      'select base_offset from log_batches where topic = ? and partition = ? and base_offset <= ? order by base_offset desc limit 1',
+      'select base_offset, count from log_batches where topic = ? and partition = ? and base_offset <= ? order by base_offset desc limit 1',
     ),
     from: db.prepare(
       'select base_offset, count, appended_at, crc, body from log_batches where topic = ? and partition = ? and base_offset >= ? order by base_offset',
@@ -93,8 +98,10 @@ function logOn(db: DatabaseSync, { path, topics, clock }: Options, close: () => 
   const { log_id: id } = guarded(path, () => sql.id.get()) as { log_id: string }
   const waiting: Waiting[] = []
   let appended = 0
+  let turn = 0
 
-  const endOf = (topic: Topic, partition: number) => (sql.end.get(topic, partition) as { next: number } | undefined)?.next ?? 0
+  const lastOf = (topic: Topic, partition: number) => sql.last.get(topic, partition) as RowHead | undefined
+  const endOf = (topic: Topic, partition: number) => endOfRow(lastOf(topic, partition))
   const startOf = (topic: Topic, partition: number) => (sql.start.get(topic, partition) as { start: number } | undefined)?.start ?? 0
 
   function appendNow(topic: Topic, records: readonly NewRecord[]): readonly Position[] {
@@ -106,9 +113,11 @@ function logOn(db: DatabaseSync, { path, topics, clock }: Options, close: () => 
       if (group) group.push(at)
       else groups.set(partition, [at])
     })
-    const now = clock()
     for (const [partition, group] of groups) {
-      let offset = endOf(topic, partition)
+      const last = lastOf(topic, partition)
+      let offset = endOfRow(last)
+      // Never back, whatever the clock does: retention deletes from the start on, and a hole would be damage.
+      const now = Math.max(clock(), last?.appended_at ?? 0)
       for (let from = 0; from < group.length; from += BATCH_COUNT_MAX) {
         const part = group.slice(from, from + BATCH_COUNT_MAX)
         const body = pack(part.map((at) => records[at] as NewRecord))
@@ -124,6 +133,7 @@ function logOn(db: DatabaseSync, { path, topics, clock }: Options, close: () => 
   /** Everything that arrived in this turn of the event loop, in one transaction with one flush. */
   function commitWaiting(): void {
     const group = waiting.splice(0)
+    if (group.length === 0) return
     let results: (readonly Position[])[]
     try {
       step('log.before-commit')
@@ -152,23 +162,39 @@ function logOn(db: DatabaseSync, { path, topics, clock }: Options, close: () => 
     return results
   }
 
+  /** One state of the store for all that is read: what another process trims or appends meanwhile is no damage. */
+  function snapshot<T>(work: () => T): T {
+    return guarded(path, () => {
+      db.exec('begin')
+      try {
+        return work()
+      } finally {
+        if (db.isTransaction) db.exec('rollback')
+      }
+    })
+  }
+
   function readPartition({ topic, partition, next }: Place, countMax: number): LogRecord[] {
     const records: LogRecord[] = []
-    const holding = (sql.holding.get(topic, partition, next) as { base_offset: number } | undefined)?.base_offset
+    const holding = sql.holding.get(topic, partition, next) as RowHead | undefined
     // Retention never takes what a reader has yet to read, so a place before the oldest record is a loss too.
-    let expected = holding ?? (next < endOf(topic, partition) ? next : undefined)
-    for (const row of sql.from.iterate(topic, partition, holding ?? 0) as Iterable<BatchRow & Record<string, never>>) {
-      const first = { topic, partition, offset: row.base_offset }
-      const damage = `${path}: ${topic}-${partition} is damaged at offset ${row.base_offset}`
-      if (expected !== undefined && row.base_offset !== expected) {
-        throw new FlowGuardError('store_corrupt', `${damage}: offsets from ${expected} on are missing`)
+    let expected = holding ? (next < endOfRow(holding) ? holding.base_offset : endOfRow(holding)) : next
+    const corrupt = (offset: number, what: string, cause?: unknown) =>
+      new FlowGuardError('store_corrupt', `${path}: ${topic}-${partition} is damaged at offset ${offset}: ${what}`, cause)
+    try {
+      for (const row of sql.from.iterate(topic, partition, holding ? expected : 0) as Iterable<BatchRow & Record<string, never>>) {
+        const first = { topic, partition, offset: row.base_offset }
+        if (row.base_offset !== expected) throw corrupt(row.base_offset, `offsets from ${expected} on are missing`)
+        if (checksum(row.body, first, row.count, row.appended_at) !== row.crc) throw corrupt(row.base_offset, 'the checksum differs')
+        const batch = unpack(row.body, row.count, first, row.appended_at)
+        if (!batch) throw corrupt(row.base_offset, `it does not hold the ${row.count} records that it says`)
+        expected = endOfRow(row)
+        for (const record of batch) if (record.offset >= next && records.length < countMax) records.push(record)
+        if (records.length >= countMax) break
       }
-      if (checksum(row.body, first, row.count, row.appended_at) !== row.crc) throw new FlowGuardError('store_corrupt', `${damage}: the checksum differs`)
-      const batch = unpack(row.body, row.count, first, row.appended_at)
-      if (!batch) throw new FlowGuardError('store_corrupt', `${damage}: it does not hold the ${row.count} records that it says`)
-      expected = row.base_offset + row.count
-      for (const record of batch) if (record.offset >= next && records.length < countMax) records.push(record)
-      if (records.length >= countMax) break
+    } catch (error) {
+      const failure = storeError(path, error)
+      throw hasCode(failure, 'store_corrupt') && failure !== error ? corrupt(expected, (error as Error).message, error) : failure
     }
     if (records.length === 0 && next > endOf(topic, partition)) {
       throw new FlowGuardError('log_truncated', `${path}: ${topic}-${partition} ends at ${endOf(topic, partition)}; the reader had reached ${next}`)
@@ -180,7 +206,10 @@ function logOn(db: DatabaseSync, { path, topics, clock }: Options, close: () => 
     const share = Math.max(1, Math.floor(countMax / Math.max(1, places.length)))
     const records: LogRecord[] = []
     const hungry: Place[] = []
-    for (const place of places.slice(0, countMax)) {
+    // With more partitions than records each has its turn.
+    const first = places.length > countMax ? turn++ % places.length : 0
+    for (const place of [...places.slice(first), ...places.slice(0, first)]) {
+      if (records.length >= countMax) break
       const read = readPartition(place, share)
       for (const record of read) records.push(record)
       if (read.length === share) hungry.push({ ...place, next: (read.at(-1) as LogRecord).offset + 1 })
@@ -212,7 +241,7 @@ function logOn(db: DatabaseSync, { path, topics, clock }: Options, close: () => 
       const deadline = performance.now() + waitMs
       for (;;) {
         const seen = guarded(path, version)
-        const records = guarded(path, () => readShares(places, countMax))
+        const records = snapshot(() => readShares(places, countMax))
         if (records.length > 0) return records
         do {
           const left = deadline - performance.now()
@@ -222,7 +251,7 @@ function logOn(db: DatabaseSync, { path, topics, clock }: Options, close: () => 
       }
     },
     ends: async (topic) =>
-      guarded(path, () =>
+      snapshot(() =>
         Array.from({ length: topics[topic].partitions }, (_, partition): PartitionEnds => {
           const end = endOf(topic, partition)
           return { partition, start: startOf(topic, partition), end }
@@ -232,12 +261,14 @@ function logOn(db: DatabaseSync, { path, topics, clock }: Options, close: () => 
       let deleted = 0
       for (const [partition, before] of readBefore) {
         for (;;) {
-          const last = (guarded(path, () => sql.holding.get(topic, partition, Number.MAX_SAFE_INTEGER)) as { base_offset: number } | undefined)?.base_offset
-          // The newest row stays, whatever its age: it says where the partition ends.
-          const limit = Math.min(before, last ?? 0)
-          const startedAt = startOf(topic, partition)
-          const { changes } = guarded(path, () => remove().run(topic, partition, appendedBefore, limit, TRIM_ROWS_MAX))
-          deleted += startOf(topic, partition) - startedAt
+          const changes = guarded(path, () => {
+            // The newest row stays, whatever its age: it says where the partition ends.
+            const limit = Math.min(before, lastOf(topic, partition)?.base_offset ?? 0)
+            const start = startOf(topic, partition)
+            const result = remove().run(topic, partition, appendedBefore, limit, TRIM_ROWS_MAX)
+            deleted += startOf(topic, partition) - start
+            return result.changes
+          })
           if (Number(changes) < TRIM_ROWS_MAX) break
           await new Promise((resolve) => setImmediate(resolve))
         }
@@ -245,10 +276,14 @@ function logOn(db: DatabaseSync, { path, topics, clock }: Options, close: () => 
       return deleted
     },
     async [Symbol.asyncDispose]() {
-      if (waiting.length > 0) commitWaiting()
+      commitWaiting()
       close()
     },
   }
+}
+
+function endOfRow(row: RowHead | undefined): number {
+  return row ? row.base_offset + row.count : 0
 }
 
 function lazily<T>(make: () => T): () => T {

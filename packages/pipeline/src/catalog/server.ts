@@ -1,0 +1,116 @@
+import { Food } from '@flowguard/contract'
+import type { FastifyInstance } from 'fastify'
+import { Type } from 'typebox'
+import type { Database } from '../database/database.ts'
+import { answers, serveDocs } from '../gateway/docs.ts'
+import { createHttpServer, listen } from '../gateway/http-server.ts'
+import { sendProblem } from '../gateway/problems.ts'
+import type { Clock } from '../kernel/lifecycle.ts'
+import type { Logger } from '../kernel/logging.ts'
+
+export interface CatalogDeps {
+  database: Pick<Database, 'foods' | 'food'>
+  clock: Clock
+  logger: Logger
+  version: string
+  environment: string
+  corsOrigins: readonly string[]
+  rateLimit: number
+}
+
+export interface Catalog {
+  app: FastifyInstance
+  /** Resolves to the port. Throws `port_taken`. */
+  listen(address: { host: string; port: number }): Promise<number>
+  close(): Promise<void>
+}
+
+const NAME = 'food catalogue'
+const FoodList = Type.Object({ total: Type.Integer(), items: Type.Array(Food) }, { title: 'Foods' })
+
+/** The dishes, for anybody to read. */
+export async function createCatalog({ database, clock, logger, version, environment, corsOrigins, rateLimit }: CatalogDeps): Promise<Catalog> {
+  const app = await createHttpServer({ name: NAME, logger, corsOrigins, rateLimit })
+  await serveDocs(app, { title: 'FlowGuard food catalogue', description: 'The dishes that can be ordered.', version })
+  foodRoutes(app, database)
+
+  const service = 'flowguard-catalog'
+  const plain = { schema: { tags: ['operations'] } }
+  const isAnswering = () =>
+    database.foods().then(
+      () => true,
+      () => false,
+    )
+  app.get('/', plain, (_request, reply) =>
+    reply.send({ service, version, environment, links: { foods: '/api/foods', docs: '/docs', redoc: '/redoc', openapi: '/openapi.json', health: '/health' } }),
+  )
+  app.get('/livez', plain, (_request, reply) => reply.send({ status: 'alive' }))
+  app.get('/readyz', plain, async (_request, reply) => {
+    if (await isAnswering()) return reply.send({ status: 'ready', checks: { database: 'ok' } })
+    return reply.code(503).header('retry-after', '2').send({ status: 'not_ready', failing: ['database'], checks: { database: 'does not answer' } })
+  })
+  app.get('/health', plain, async (_request, reply) => {
+    const isHealthy = await isAnswering()
+    const status = isHealthy ? 'healthy' : 'unhealthy'
+    const timestamp = new Date(clock()).toISOString()
+    const database = { status, connected: isHealthy }
+    return reply.code(isHealthy ? 200 : 503).send({ service, status, version, environment, timestamp, checks: { database }, services: { database: status } })
+  })
+  await app.ready()
+  return { app, listen: (address) => listen(app, NAME, address), close: () => app.close() }
+}
+
+function foodRoutes(app: FastifyInstance, database: Pick<Database, 'foods' | 'food'>): void {
+  app.get(
+    '/api/foods',
+    {
+      schema: {
+        tags: ['foods'],
+        summary: 'All dishes, or those of a category',
+        querystring: { type: 'object', properties: { category: { type: 'string' }, available_only: { type: 'boolean' } } },
+        response: answers({ status: 200, schema: FoodList, description: 'Foods' }, [503]),
+      },
+    },
+    async ({ query }, reply) => {
+      const { category, available_only: availableOnly } = query as { category?: string | string[]; available_only?: string }
+      const wanted = category === undefined || category === '' ? undefined : String(category).toLowerCase()
+      const items = (await database.foods()).filter(
+        (food) => (wanted === undefined || food.category.toLowerCase() === wanted) && (!isTrue(availableOnly) || food.is_available),
+      )
+      return reply.send({ total: items.length, items })
+    },
+  )
+  app.get(
+    '/api/foods/categories/list',
+    {
+      schema: {
+        tags: ['foods'],
+        summary: 'The names of the categories, sorted',
+        response: answers({ status: 200, schema: Type.Array(Type.String()), description: 'Categories' }, [503]),
+      },
+    },
+    async (_request, reply) => reply.send([...new Set((await database.foods()).map(({ category }) => category))].sort()),
+  )
+  app.get(
+    '/api/foods/:id',
+    {
+      schema: {
+        tags: ['foods'],
+        summary: 'One dish',
+        params: { type: 'object', properties: { id: { type: 'integer' } } },
+        response: answers({ status: 200, schema: Food, description: 'Food' }, [404, 422, 503]),
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params as { id: string }
+      if (!/^\d{1,15}$/.test(id)) {
+        const message = 'must be a whole number'
+        return sendProblem(request, reply, { status: 422, code: 'invalid_parameter', detail: `id ${message}`, errors: [{ field: 'id', message }] })
+      }
+      const food = await database.food(Number(id))
+      return food ? reply.send(food) : sendProblem(request, reply, { status: 404, code: 'not_found', detail: 'there is no such dish' })
+    },
+  )
+}
+
+const isTrue = (text: string | undefined) => text !== undefined && ['true', '1', 'yes', 'on'].includes(String(text).toLowerCase())

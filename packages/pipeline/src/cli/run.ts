@@ -1,0 +1,79 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { Argument, Command } from 'commander'
+import type { Settings } from '../kernel/config.ts'
+import { createLogger } from '../kernel/logging.ts'
+import { PROCESSES, ROLES, runRoles, type Role } from '../wiring.ts'
+import { action, EXIT, example, portNumber, type Cli, type Context, type ExitCode } from './cli.ts'
+
+const isProcess = (name: string): name is keyof typeof PROCESSES => Object.hasOwn(PROCESSES, name)
+
+/** `run ROLE`: one part alone. */
+export function runCommand(cli: Cli): Command {
+  return new Command('run')
+    .description('run one part alone, or one of the two processes of `up` (edge, pipeline)')
+    .addArgument(new Argument('<role>', 'the part').choices([...ROLES, ...Object.keys(PROCESSES)]))
+    .addHelpText('after', example('run gateway', 'run pipeline'))
+    .action(
+      action(cli, (context, _options: object, role) =>
+        runHere(context, role as string, isProcess(role as string) ? PROCESSES[role as keyof typeof PROCESSES] : [role as Role]),
+      ),
+    )
+}
+
+interface StartOptions {
+  port?: string
+  reload?: boolean
+}
+
+/** `start-gateway`, `start-catalog`: the names that FlowGuard's users know. A gateway alone ships its orders itself. */
+export function startCommands(cli: Cli): Command[] {
+  const command = (name: string, what: string, setting: 'GATEWAY_PORT' | 'CATALOG_PORT', roles: readonly Role[]) =>
+    new Command(name)
+      .description(`start ${what} alone`)
+      .option('--port <port>', `port to listen on (${setting})`, portNumber)
+      .option('--reload', 'start again whenever the code changes')
+      .addHelpText('after', example(`${name} --port 9000`))
+      .action(
+        action(cli, (context, { port, reload }: StartOptions) => {
+          const settings = port === undefined ? context.settings : { ...context.settings, [setting]: port }
+          return reload ? reloading(name, settings, context) : runHere({ ...context, settings }, name, roles)
+        }),
+      )
+  return [
+    command('start-gateway', 'the events gateway', 'GATEWAY_PORT', ['gateway', 'relay']),
+    command('start-catalog', 'the food catalogue', 'CATALOG_PORT', ['catalog']),
+  ]
+}
+
+/** Under `up` only errors go to the terminal, and the part stops when `up` is gone. */
+async function runHere({ settings, io, out }: Context, name: string, roles: readonly Role[]): Promise<ExitCode> {
+  const isSupervised = process.connected === true
+  const logger = createLogger({
+    name,
+    file: join(settings.DATA_DIR, 'logs', `${name}.log`),
+    level: settings.LOG_LEVEL,
+    stderrLevel: isSupervised ? 'error' : settings.LOG_LEVEL,
+  })
+  const orphaned = new AbortController()
+  if (isSupervised) process.once('disconnect', () => orphaned.abort())
+  const onReady = () => {
+    logger.info({ roles, pid: process.pid }, 'ready')
+    if (isSupervised) process.send?.('ready')
+    else out.note(`${name} is ready; Ctrl-C stops it`)
+  }
+  await runRoles(roles, { settings, logger, signal: AbortSignal.any([io.signal, orphaned.signal]), onReady })
+  logger.info('stopped')
+  if (isSupervised && process.connected) process.disconnect()
+  return EXIT.done
+}
+
+async function reloading(name: string, settings: Settings, { io }: Context): Promise<ExitCode> {
+  const entry = join(import.meta.dirname, '../main.ts')
+  const { sources: _sources, ...values } = settings
+  const child = spawn(process.execPath, ['--watch', ...process.execArgv, entry, name], { stdio: 'inherit', env: { ...io.env, ...values } })
+  io.signal.addEventListener('abort', () => child.kill('SIGTERM'), { once: true })
+  const [code] = (await once(child, 'exit')) as [number | null]
+  return code === 0 || io.signal.aborted ? EXIT.done : EXIT.failed
+}

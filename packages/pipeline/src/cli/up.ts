@@ -1,0 +1,126 @@
+import { join } from 'node:path'
+import { Command, Option } from 'commander'
+import type { Settings } from '../kernel/config.ts'
+import { pause, runAll, type Part } from '../kernel/lifecycle.ts'
+import { lockFolder } from '../kernel/lock.ts'
+import { createLogger } from '../kernel/logging.ts'
+import type { Summary } from '../ops/summary.ts'
+import { PROCESSES } from '../wiring.ts'
+import { action, EXIT, example, positiveNumber, type Cli, type Context, type ExitCode } from './cli.ts'
+import { count, pairs } from './output.ts'
+import { simulate } from './simulate.ts'
+import { supervise } from './supervisor.ts'
+
+const LINE_EVERY_MS = 1_000
+const SUMMARY_TIMEOUT_MS = 900
+
+/** `up`: everything on this machine. */
+export function upCommand(cli: Cli): Command {
+  return new Command('up')
+    .description('run everything on this machine, on embedded stores')
+    .addOption(new Option('--simulate <rate>', 'simulated customers, about so many events a second').argParser(positiveNumber))
+    .addHelpText('after', example('up', 'up --simulate 5', 'up --data-dir /tmp/try'))
+    .action(action(cli, (context, { simulate: rate }: { simulate?: number }) => up(context, rate)))
+}
+
+async function up({ settings, io, out }: Context, rate: number | undefined): Promise<ExitCode> {
+  const startedAt = performance.now()
+  using _lock = lockFolder(settings.DATA_DIR)
+  const logger = createLogger({ name: 'up', file: join(settings.DATA_DIR, 'logs/up.log'), level: settings.LOG_LEVEL, stderrLevel: 'fatal' })
+  const ready = Promise.withResolvers<void>()
+  const { sources: _sources, ...values } = settings
+  const children = Object.keys(PROCESSES).map((name) => ({
+    name,
+    entry: join(import.meta.dirname, '../main.ts'),
+    args: ['run', name],
+    env: { ...io.env, ...values },
+  }))
+  const parts: Part[] = [
+    supervise(children, {
+      logger,
+      onReady: ready.resolve,
+      onRestart: (name, restarts) => out.note(out.noteColors.yellow(`${name} died and is started again (${restarts}); see npx flowguard logs`)),
+    }),
+    async (signal) => {
+      await Promise.race([ready.promise, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))])
+      if (signal.aborted) return
+      greet(settings, out, performance.now() - startedAt, rate)
+      await runAll([liveLine(settings, out), ...(rate === undefined ? [] : [customers(settings, rate)])], signal)
+    },
+  ]
+  await runAll(parts, io.signal)
+  out.endProgress()
+  out.note('stopped; everything accepted is kept')
+  return EXIT.done
+}
+
+function greet(settings: Settings, out: Context['out'], tookMs: number, rate: number | undefined) {
+  const c = out.noteColors
+  const at = (port: string) => `http://${settings.HOST}:${port}`
+  out.note(`\n  ${c.bold('FlowGuard')} is running ${c.dim(`(ready in ${(tookMs / 1000).toFixed(1)} s)`)}\n`)
+  out.note(
+    indent(
+      pairs(
+        [
+          ['gateway', `${c.cyan(at(settings.GATEWAY_PORT))}   events in; try /docs`],
+          ['catalogue', `${c.cyan(at(settings.CATALOG_PORT))}   the dishes; try /api/foods`],
+          ['operations', `${c.cyan(at(settings.OPS_PORT))}   topics, readers, books`],
+          ['data', settings.DATA_DIR],
+          ...(rate === undefined ? [] : [['customers', `simulated, about ${rate} events a second`] as const]),
+        ],
+        c,
+      ),
+    ),
+  )
+  out.note(`\n  ${c.bold('Try next')}, in another terminal`)
+  const tries = [
+    ['npx flowguard monitor', 'events as they pass'],
+    ['npx flowguard send order', 'one order, and what became of it'],
+    ['npx flowguard trace EVENT_ID', "one event's whole way"],
+    ['npx flowguard audit', 'the books, to the event'],
+  ] as const
+  out.note(tries.map(([command, what]) => `    ${c.green(command.padEnd(30))} ${what}`).join('\n'))
+  out.note(`\n  ${c.dim('Ctrl-C stops it.')}\n`)
+}
+
+/** What is going on, each second, from the operations API. */
+function liveLine(settings: Settings, out: Context['out']): Part {
+  return async (signal) => {
+    let before: { at: number; events: number } | undefined
+    while (!signal.aborted) {
+      const now = await askSummary(settings)
+      const at = performance.now()
+      if (now) {
+        const perSecond = before ? ((now.events_total - before.events) * 1000) / (at - before.at) : 0
+        before = { at, events: now.events_total }
+        const { amount } = now.charged
+        out.progress(
+          `  ${perSecond.toFixed(1)} events/s · ${count(now.events_total)} events · ${count(now.orders)} orders · ${count(now.attributed)} attributed` +
+            ` · ₹${amount.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })} charged · lag ${count(now.lag)}` +
+            (now.dead > 0 ? ` · ${count(now.dead)} dead` : ''),
+        )
+      }
+      await pause(LINE_EVERY_MS, signal)
+    }
+  }
+}
+
+async function askSummary({ OPS_URL }: Settings): Promise<Summary | undefined> {
+  try {
+    const answer = await fetch(`${OPS_URL}/api/summary`, { signal: AbortSignal.timeout(SUMMARY_TIMEOUT_MS) })
+    return answer.ok ? ((await answer.json()) as Summary) : undefined
+  } catch {
+    // The pipeline is being started again; the next second asks anew.
+    return undefined
+  }
+}
+
+const customers =
+  (settings: Settings, rate: number): Part =>
+  async (signal) => {
+    await simulate({ settings, rate, signal })
+  }
+
+function indent(text: string): string {
+  return text.replace(/^/gm, '    ')
+}

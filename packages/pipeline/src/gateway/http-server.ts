@@ -1,0 +1,140 @@
+import cors from '@fastify/cors'
+import helmet from '@fastify/helmet'
+import rateLimit from '@fastify/rate-limit'
+import { BODY_BYTES_MAX } from '@flowguard/contract'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import { FlowGuardError } from '../kernel/errors.ts'
+import type { Logger } from '../kernel/logging.ts'
+import { traceIdOf, traceparentOf } from '../kernel/trace-context.ts'
+import { faultOf, PROBLEM_TYPE, problemOf, sendProblem, type Fault } from './problems.ts'
+
+/** An id of 128 characters, each of up to 4 bytes, each byte written as %XX. */
+const PARAM_CHARS_MAX = 128 * 4 * 3
+const REQUEST_MS_MAX = 30_000
+
+export interface HttpOptions {
+  /** As messages name it: `events gateway`. */
+  name: string
+  logger: Logger
+  corsOrigins: readonly string[]
+  /** Requests a minute and client; 0 is no limit. */
+  rateLimit: number
+}
+
+/** The documentation pages style themselves inline; nothing may come from outside, and nothing may be framed. */
+const POLICY = {
+  'default-src': ["'self'"],
+  'script-src': ["'self'"],
+  'style-src': ["'self'", "'unsafe-inline'"],
+  'img-src': ["'self'", 'data:'],
+  'font-src': ["'self'", 'data:'],
+  'worker-src': ["'self'", 'blob:'],
+  'connect-src': ["'self'"],
+  'object-src': ["'none'"],
+  'base-uri': ["'self'"],
+  'form-action': ["'self'"],
+  'frame-ancestors': ["'none'"],
+}
+
+/** What both APIs share: limits, errors as problem+json, CORS, headers. Bodies reach the handlers as bytes. */
+export async function createHttpServer({ name, logger, corsOrigins, rateLimit: perMinute }: HttpOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_MS_MAX,
+    // While it closes, what is on its way is answered, and answered as always.
+    return503OnClosing: false,
+    genReqId: (request) => traceparentOf(request.headers['traceparent'] as string | undefined),
+    requestIdHeader: false,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: PARAM_CHARS_MAX },
+    frameworkErrors: (error, request, reply) => void sendProblem(request as FastifyRequest, reply as never, faultOf(error)),
+    clientErrorHandler: (error, socket) => refuseMalformed(error, socket),
+  })
+  // The contract's schemas are for the documentation; admission checks bodies, without changing what it checks.
+  app.setValidatorCompiler(() => () => true)
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
+  app.removeAllContentTypeParsers()
+  acceptBodies(app, /^application\/(?:[\w.+-]+\+)?json(?:\s*;|$)/i)
+  refuseUnknownRoutes(app)
+  app.setErrorHandler((error, request, reply) => {
+    const fault = faultOf(error)
+    if (fault.status === 500) logger.error({ err: error, trace_id: traceIdOf(request.id), url: request.url }, `${name}: ${request.method} failed`)
+    return sendProblem(request, reply, fault)
+  })
+  await app.register(helmet, {
+    contentSecurityPolicy: { useDefaults: false, directives: POLICY },
+    strictTransportSecurity: false,
+    crossOriginResourcePolicy: { policy: 'cross-origin' },
+  })
+  await app.register(cors, {
+    origin: [...corsOrigins],
+    credentials: true,
+    methods: ['GET', 'POST'],
+    allowedHeaders: ['Content-Type', 'Authorization', 'Idempotency-Key', 'traceparent'],
+    exposedHeaders: ['Retry-After'],
+    strictPreflight: false,
+  })
+  if (perMinute > 0) await app.register(rateLimit, { max: perMinute, timeWindow: '1 minute' })
+  return app
+}
+
+/** Bodies of this type reach the handlers of `app` as bytes. */
+export function acceptBodies(app: FastifyInstance, type: RegExp): void {
+  app.addContentTypeParser(type, { parseAs: 'buffer' }, (request, body, done) => {
+    const encoding = request.headers['content-encoding']
+    if (encoding === undefined || encoding === 'identity') done(null, body)
+    else done(Object.assign(new Error('compressed'), { code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE', statusCode: 415 }))
+  })
+}
+
+/** 404, or 405 with `Allow` where the path is known by another method; before any body is read. */
+function refuseUnknownRoutes(app: FastifyInstance): void {
+  const routes: { pattern: RegExp; methods: Set<string> }[] = []
+  app.addHook('onRoute', ({ url, method }) => {
+    if (url.includes('*')) return
+    const source = url.replace(/\/$/, '').replace(/[.]/g, '\\.').replace(/:\w+/g, '[^/]+')
+    const known = routes.find(({ pattern }) => pattern.source === new RegExp(`^${source}/?$`).source)
+    const methods = known?.methods ?? new Set<string>()
+    for (const each of [method].flat()) methods.add(each)
+    if (!known) routes.push({ pattern: new RegExp(`^${source}/?$`), methods })
+  })
+  const refuse = (request: FastifyRequest): Fault => {
+    const path = request.url.replace(/\?.*$/s, '')
+    const allowed = routes.find(({ pattern }) => pattern.test(path))?.methods
+    if (!allowed) return { status: 404, code: 'not_found', detail: 'there is no such route' }
+    const allow = [...allowed].join(', ')
+    return { status: 405, code: 'method_not_allowed', detail: `this route takes ${allow}`, headers: { allow } }
+  }
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.is404) sendProblem(request, reply, refuse(request))
+    else done()
+  })
+  app.setNotFoundHandler((request, reply) => sendProblem(request, reply, refuse(request)))
+}
+
+/** What is no HTTP never becomes a request: it is answered on the bare connection. */
+function refuseMalformed(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const status = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }[error.code ?? ''] ?? 400
+  const body = JSON.stringify(problemOf({ status, code: 'bad_request', detail: 'not a valid HTTP request' }, traceIdOf(traceparentOf(undefined))))
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  )
+}
+
+/** Listens, and says in words why it cannot. Resolves to the port, which the system chose where 0 was asked for. */
+export async function listen(app: FastifyInstance, name: string, { host, port }: { host: string; port: number }): Promise<number> {
+  try {
+    await app.listen({ host, port })
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'EADDRINUSE') throw new FlowGuardError('port_taken', `the port ${port} of the ${name} is taken on ${host}`, error)
+    if (code === 'EACCES') throw new FlowGuardError('port_taken', `the ${name} may not listen on the port ${port} of ${host}`, error)
+    throw new FlowGuardError('settings_invalid', `the ${name} cannot listen on ${host}:${port}: ${message}`, error)
+  }
+  return (app.server.address() as { port: number }).port
+}

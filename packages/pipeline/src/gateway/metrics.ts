@@ -1,0 +1,138 @@
+import { RAW_TOPICS } from '@flowguard/contract'
+import type { FastifyInstance } from 'fastify'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Ingest } from './ingest.ts'
+
+const SECONDS_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+const CODES_COUNT_MAX = 64
+
+/** How the general lane stands. */
+export interface Lane {
+  queueLength: number
+  pendingMessages: number
+  activeWorkers: number
+}
+
+export interface GatewayMetrics {
+  registry: Registry
+  refused(code: string): void
+  received(count: number): void
+  processed(seconds: number): void
+  totals(): { received: number; refused: number }
+}
+
+/** One registry a server. What the hot path counts are plain numbers, made into metrics when somebody asks. */
+export function createMetrics(ingest: Ingest, lane: () => Promise<Lane>): GatewayMetrics {
+  const registry = new Registry()
+  const registers = [registry]
+  const refusedByCode = new Map<string, number>()
+  let receivedCount = 0
+  const { stats } = ingest
+  const total = () => [...refusedByCode.values()].reduce((sum, count) => sum + count, 0)
+
+  const counted = (name: string, help: string, value: () => number) =>
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset()
+        this.inc(value())
+      },
+    })
+  counted('events_received_total', 'Events that reached the gateway, by any route.', () => receivedCount)
+  counted('events_processed_total', 'Events that were written durably and answered.', () => stats.delivered)
+  counted('events_failed_total', 'Events that were refused, or that could not be written.', () => total() + stats.failed)
+  counted('events_duplicate_total', 'Events that were known already.', () => stats.duplicates)
+  const queueDepth = new Gauge({ name: 'queue_depth', help: 'Events of the general lane that no worker has taken yet.', registers })
+  const activeWorkers = new Gauge({
+    name: 'active_workers',
+    help: 'Workers of the general lane.',
+    registers,
+    async collect() {
+      const { queueLength, activeWorkers: workers } = await lane()
+      queueDepth.set(queueLength)
+      this.set(workers)
+    },
+  })
+  activeWorkers.set(0)
+  const processing = new Histogram({
+    name: 'event_processing_duration_seconds',
+    help: 'From an event or a batch that is read to its being durable.',
+    registers,
+    buckets: SECONDS_BUCKETS,
+  })
+  new Counter({
+    name: 'flowguard_events_appended_total',
+    help: 'Events that are durable, by topic.',
+    labelNames: ['topic'],
+    registers,
+    collect() {
+      this.reset()
+      for (const topic of RAW_TOPICS) this.inc({ topic }, stats.deliveredByTopic[topic])
+    },
+  })
+  new Counter({
+    name: 'flowguard_events_refused_total',
+    help: 'Events and requests that were refused, by code.',
+    labelNames: ['code'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [code, count] of refusedByCode) this.inc({ code }, count)
+    },
+  })
+  const gauge = (name: string, help: string, value: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(value())
+      },
+    })
+  gauge('flowguard_gateway_queue_events', 'Events on their way to the disk.', () => stats.events)
+  gauge('flowguard_gateway_queue_bytes', 'Bytes on their way to the disk.', () => stats.bytes)
+  gauge('flowguard_process_resident_memory_bytes', 'Memory of the process.', () => process.memoryUsage.rss())
+
+  return {
+    registry,
+    refused(code) {
+      const name = refusedByCode.has(code) || refusedByCode.size < CODES_COUNT_MAX ? code : 'other'
+      refusedByCode.set(name, (refusedByCode.get(name) ?? 0) + 1)
+    },
+    received(count) {
+      receivedCount += count
+    },
+    processed: (seconds) => processing.observe(seconds),
+    totals: () => ({ received: receivedCount, refused: total() }),
+  }
+}
+
+/** Requests by route and status, and how long they took. The labels are ours: a client cannot make new ones. */
+export function measureRequests(app: FastifyInstance, registry: Registry): void {
+  const registers = [registry]
+  const requests = new Counter({ name: 'flowguard_http_requests_total', help: 'Requests.', labelNames: ['route', 'status'], registers })
+  const duration = new Histogram({
+    name: 'flowguard_http_request_duration_seconds',
+    help: 'From the head of a request to the end of its answer.',
+    labelNames: ['route'],
+    registers,
+    buckets: SECONDS_BUCKETS,
+  })
+  // Looking a child up by its labels costs more than counting: each is looked up once.
+  const known = new Map<string, Map<number, { inc(): void }>>()
+  const timers = new Map<string, { observe(seconds: number): void }>()
+  app.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'unknown'
+    let statuses = known.get(route)
+    if (!statuses) known.set(route, (statuses = new Map()))
+    let child = statuses.get(reply.statusCode)
+    if (!child) statuses.set(reply.statusCode, (child = requests.labels(route, String(reply.statusCode))))
+    child.inc()
+    let timer = timers.get(route)
+    if (!timer) timers.set(route, (timer = duration.labels(route)))
+    timer.observe(reply.elapsedTime / 1_000)
+    done()
+  })
+}

@@ -1,0 +1,74 @@
+import type { FastifyInstance } from 'fastify'
+import { v7 } from 'uuid'
+import type { BillingView } from '../billing/billing-view.ts'
+import type { Database } from '../database/database.ts'
+import type { Clock, Part } from '../kernel/lifecycle.ts'
+import type { Logger } from '../kernel/logging.ts'
+import type { EventLog } from '../log/event-log.ts'
+import { createBotCheck } from './bots.ts'
+import { serveDocs } from './docs.ts'
+import { openEventTime } from './event-time.ts'
+import { createHttpServer, listen } from './http-server.ts'
+import { createIngest } from './ingest.ts'
+import { requireKeys } from './keys.ts'
+import { createMetrics, measureRequests, type Lane } from './metrics.ts'
+import { loadReference } from './reference.ts'
+import { batchRoute } from './routes-batch.ts'
+import { eventRoutes } from './routes-events.ts'
+import { healthRoutes } from './routes-health.ts'
+import { readRoutes } from './routes-read.ts'
+import { timeRoutes } from './routes-time.ts'
+
+export interface GatewayDeps {
+  log: EventLog
+  /** With its foods and ads loaded: they are read once, here. */
+  database: Database
+  billing: BillingView
+  lane: () => Promise<Lane>
+  clock: Clock
+  logger: Logger
+  version: string
+  environment: string
+  dataDir: string
+  /** Whether what writes, and what shows business data, needs a write key. */
+  needsKeys: boolean
+  corsOrigins: readonly string[]
+  /** Requests a minute and client; 0 is no limit. */
+  rateLimit: number
+}
+
+export interface Gateway {
+  /** The server itself: tests ask it without a socket. */
+  app: FastifyInstance
+  /** Resolves to the port. Throws `port_taken`. */
+  listen(address: { host: string; port: number }): Promise<number>
+  /** Answers what is on its way, then stops. */
+  close(): Promise<void>
+  /** Tells the time to every partition, each second. */
+  heartbeats: Part
+}
+
+const NAME = 'events gateway'
+const ABOUT = `Food-delivery events: orders, ad clicks and impressions, and anything else that happened.
+An accepted answer means that the event is on the disk. Errors are RFC 9457 problems.`
+
+/** The events gateway over a log and a database. Reads the highest event time that an earlier process left behind. */
+export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
+  const { log, database, clock, logger, version, needsKeys, corsOrigins, rateLimit } = deps
+  const time = await openEventTime({ log, database, clock, logger })
+  const ingest = createIngest({ log, database, time })
+  const metrics = createMetrics(ingest, deps.lane)
+  const reference = await loadReference(database)
+  const app = await createHttpServer({ name: NAME, logger, corsOrigins, rateLimit })
+  requireKeys(app, { isRequired: needsKeys, hasKey: (hash) => database.hasKey(hash) })
+  measureRequests(app, metrics.registry)
+  await serveDocs(app, { title: 'FlowGuard events gateway', description: ABOUT, version })
+  const events = { admission: { reference, newId: v7, isBot: createBotCheck() }, ingest, metrics, clock, logger }
+  eventRoutes(app, events)
+  await batchRoute(app, events)
+  readRoutes(app, deps)
+  timeRoutes(app, { time, log })
+  healthRoutes(app, { ...deps, ingest, metrics })
+  await app.ready()
+  return { app, listen: (address) => listen(app, NAME, address), close: () => app.close(), heartbeats: time.heartbeats }
+}

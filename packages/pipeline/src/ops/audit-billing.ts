@@ -1,0 +1,114 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { ATTRIBUTED } from '@flowguard/contract'
+import type { AttributedBooks, ItemDay } from './audit-attributed.ts'
+import { checking, type Check } from './audit-check.ts'
+import { keptSinceMs, type PartitionWalk } from './audit-walk.ts'
+
+interface Books {
+  attributed: AttributedBooks
+  walks: readonly PartitionWalk[]
+}
+
+/** The ledger against its counters, credits against charges, and what the metrics count against the attributed topic. */
+export function billingChecks(db: DatabaseSync, books: Books): Check[] {
+  return [ledgerCheck(db), creditCheck(db), itemCheck(db, books)]
+}
+
+function ledgerCheck(db: DatabaseSync): Check {
+  const check = checking('ledger = counters')
+  const sums = db
+    .prepare('select ad_id, day, kind, count(*) as count, sum(amount) as amount from ledger group by ad_id, day, kind')
+    .iterate()
+  const counters = new Map<string, { count: number; amount: number }>()
+  let [expected, actual] = [0, 0]
+  for (const row of db.prepare('select ad_id, day, kind, count, amount from ad_counters').iterate()) {
+    const { ad_id, day, kind, count, amount } = row as Record<string, string | number> & { count: number; amount: number }
+    counters.set(`ad ${ad_id} ${day} ${kind}`, { count, amount })
+    actual += count
+  }
+  for (const row of sums) {
+    const { ad_id, day, kind, count, amount } = row as Record<string, string | number> & { count: number; amount: number }
+    expected += count
+    const key = `ad ${ad_id} ${day} ${kind}`
+    const counter = counters.get(key) ?? { count: 0, amount: 0 }
+    counters.delete(key)
+    if (counter.count !== count || counter.amount !== amount) {
+      check.fault(`${key}: ledger ${count} rows of ${amount}, counter ${counter.count} of ${counter.amount} milli-paise`)
+    }
+  }
+  for (const [key, { count, amount }] of counters) {
+    if (count !== 0 || amount !== 0) check.fault(`${key}: ledger 0 rows of 0, counter ${count} of ${amount} milli-paise`)
+  }
+  return check.done({ detail: 'count and amount by ad, day and kind', expected, actual })
+}
+
+/** Every order's charge is a row of the ledger, and so is its credit, which it has if it was cancelled, and else not. */
+function creditCheck(db: DatabaseSync): Check {
+  const check = checking('every credit has its charge')
+  const rows = new Map<string, number>()
+  const add = (row: string, count: number) => rows.set(row, (rows.get(row) ?? 0) + count)
+  const charges = db
+    .prepare(
+      `select o.order_id as orderId, o.event_id as eventId, ad_id as adId, amount, credited_by as creditedBy, c.event_id as cancelledBy
+       from order_charges o left join cancellations c using (order_id)`,
+    )
+    .iterate()
+  let [expected, actual] = [0, 0]
+  for (const each of charges) {
+    const { orderId, eventId, adId, amount, creditedBy, cancelledBy } = each as unknown as OrderCharge
+    expected += creditedBy === null ? 1 : 2
+    add(`cpa of ${amount} for ${eventId} to ad ${adId}`, 1)
+    if (creditedBy !== null) add(`credit of ${-amount} for ${creditedBy} to ad ${adId}`, 1)
+    if (cancelledBy !== creditedBy)
+      check.fault(`order ${orderId}: cancelled by ${cancelledBy ?? 'nothing'}, credited by ${creditedBy ?? 'nothing'}`)
+  }
+  for (const each of db
+    .prepare("select kind, amount, event_id as eventId, ad_id as adId from ledger where kind in ('cpa', 'credit')")
+    .iterate()) {
+    const { kind, amount, eventId, adId } = each as Record<string, string | number>
+    actual += 1
+    add(`${kind} of ${amount} for ${eventId} to ad ${adId}`, -1)
+  }
+  for (const [row, count] of rows) if (count !== 0) check.fault(`${row}: ${count > 0 ? 'missing in' : 'only in'} the ledger`)
+  return check.done({ detail: 'charges for orders and their credits against the ledger, in milli-paise', expected, actual })
+}
+
+interface OrderCharge {
+  orderId: string
+  eventId: string
+  adId: string
+  amount: number
+  creditedBy: string | null
+  cancelledBy: string | null
+}
+
+/** What the ads metrics count of orders is what the attributed topic holds, as far as it was read and is kept. */
+function itemCheck(db: DatabaseSync, { attributed, walks }: Books): Check {
+  const check = checking('order counters = attributed orders')
+  const keptSince = keptSinceMs(walks, ATTRIBUTED)
+  const none: ItemDay = { orders: 0, attributed: 0, revenue: 0, attributedRevenue: 0 }
+  const left = new Map(attributed.items)
+  let [expected, actual] = [0, 0]
+  const compare = (day: string, itemId: number | string, counted: ItemDay) => {
+    const found = left.get(`${day} ${itemId}`) ?? none
+    left.delete(`${day} ${itemId}`)
+    // Of a day that retention may have reached, the topic has no more than was counted.
+    const isWhole = Date.parse(day) > keptSince
+    expected += isWhole ? found.orders : counted.orders
+    actual += counted.orders
+    const differs = FIGURES.filter((key) => (isWhole ? counted[key] !== found[key] : counted[key] < found[key]))
+    if (differs.length > 0)
+      check.fault(`item ${itemId} ${day}: ${differs.map((key) => `${key} ${counted[key]}, in the topic ${found[key]}`).join('; ')}`)
+  }
+  const counters = db
+    .prepare(
+      `select item_id as itemId, day, orders, attributed_orders as attributed, revenue_paise as revenue, attributed_paise as attributedRevenue
+       from item_counters`,
+    )
+    .iterate() as Iterable<unknown> as Iterable<ItemDay & { itemId: number; day: string }>
+  for (const { itemId, day, ...counted } of counters) compare(day, itemId, counted)
+  for (const key of [...left.keys()]) compare(...(key.split(' ') as [string, string]), none)
+  return check.done({ detail: 'orders, attributed orders and their revenue in paise, by item and day', expected, actual })
+}
+
+const FIGURES = ['orders', 'attributed', 'revenue', 'attributedRevenue'] as const satisfies readonly (keyof ItemDay)[]

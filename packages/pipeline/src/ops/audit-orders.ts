@@ -1,0 +1,137 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { ATTRIBUTED, LATENESS_MS, ORDERS, parseLogged } from '@flowguard/contract'
+import { partitionOf } from '../kernel/partition.ts'
+import type { LogRecord } from '../log/event-log.ts'
+import type { Standing } from '../reader/places.ts'
+import type { AttributedBooks } from './audit-attributed.ts'
+import { checking, type Check } from './audit-check.ts'
+import type { DeadBooks } from './audit-dead.ts'
+import { isTrimmed, keptSinceMs, type PartitionWalk } from './audit-walk.ts'
+
+interface Books {
+  edge: DatabaseSync | undefined
+  /** The pipeline's. */
+  db: DatabaseSync | undefined
+  attributed: AttributedBooks
+  walks: readonly PartitionWalk[]
+}
+
+interface Placed {
+  appendedAt: number
+  /** Every time that the stream met it, it became a dead letter. */
+  isDead: boolean
+}
+
+/** Orders from the database to the log, and from the log to their answers. */
+export function orderBooks(standings: readonly Standing[], dead: DeadBooks) {
+  const logged = new Set<string>()
+  const placed = new Map<string, Placed>()
+  const places = new Map(
+    standings.filter(({ reader, topic }) => reader === 'stream' && topic === ORDERS).map((each) => [each.partition, each]),
+  )
+  const unburied: string[] = []
+
+  function visit(record: LogRecord) {
+    const event = parseLogged(record.value)
+    if (!('invalid' in event) && event.event_type === 'order') logged.add(event.event_id)
+    const place = places.get(record.partition)
+    if (!place || record.offset < place.began || record.offset >= place.next) return
+    const isDead = dead.has('stream', record)
+    if ('invalid' in event) {
+      if (!isDead) unburied.push(`${ORDERS}-${record.partition}@${record.offset}`)
+    } else if (event.event_type === 'order' && event.order_type === 'placed') {
+      const before = placed.get(event.event_id)
+      if (!before) placed.set(event.event_id, { appendedAt: record.appendedAt, isDead })
+      else before.isDead &&= isDead
+    }
+  }
+
+  return {
+    visit,
+    checks(books: Books): Check[] {
+      const checks = books.edge ? [acceptedCheck(books.edge, logged, books.walks)] : []
+      return books.db ? [...checks, answeredCheck(books.db, placed, unburied, books), overdueCheck(books.db, standings)] : checks
+    },
+  }
+}
+
+/** Every order event of the database is in the outbox of the same moment, or in the log of a later one. */
+function acceptedCheck(edge: DatabaseSync, logged: ReadonlySet<string>, walks: readonly PartitionWalk[]): Check {
+  const check = checking('orders accepted = in the log or the outbox')
+  const waiting = new Set<string>()
+  for (const { value } of edge.prepare('select value from outbox where partition is null').iterate() as Iterable<unknown> as Iterable<{
+    value: string
+  }>) {
+    waiting.add((JSON.parse(value) as { event_id: string }).event_id)
+  }
+  const order = edge.prepare('select user_id as userId, created_at as createdAt from orders where order_id = ?')
+  const partitions = walks.filter(({ topic }) => topic === ORDERS).length
+  let [expected, actual, beyond] = [0, 0, 0]
+  for (const each of edge.prepare('select event_id as eventId, order_id as orderId from order_events').iterate()) {
+    const { eventId, orderId } = each as { eventId: string; orderId: string }
+    expected += 1
+    if (logged.has(eventId) || waiting.has(eventId)) {
+      actual += 1
+      continue
+    }
+    const { userId, createdAt } = (order.get(orderId) ?? {}) as { userId?: string; createdAt?: string }
+    const keptSince = userId === undefined || partitions === 0 ? -Infinity : keptSinceMs(walks, ORDERS, partitionOf(userId, partitions))
+    if (createdAt !== undefined && Date.parse(createdAt) <= keptSince) beyond += 1
+    else check.fault(`${eventId} (order ${orderId}): neither in the outbox nor in ${ORDERS}`)
+  }
+  for (const each of edge
+    .prepare('select order_id as orderId from orders where event_id not in (select event_id from order_events)')
+    .all()) {
+    check.fault(`order ${(each as { orderId: string }).orderId}: the event that placed it is not among the order events`)
+  }
+  const detail = `order events of the database, by id${beyond > 0 ? `; ${beyond} of them older than what the log keeps` : ''}`
+  return check.done({ detail, expected: expected - beyond, actual })
+}
+
+/** Every order that the stream has read is answered once, or pending, or late, or dead; and there is no answer without an order. */
+function answeredCheck(
+  db: DatabaseSync,
+  placed: ReadonlyMap<string, Placed>,
+  unburied: readonly string[],
+  { attributed, walks }: Books,
+): Check {
+  const check = checking('every order read has one answer')
+  const idsOf = (sql: string) => new Set((db.prepare(sql).all() as { id: string }[]).map(({ id }) => id))
+  const pending = idsOf('select event_id as id from pending_orders')
+  const late = idsOf(`select event_id as id from late_events where topic = '${ORDERS}'`)
+  const keptSince = keptSinceMs(walks, ATTRIBUTED)
+  let [expected, actual] = [0, 0]
+  for (const [id, { appendedAt, isDead }] of placed) {
+    const answers = attributed.answers.get(id) ?? 0
+    const times = answers + (pending.has(id) ? 1 : 0) + (late.has(id) ? 1 : 0)
+    if (times === 0 && (isDead || appendedAt <= keptSince)) continue
+    expected += 1
+    actual += times
+    if (times !== 1)
+      check.fault(`${id}: ${times === 0 ? 'neither answered nor pending, late or dead' : `answered or pending ${times} times`}`)
+  }
+  for (const where of unburied) check.fault(`${where}: not a valid order, and no dead letter`)
+  for (const orderId of attributed.ordersTwice) check.fault(`order ${orderId}: answered twice`)
+  if (!isTrimmed(walks, ORDERS)) {
+    for (const id of attributed.answers.keys()) if (!placed.has(id)) check.fault(`${id}: answered, and not among the orders read`)
+    for (const id of pending) if (!placed.has(id)) check.fault(`${id}: pending, and not among the orders read`)
+  }
+  return check.done({
+    detail: `placed orders before the stream's places against ${ATTRIBUTED}, pending and late orders, by id`,
+    expected,
+    actual,
+  })
+}
+
+/** No order waits whose time the watermark has passed. */
+function overdueCheck(db: DatabaseSync, standings: readonly Standing[]): Check {
+  const check = checking('no pending order is overdue')
+  const times = standings.filter(({ reader }) => reader === 'stream').map(({ timeMs }) => timeMs)
+  const watermark = Math.min(...times) - LATENESS_MS
+  const isKnown = times.length > 0 && Math.min(...times) >= 0
+  const overdue = isKnown
+    ? (db.prepare('select event_id as id, ts from pending_orders where ts < ?').all(watermark) as { id: string; ts: number }[])
+    : []
+  for (const { id, ts } of overdue) check.fault(`${id}: its time is ${watermark - ts} ms before the watermark`)
+  return check.done({ detail: 'pending orders before the watermark', expected: 0, actual: overdue.length })
+}

@@ -1,0 +1,254 @@
+import assert from 'node:assert/strict'
+import { cpSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { after, before, test } from 'node:test'
+import { ATTRIBUTED, CLICKS, DEAD, ORDERS, type Topic } from '@flowguard/contract'
+import { hasCode } from '../kernel/errors.ts'
+import { pack, checksum } from '../log/adapters/record-batch.ts'
+import { openStores } from '../stores.ts'
+import { audit, type Audit } from './audit.ts'
+import { openMachine, smallDay, T0, temporaryFolder, TOPIC_SPECS } from './fixture.ts'
+import { FILES } from './stores.ts'
+
+const base = temporaryFolder()
+before(async () => {
+  await using machine = openMachine(base.path)
+  await smallDay(machine)
+})
+after(() => base[Symbol.dispose]())
+
+function auditOf(dataDir: string): Audit {
+  using stores = openStores({ dataDir, topics: TOPIC_SPECS, clock: () => T0 })
+  return audit(stores)
+}
+
+/** The checks that fail once `plant` has changed a store of the small day. */
+function failing(file: keyof typeof FILES, plant: (db: DatabaseSync) => void): string[] {
+  using folder = temporaryFolder()
+  cpSync(base.path, folder.path, { recursive: true })
+  const db = new DatabaseSync(join(folder.path, FILES[file]))
+  plant(db)
+  db.close()
+  const { balanced, checks } = auditOf(folder.path)
+  const failed = checks.filter(({ ok }) => !ok)
+  assert.equal(balanced, failed.length === 0)
+  for (const { offenders, offenders_total: total } of failed) assert.ok(offenders.length > 0 && total >= offenders.length)
+  return failed.map(({ name }) => name)
+}
+
+const FATES = 'read = applied + duplicate + late + skipped + dead'
+const READ = 'read = in the log before the place'
+const WHOLE = 'the log is whole'
+const ACCEPTED = 'orders accepted = in the log or the outbox'
+const ANSWERED = 'every order read has one answer'
+const OVERDUE = 'no pending order is overdue'
+const CLICKED = 'every attributed click is in the log'
+const ONCE = 'no event is charged twice'
+const LEDGER = 'ledger = counters'
+const CREDITS = 'every credit has its charge'
+const ITEMS = 'order counters = attributed orders'
+const LETTERS = 'dead letters = counted as dead'
+const LATE = 'late events kept = counted as late'
+
+/** Writes a row of the log past the log, whole in itself. */
+function addRow(db: DatabaseSync, topic: Topic, partition: number, offset: number, value: object) {
+  const body = pack([{ key: 'u1', value: JSON.stringify(value), headers: {} }])
+  db.prepare('insert into log_batches values (?, ?, ?, ?, ?, ?, ?)').run(
+    topic,
+    partition,
+    offset,
+    1,
+    T0,
+    checksum(body, { topic, partition, offset }, 1, T0),
+    body,
+  )
+}
+
+const endOf = (db: DatabaseSync, topic: Topic, partition: number) =>
+  (
+    db
+      .prepare('select coalesce(max(base_offset + count), 0) as offset from log_batches where topic = ? and partition = ?')
+      .get(topic, partition) as { offset: number }
+  ).offset
+
+const run = (sql: string) => (db: DatabaseSync) => {
+  const { changes } = db.prepare(sql).run()
+  assert.ok(Number(changes) > 0, `nothing was planted by ${sql}`)
+}
+
+test('the books of a day with every outcome balance', () => {
+  assert.deepEqual(
+    auditOf(base.path).checks.filter(({ ok, expected, actual }) => !ok || expected !== actual),
+    [],
+  )
+})
+
+const PLANTED: [string, keyof typeof FILES, (db: DatabaseSync) => void, string[]][] = [
+  [
+    'a record counted as read and as nothing else',
+    'pipeline',
+    run(`update places set read = read + 1 where reader = 'stream' and partition = 1`),
+    [FATES, READ],
+  ],
+  [
+    'an event applied that nobody read',
+    'pipeline',
+    run(`update places set applied = applied + 1 where reader = 'billing-orders' and partition = 1`),
+    [FATES],
+  ],
+  [
+    'a record counted twice in every figure',
+    'pipeline',
+    run(`update places set read = read + 1, applied = applied + 1 where reader = 'billing'`),
+    [READ],
+  ],
+  [
+    'a place moved past a record',
+    'pipeline',
+    run(`update places set next = next - 1 where reader = 'billing' and topic = '${CLICKS}' and partition = 4`),
+    [READ],
+  ],
+  [
+    'a place beyond the end of the log',
+    'pipeline',
+    run(`update places set next = next + 7 where reader = 'billing' and topic = '${CLICKS}'`),
+    [READ],
+  ],
+  ['places in another log', 'pipeline', run(`update places set log_id = 'other' where reader = 'stream'`), [READ]],
+  [
+    'a row of the log whose bytes were changed',
+    'raw',
+    run(`update log_batches set body = cast(replace(body, 'click-paid', 'click-gone') as blob)`),
+    [WHOLE, CLICKED],
+  ],
+  [
+    'a row of the log that is gone',
+    'raw',
+    run(`delete from log_batches where topic = '${CLICKS}' and partition = 4 and base_offset = 2`),
+    [READ, WHOLE, CLICKED],
+  ],
+  ['an order in neither outbox nor log', 'edge', run(`delete from outbox where instr(value, 'order-outbox')`), [ACCEPTED]],
+  ['an order whose event was never written down', 'edge', run(`delete from order_events where event_id = 'order-alone'`), [ACCEPTED]],
+  [
+    'an order whose record is gone from the log',
+    'raw',
+    run(`delete from log_batches where topic = '${ORDERS}' and instr(body, 'order-pending')`),
+    [READ, ACCEPTED, ANSWERED],
+  ],
+  ['a pending order forgotten', 'pipeline', run('delete from pending_orders'), [ANSWERED]],
+  [
+    'an answered order still pending',
+    'pipeline',
+    run(`insert into pending_orders values ('order-alone', ${T0 + 70_000}, '{}')`),
+    [ANSWERED],
+  ],
+  [
+    'a pending order that nobody placed',
+    'pipeline',
+    run(`insert into pending_orders values ('order-none', ${T0 + 70_000}, '{}')`),
+    [ANSWERED],
+  ],
+  ['a pending order that the watermark has passed', 'pipeline', run(`update pending_orders set ts = ${T0}`), [OVERDUE]],
+  ['an order answered twice', 'pipeline', (db) => addAnswer(db, { event_id: 'order-alone', order_id: 'order-of-order-alone' }), [ANSWERED]],
+  ['an answer without an order', 'pipeline', (db) => addAnswer(db, { event_id: 'order-none', order_id: 'none' }), [ANSWERED]],
+  [
+    'an order due to a click that is not there',
+    'pipeline',
+    (db) => addAnswer(db, { event_id: 'order-x', order_id: 'x', click: CLICK_NONE }),
+    [ANSWERED, CLICKED],
+  ],
+  ['a charge gone from the ledger', 'pipeline', run(`delete from ledger where kind = 'cpc' and event_id = 'click-paid'`), [LEDGER]],
+  ['a charge of another amount', 'pipeline', run(`update ledger set amount = amount + 1 where kind = 'cpm'`), [LEDGER]],
+  ['a counter changed', 'pipeline', run(`update ad_counters set amount = amount - 1 where kind = 'cpc'`), [LEDGER]],
+  ['a counter gone', 'pipeline', run(`delete from ad_counters where kind = 'cpm'`), [LEDGER]],
+  ['a counter of nothing', 'pipeline', run(`insert into ad_counters values ('ghost', '2026-03-01', 'cpc', 1, 500000)`), [LEDGER]],
+  ['an event charged twice, counters and all', 'pipeline', chargeTwice, [ONCE]],
+  ['a credit without its charge', 'pipeline', run('delete from order_charges'), [CREDITS]],
+  ['a cancelled order not credited', 'pipeline', run('update order_charges set credited_by = null'), [CREDITS]],
+  ['a credit for an order that was not cancelled', 'pipeline', run('delete from cancellations'), [CREDITS]],
+  ['a charge for an order gone from the ledger', 'pipeline', run(`delete from ledger where kind = 'cpa'`), [LEDGER, CREDITS]],
+  ['an order counted twice in the metrics', 'pipeline', run('update item_counters set orders = orders + 1'), [ITEMS]],
+  ['revenue that no order brought', 'pipeline', run('update item_counters set attributed_paise = attributed_paise + 1'), [ITEMS]],
+  ['a day gone from the metrics', 'pipeline', run('delete from item_counters'), [ITEMS]],
+  [
+    'a dead letter gone',
+    'pipeline',
+    run(`delete from log_batches where topic = '${DEAD}' and rowid = (select max(rowid) from log_batches where topic = '${DEAD}')`),
+    [LETTERS],
+  ],
+  ['a late event forgotten', 'pipeline', run('delete from late_events'), [ANSWERED, LATE]],
+]
+
+for (const [what, file, plant, expected] of PLANTED) {
+  test(`found: ${what}`, () => {
+    const failed = failing(file, plant)
+    for (const name of expected) assert.ok(failed.includes(name), `${name} holds; what fails: ${failed.join(', ') || 'nothing'}`)
+  })
+}
+
+const CLICK_NONE = { event_id: 'click-none', ad_id: 'cpc-1', campaign_id: null, timestamp: new Date(T0 + 1_000).toISOString() }
+
+function addAnswer(db: DatabaseSync, more: object) {
+  const timestamp = new Date(T0 + 5_000).toISOString()
+  const answer = { user_id: 'u5', item_id: 1, price: 1, quantity: 1, timestamp, click: null, lag_ms: null, ...more }
+  addRow(db, ATTRIBUTED, 0, endOf(db, ATTRIBUTED, 0), answer)
+}
+
+function chargeTwice(db: DatabaseSync) {
+  run(
+    `insert into ledger (event_id, ad_id, day, amount, kind) select event_id, ad_id, day, amount, kind from ledger where event_id = 'click-paid'`,
+  )(db)
+  run(`update ad_counters set count = count + 1, amount = amount + 500000 where kind = 'cpc'`)(db)
+}
+
+test('two users whose clients number their clicks alike are both charged', async () => {
+  using folder = temporaryFolder()
+  await using machine = openMachine(folder.path)
+  await machine.heartbeat(0)
+  await machine.click({ id: '1', user: 'u1', at: 1_000 })
+  await machine.click({ id: '1', user: 'u2', at: 1_000 })
+  await machine.heartbeat(60_000)
+  await machine.read()
+  using stores = machine.stores()
+  assert.deepEqual((stores.pipeline?.db.prepare('select count(*) as charged from ledger').get() as { charged: number }).charged, 2)
+  assert.equal(audit(stores).balanced, true)
+})
+
+test('the books balance after retention has trimmed every topic', async () => {
+  using folder = temporaryFolder()
+  await using machine = openMachine(folder.path)
+  await smallDay(machine)
+  const appendedBefore = T0 + 60_000
+  for (const [log, topics] of [
+    [machine.raw, [CLICKS, ORDERS]],
+    [machine.pipeline.derived, [ATTRIBUTED, DEAD]],
+  ] as const) {
+    for (const topic of topics) {
+      const readBefore = new Map((await log.ends(topic)).map(({ partition, end }) => [partition, end]))
+      await log.trim(topic, { appendedBefore, readBefore })
+    }
+  }
+  assert.ok((await machine.raw.ends(CLICKS)).some(({ start }) => start > 0))
+  using stores = machine.stores()
+  assert.deepEqual(
+    audit(stores).checks.filter(({ ok }) => !ok),
+    [],
+  )
+})
+
+test('a log without a pipeline, and one without either, can be audited as far as it goes', async () => {
+  using folder = temporaryFolder()
+  cpSync(join(base.path, FILES.raw), join(folder.path, FILES.raw))
+  assert.equal(auditOf(folder.path).balanced, true)
+  cpSync(join(base.path, FILES.edge), join(folder.path, FILES.edge))
+  assert.equal(auditOf(folder.path).balanced, true)
+})
+
+test('where there is no store, that is said', () => {
+  using folder = temporaryFolder()
+  assert.throws(
+    () => auditOf(folder.path),
+    (error) => hasCode(error, 'store_missing'),
+  )
+})

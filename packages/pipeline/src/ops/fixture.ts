@@ -1,0 +1,182 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { ATTRIBUTED, CLICKS, ORDERS, TIMED_TOPICS, type Ad, type OrderType } from '@flowguard/contract'
+import { budgetAlerts } from '../billing/budgets.ts'
+import { clickCharges } from '../billing/click-charges.ts'
+import { orderCharges } from '../billing/order-charges.ts'
+import { openSqliteDatabase } from '../database/adapters/sqlite.ts'
+import { ROOT } from '../kernel/config.ts'
+import { runAll } from '../kernel/lifecycle.ts'
+import { silentLogger } from '../kernel/logging.ts'
+import { openSqliteLog } from '../log/adapters/sqlite.ts'
+import { readTopics } from '../log/topics.ts'
+import { openPipelineStore } from '../pipeline-store.ts'
+import { gateIn } from '../reader/gate.ts'
+import { readerLoop } from '../reader/loop.ts'
+import { openStores } from '../stores.ts'
+import { streamProcessor } from '../stream/processor.ts'
+import { groups } from './groups.ts'
+import { FILES } from './stores.ts'
+
+const WAIT_MS_MAX = 20_000
+export const T0 = Date.parse('2026-03-01T12:00:00Z')
+export const TOPIC_SPECS = readTopics(join(ROOT, 'config/kafka/topics.yaml'))
+
+export const ADS = [
+  { adId: 'cpc-1', itemId: 1, campaignId: 'c1', advertiserId: 'a1', pricing: 'cpc', rate: 500, dailyBudget: 0 },
+  { adId: 'cpm-1', itemId: 1, campaignId: 'c1', advertiserId: 'a1', pricing: 'cpm', rate: 9_000, dailyBudget: 0 },
+  { adId: 'cpa-1', itemId: 1, campaignId: 'c2', advertiserId: 'a1', pricing: 'cpa', rate: 2_500, dailyBudget: 0 },
+] as Ad[]
+
+export function temporaryFolder(): Disposable & { path: string } {
+  const path = mkdtempSync(join(tmpdir(), 'flowguard-ops-'))
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }) }
+}
+
+export interface Sent {
+  id: string
+  user?: string
+  item?: number
+  /** Event time after `T0`, in milliseconds. */
+  at: number
+  /** Written into the event over what is here. */
+  more?: Record<string, unknown>
+}
+
+/** The real stores and the real readers on one folder; whatever the gateway would have written is written here. */
+export function openMachine(dataDir: string) {
+  let now = T0
+  const clock = () => now
+  const topics = TOPIC_SPECS
+  const database = openSqliteDatabase({ path: join(dataDir, FILES.edge), clock })
+  const raw = openSqliteLog({ path: join(dataDir, FILES.raw), topics, clock })
+  const pipeline = openPipelineStore(join(dataDir, FILES.pipeline), topics, clock)
+  const { db, path, derived } = pipeline
+  const adOf = (adId: string) => ADS.find((ad) => ad.adId === adId)
+  const headersOf = (id: string) => ({ content_hash: `hash of ${id}`, traceparent: `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01` })
+  const base = ({ id, user = 'u1', item = 1, at }: Sent) => {
+    now = Math.max(now, T0 + at)
+    return { event_id: id, user_id: user, item_id: item, received_at: new Date(now).toISOString(), is_bot: false, ts: T0 + at }
+  }
+  const parts = () => {
+    const store = { db, path, derived, clock, logger: silentLogger }
+    const budgets = budgetAlerts(derived, adOf, clock)
+    const billing = clickCharges({
+      db,
+      gate: gateIn(db, 'billing', topics, clock),
+      adOf,
+      budgets,
+      doubleClickMs: 2_000,
+      logger: silentLogger,
+    })
+    const stream = streamProcessor(db, derived, gateIn(db, 'stream', topics, clock), silentLogger)
+    return [
+      readerLoop({ name: 'stream', topics: TIMED_TOPICS, log: raw, handler: stream }, store),
+      readerLoop({ name: 'billing', topics: TIMED_TOPICS, log: raw, handler: billing }, store),
+      readerLoop(
+        { name: 'billing-orders', topics: [ATTRIBUTED], log: derived, handler: orderCharges({ db, topics, adOf, budgets, clock }) },
+        store,
+      ),
+    ]
+  }
+
+  return {
+    database,
+    raw,
+    pipeline,
+    setTime: (ms: number) => (now = ms),
+    async click(sent: Sent, ad = 'cpc-1', type: 'click' | 'impression' = 'click') {
+      const event = { event_type: type, ad_id: ad, ...base(sent), ...sent.more }
+      await raw.append(CLICKS, [{ key: event.user_id, value: JSON.stringify(event), headers: headersOf(sent.id) }])
+    },
+    /** Into the database and its outbox. Resolves to the order's id. */
+    async order(sent: Sent, orderType: OrderType = 'placed', clientOrderId: string | null = null) {
+      const event = { event_type: 'order', ...base(sent), order_type: orderType, price: 249.5, quantity: 2, ...sent.more }
+      const { event_id: eventId, user_id: userId } = event
+      const headers = headersOf(sent.id)
+      const orderId = `order-of-${sent.id}`
+      const result = await database.take({
+        eventId,
+        orderId,
+        clientOrderId,
+        orderType,
+        userId,
+        contentHash: headers.content_hash,
+        headers,
+        event,
+      })
+      return (result as { orderId: string }).orderId
+    },
+    /** Outbox to log, as the relay does it. */
+    async ship() {
+      const rows = await database.outbox(10_000)
+      await raw.append(
+        ORDERS,
+        rows.map(({ record }) => record),
+      )
+      await database.shipped(rows.at(-1)?.id ?? 0)
+    },
+    /** Moves every partition's time. */
+    async heartbeat(at: number) {
+      now = Math.max(now, T0 + at)
+      for (const topic of TIMED_TOPICS) {
+        const value = JSON.stringify({ event_type: 'heartbeat', ts: T0 + at })
+        await raw.append(
+          topic,
+          Array.from({ length: topics[topic].partitions }, (_, partition) => ({ key: '', value, headers: {}, partition })),
+        )
+      }
+    },
+    /** Lets every reader catch up. */
+    async read() {
+      const stop = new AbortController()
+      const running = runAll(parts(), stop.signal)
+      using stores = openStores({ dataDir, topics, clock })
+      const until = performance.now() + WAIT_MS_MAX
+      while (!groups(stores).readers.every((reader) => reader.caught_up)) {
+        if (performance.now() > until)
+          throw new Error(`the readers have not caught up: ${JSON.stringify(groups(stores).readers.map(({ name, lag }) => [name, lag]))}`)
+        await Promise.race([running, wait(5)])
+      }
+      stop.abort()
+      await running
+    },
+    stores: () => openStores({ dataDir, topics, clock }),
+    async [Symbol.asyncDispose]() {
+      await database[Symbol.asyncDispose]()
+      await raw[Symbol.asyncDispose]()
+      pipeline[Symbol.dispose]()
+    },
+  }
+}
+
+export type TestMachine = ReturnType<typeof openMachine>
+
+/** A small day: every outcome once. */
+export async function smallDay(machine: TestMachine): Promise<void> {
+  await machine.heartbeat(0)
+  await machine.click({ id: 'click-paid', at: 1_000 })
+  await machine.click({ id: 'click-double', at: 2_000 })
+  await machine.click({ id: 'click-repeat', user: 'u2', at: 3_000 })
+  await machine.click({ id: 'click-repeat', user: 'u2', at: 3_000 })
+  await machine.click({ id: 'click-bot', user: 'u3', at: 3_000, more: { is_bot: true } })
+  await machine.click({ id: 'click-cpa', user: 'u4', at: 4_000 }, 'cpa-1')
+  await machine.click({ id: 'shown', at: 4_500 }, 'cpm-1', 'impression')
+  await machine.order({ id: 'order-paid', at: 5_000 })
+  await machine.order({ id: 'order-alone', user: 'u5', at: 5_000 })
+  const cancelled = await machine.order({ id: 'order-cancelled', user: 'u4', at: 6_000 })
+  await machine.order({ id: 'cancel', user: 'u4', at: 7_000 }, 'cancelled', cancelled)
+  await machine.ship()
+  await machine.raw.append(CLICKS, [{ key: 'u6', value: '{"event_type":"nonsense"}', headers: {} }])
+  await machine.heartbeat(60_000)
+  await machine.read()
+  await machine.click({ id: 'click-late', at: 10_000 })
+  await machine.order({ id: 'order-late', at: 11_000 })
+  await machine.ship()
+  await machine.order({ id: 'order-pending', user: 'u7', at: 61_000 })
+  await machine.ship()
+  await machine.order({ id: 'order-outbox', user: 'u8', at: 62_000 })
+  await machine.read()
+}
