@@ -119,7 +119,7 @@ const PLANTED: [string, keyof typeof FILES, (db: DatabaseSync) => void, string[]
   [
     'a row of the log whose bytes were changed',
     'raw',
-    run(`update log_batches set body = cast(replace(body, 'click-paid', 'click-gone') as blob)`),
+    run(`update log_batches set body = cast(replace(body, 'click-double', 'click-gone!!') as blob)`),
     [WHOLE, CLICKED],
   ],
   [

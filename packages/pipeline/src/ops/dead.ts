@@ -1,0 +1,256 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { DEAD, parseLogged, RAW_TOPICS, type DeadLetter, type DeadReason } from '@flowguard/contract'
+import { hasCode } from '../kernel/errors.ts'
+import { transaction } from '../kernel/sqlite.ts'
+import { traceIdOf } from '../kernel/trace-context.ts'
+import type { LogView } from '../log/log-view.ts'
+import type { Stores } from './stores.ts'
+
+export const PAGE_COUNT_MAX = 500
+/** Letters of one round of retries: their bytes are held in memory. */
+const ROUND_COUNT = 200
+const REASON_CHARS_MAX = 500
+
+export type DeadState = 'waiting' | 'retried' | 'dropped'
+
+export interface DeadFilter {
+  dead_id?: string | undefined
+  reason?: string | undefined
+  reader?: string | undefined
+  topic?: string | undefined
+  state?: DeadState | undefined
+}
+
+export interface DeadEntry extends Omit<DeadLetter, 'value_base64' | 'headers'> {
+  state: DeadState
+  /** Of the event, where it can be read. */
+  event_id: string | null
+  trace_id: string | null
+}
+
+export interface DeadGroup {
+  reason: DeadReason
+  reader: string
+  count: number
+  waiting: number
+  newest: string
+}
+
+export interface DeadList {
+  /** Letters that fit the filter. */
+  total: number
+  groups: DeadGroup[]
+  /** The newest first. */
+  letters: DeadEntry[]
+  /** The `after` of the next page. */
+  next_after: string | null
+}
+
+export interface DeadShown extends DeadEntry {
+  headers: Readonly<Record<string, string>>
+  value_base64: string
+  /** The bytes as UTF-8 text. */
+  raw: string
+  /** The text as JSON; undefined where it is none. */
+  decoded?: unknown
+  /** What is wrong with it as an event; null where it fits. */
+  fault: string | null
+  actions: { action: string; at: string; reason: string }[]
+}
+
+/** Dead letters, the newest first. `after` is a page's `next_after`. */
+export function deadLetters(stores: Stores, filter: DeadFilter, { after, limit }: { after: string | undefined; limit: number }): DeadList {
+  const states = statesIn(stores)
+  const groups = new Map<string, DeadGroup>()
+  const page: { key: string; letter: DeadLetter }[] = []
+  let total = 0
+  for (const letter of lettersIn(stores.pipeline?.log, filter, states)) {
+    total += 1
+    addTo(groups, letter, states.get(letter.dead_id) ?? 'waiting')
+    const key = keyOf(letter)
+    if (after !== undefined && key >= after) continue
+    page.push({ key, letter })
+    if (page.length >= 2 * limit + 1_000) keepNewest(page, limit + 1)
+  }
+  keepNewest(page, limit + 1)
+  const letters = page.slice(0, limit)
+  return {
+    total,
+    groups: [...groups.values()].sort((a, b) => b.count - a.count),
+    letters: letters.map(({ letter }) => entryOf(letter, states)),
+    next_after: page.length > limit ? (letters.at(-1)?.key ?? null) : null,
+  }
+}
+
+/** One letter with its bytes, or undefined where there is none of this id. */
+export function deadLetter(stores: Stores, deadId: string): DeadShown | undefined {
+  const letter = find(stores.pipeline?.log, deadId)
+  if (!letter) return undefined
+  const raw = Buffer.from(letter.value_base64, 'base64').toString('utf8')
+  const event = parseLogged(raw)
+  const rows = stores.pipeline?.db.prepare('select action, at, reason from dead_actions where dead_id = ? order by seq').all(deadId) ?? []
+  return {
+    ...entryOf(letter, statesIn(stores)),
+    headers: letter.headers,
+    value_base64: letter.value_base64,
+    raw,
+    ...jsonOf(raw),
+    fault: 'invalid' in event ? event.invalid : null,
+    actions: (rows as { action: string; at: number; reason: string }[]).map((row) => ({ ...row, at: new Date(row.at).toISOString() })),
+  }
+}
+
+/** Every waiting letter that fits, with its bytes: at most a round of them, each record once whoever buried it. */
+export function deadRound(stores: Stores, filter: DeadFilter, except: ReadonlySet<string>): { ids: string[]; letter: DeadLetter }[] {
+  const round = new Map<string, { ids: string[]; letter: DeadLetter }>()
+  for (const letter of lettersIn(stores.pipeline?.log, { ...filter, state: 'waiting' }, statesIn(stores))) {
+    const origin = originOf(letter)
+    if (except.has(origin)) continue
+    const known = round.get(origin)
+    if (known) known.ids.push(letter.dead_id)
+    else if (round.size < ROUND_COUNT) round.set(origin, { ids: [letter.dead_id], letter })
+  }
+  return [...round.values()]
+}
+
+export interface Settled {
+  /** Letters, and the records behind them: one that two readers buried is sent again once. */
+  letters: number
+  records: number
+  failed: { dead_id: string; detail: string }[]
+}
+
+interface Settling {
+  /** The pipeline's own connection: only its process writes there. */
+  db: DatabaseSync
+  clock: () => number
+  round: (filter: DeadFilter, except: ReadonlySet<string>) => Promise<{ ids: string[]; letter: DeadLetter }[]>
+  /** Appends a letter's bytes to its topic again. */
+  send: (letter: DeadLetter) => Promise<void>
+}
+
+/** Sends what fits the filter again, as it was, and notes it. What cannot be sent stays, and is named. Stops where the gateway does not answer. */
+export async function retryDead(filter: DeadFilter, reason: string, settling: Settling): Promise<Settled> {
+  return settle(filter, settling, async ({ ids, letter }) => {
+    if (!(RAW_TOPICS as readonly string[]).includes(letter.topic)) throw new Error(`a record of ${letter.topic} was made here, and cannot be sent again`)
+    await settling.send(letter)
+    note(settling, ids, 'retried', reason)
+  })
+}
+
+/** Notes that nobody wants what fits the filter. The letters stay where they are for as long as the topic keeps them. */
+export async function dropDead(filter: DeadFilter, reason: string, settling: Omit<Settling, 'send'>): Promise<Settled> {
+  return settle(filter, settling, async ({ ids }) => note(settling, ids, 'dropped', reason))
+}
+
+async function settle(
+  filter: DeadFilter,
+  { round }: Pick<Settling, 'round'>,
+  each: (one: { ids: string[]; letter: DeadLetter }) => Promise<void>,
+): Promise<Settled> {
+  const settled: Settled = { letters: 0, records: 0, failed: [] }
+  const seen = new Set<string>()
+  for (;;) {
+    const batch = await round(filter, seen)
+    if (batch.length === 0) return settled
+    for (const one of batch) {
+      seen.add(originOf(one.letter))
+      try {
+        await each(one)
+        settled.letters += one.ids.length
+        settled.records += 1
+      } catch (error) {
+        if (hasCode(error, 'unreachable') && settled.records === 0) throw error
+        settled.failed.push({ dead_id: one.letter.dead_id, detail: (error as Error).message })
+        if (hasCode(error, 'unreachable')) return settled
+      }
+    }
+  }
+}
+
+function note({ db, clock }: Pick<Settling, 'db' | 'clock'>, ids: readonly string[], action: 'retried' | 'dropped', reason: string) {
+  const insert = db.prepare('insert into dead_actions (dead_id, action, at, reason) values (?, ?, ?, ?)')
+  transaction(db, () => {
+    for (const id of ids) insert.run(id, action, clock(), reason.slice(0, REASON_CHARS_MAX))
+  })
+}
+
+function* lettersIn(log: LogView | undefined, filter: DeadFilter, states: ReadonlyMap<string, DeadState>): Generator<DeadLetter> {
+  if (!log) return
+  if (filter.dead_id !== undefined) {
+    const letter = find(log, filter.dead_id)
+    if (letter && fits(letter, filter, states)) yield letter
+    return
+  }
+  for (let partition = 0; partition < log.partitions(DEAD); partition += 1) {
+    for (const batch of log.batchesBackwards(DEAD, partition)) {
+      if (batch.fault !== undefined) continue
+      for (const { value } of batch.records().toReversed()) {
+        const letter = JSON.parse(value) as DeadLetter
+        if (fits(letter, filter, states)) yield letter
+      }
+    }
+  }
+}
+
+function fits({ dead_id, reason, reader, topic }: DeadLetter, filter: DeadFilter, states: ReadonlyMap<string, DeadState>): boolean {
+  const { reason: wantedReason = reason, reader: wantedReader = reader, topic: wantedTopic = topic, state } = filter
+  const isState = state === undefined || (states.get(dead_id) ?? 'waiting') === state
+  return reason === wantedReason && reader === wantedReader && topic === wantedTopic && isState
+}
+
+function find(log: LogView | undefined, deadId: string): DeadLetter | undefined {
+  if (!log) return undefined
+  const text = `"dead_id":${JSON.stringify(deadId)}`
+  for (let partition = 0; partition < log.partitions(DEAD); partition += 1) {
+    for (const { value } of log.find(DEAD, partition, text, { from: 0 })) {
+      const letter = JSON.parse(value) as DeadLetter
+      if (letter.dead_id === deadId) return letter
+    }
+  }
+  return undefined
+}
+
+/** What became of the letters that an operator has dealt with. */
+function statesIn({ pipeline }: Stores): ReadonlyMap<string, DeadState> {
+  const rows = pipeline?.db.prepare('select dead_id as id, action from dead_actions order by seq').all() ?? []
+  return new Map((rows as { id: string; action: DeadState }[]).map(({ id, action }) => [id, action]))
+}
+
+function addTo(groups: Map<string, DeadGroup>, { reason, reader, died_at: newest }: DeadLetter, state: DeadState) {
+  const key = `${reason}\n${reader}`
+  let group = groups.get(key)
+  if (!group) groups.set(key, (group = { reason, reader, count: 0, waiting: 0, newest }))
+  group.count += 1
+  if (state === 'waiting') group.waiting += 1
+  if (newest > group.newest) group.newest = newest
+}
+
+/** The newest first, and of one instant in the order of their ids. */
+const keyOf = ({ died_at, dead_id }: DeadLetter) => `${died_at} ${dead_id}`
+const originOf = ({ topic, partition, offset }: DeadLetter) => `${topic}-${partition}-${offset}`
+
+function keepNewest(page: { key: string }[], count: number) {
+  page.sort((a, b) => (a.key < b.key ? 1 : a.key > b.key ? -1 : 0))
+  page.length = Math.min(page.length, count)
+}
+
+function entryOf({ value_base64: value, headers, ...letter }: DeadLetter, states: ReadonlyMap<string, DeadState>): DeadEntry {
+  const { decoded } = jsonOf(Buffer.from(value, 'base64').toString('utf8'))
+  const eventId = (decoded as { event_id?: unknown } | null | undefined)?.event_id
+  const traceparent = headers['traceparent']
+  return {
+    ...letter,
+    state: states.get(letter.dead_id) ?? 'waiting',
+    event_id: typeof eventId === 'string' ? eventId : null,
+    trace_id: traceparent === undefined ? null : traceIdOf(traceparent),
+  }
+}
+
+function jsonOf(text: string): { decoded?: unknown } {
+  try {
+    return { decoded: JSON.parse(text) as unknown }
+  } catch {
+    return {}
+  }
+}

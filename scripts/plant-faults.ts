@@ -1,0 +1,147 @@
+// Proves that the tests have teeth: plants one fault after the other in a copy of the code, and expects its tests to fail.
+// node packages/pipeline/bin/bootstrap.mjs scripts/plant-faults.ts [name …]
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative, resolve } from 'node:path'
+
+const ROOT = resolve(import.meta.dirname, '..')
+const SRC = 'packages/pipeline/src'
+/** Without what makes a copy large, or is made anew. */
+const LEFT_OUT = ['node_modules', '.git']
+
+interface Fault {
+  name: string
+  file: string
+  from: string
+  to: string
+  tests: string[]
+  env?: NodeJS.ProcessEnv
+}
+
+const FAULTS: Fault[] = [
+  {
+    name: 'the place is moved before the effect, in a transaction of its own',
+    file: `${SRC}/reader/loop.ts`,
+    from: `    guarded(path, () =>
+      transaction(db, () => {
+        const fates`,
+    to: `    transaction(db, () => {
+      for (const move of movesOf(batch, batch.map((): Fate => 'applied'))) places.move(move)
+    })
+    standings = guarded(path, places.standings)
+    places.move = () => undefined
+    guarded(path, () =>
+      transaction(db, () => {
+        const fates`,
+    tests: ['test/crash-points.test.ts'],
+  },
+  {
+    name: 'a click is answered before it is flushed',
+    file: `${SRC}/log/adapters/sqlite.ts`,
+    from: 'waiting.push({ topic, records, resolve, reject })',
+    to: 'waiting.push({ topic, records, resolve, reject }); resolve([])',
+    tests: ['test/flush.test.ts'],
+  },
+  {
+    name: 'an order is answered before it is flushed',
+    file: `${SRC}/database/adapters/sqlite-orders.ts`,
+    from: 'take: (draft) => grouped(() => takeNow(draft)),',
+    to: "take: (draft) => { void grouped(() => takeNow(draft)); return Promise.resolve({ kind: 'accepted', orderId: draft.orderId }) },",
+    tests: ['test/flush.test.ts'],
+  },
+  {
+    name: 'commits are not flushed to the disk',
+    file: `${SRC}/kernel/sqlite.ts`,
+    from: 'pragma synchronous = full',
+    to: 'pragma synchronous = off',
+    tests: [`${SRC}/log/adapters/sqlite.test.ts`],
+  },
+  {
+    name: 'the ledger is written outside the transaction',
+    file: `${SRC}/billing/tables.ts`,
+    from: 'insertCharge.run(eventId, adId, day, amount, kind)',
+    to: 'setTimeout(() => insertCharge.run(eventId, adId, day, amount, kind), 50)',
+    tests: ['test/crash-points.test.ts'],
+  },
+  {
+    name: 'repeats are not recognised',
+    file: `${SRC}/reader/seen.ts`,
+    from: "return words[at + 4] === content[0] ? 'same' : 'other'",
+    to: "return 'new'",
+    tests: [`${SRC}/stream/processor.test.ts`],
+  },
+  {
+    name: 'the outbox is cleared before the log has its orders',
+    file: `${SRC}/outbox/relay.ts`,
+    from: `      if (!(await lasting('appending orders to the log', () => log.append(ORDERS, records), end))) return
+      step('relay.after-append')
+      // By itself, so that a store that cannot forget them just now does not have them appended again.
+      await lasting('clearing the outbox', () => database.shipped(last.id), end)
+      step('relay.after-delete')`,
+    to: `      await lasting('clearing the outbox', () => database.shipped(last.id), end)
+      step('relay.after-delete')
+      if (!(await lasting('appending orders to the log', () => log.append(ORDERS, records), end))) return
+      step('relay.after-append')`,
+    tests: ['test/crash-points.test.ts'],
+  },
+  {
+    name: 'a click of 30:00.001 ago earns the order',
+    file: `${SRC}/stream/attribution/last-click.ts`,
+    from: '<= WINDOW_MS',
+    to: '<= WINDOW_MS + 1',
+    tests: [`${SRC}/stream/processor.test.ts`],
+  },
+  {
+    name: 'an order is answered at the watermark instead of behind it',
+    file: `${SRC}/reader/due-queue.ts`,
+    from: '(item.ts < watermark ? due : rest)',
+    to: '(item.ts <= watermark ? due : rest)',
+    tests: [`${SRC}/reader/due-queue.test.ts`],
+  },
+  {
+    name: 'a late click earns orders',
+    file: `${SRC}/reader/gate.ts`,
+    from: "return behindMs > LATENESS_MS ? { kind: 'late', event, behindMs } : { kind: 'event', event }",
+    to: "return { kind: 'event', event }",
+    tests: [`${SRC}/stream/processor.test.ts`],
+  },
+]
+
+async function isRed(folder: string, { tests, env }: Fault): Promise<boolean> {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--test', ...tests], {
+    cwd: folder,
+    // Without the reference data: the made-up events are enough, and quicker.
+    env: { ...process.env, ...env, FLOWGUARD_REFERENCE_DATA: undefined, NODE_TEST_CONTEXT: undefined },
+    stdio: 'ignore',
+  })
+  const [code] = (await once(child, 'exit')) as [number | null]
+  return code !== 0
+}
+
+async function isCaught(fault: Fault): Promise<boolean> {
+  const folder = mkdtempSync(join(tmpdir(), 'flowguard-fault-'))
+  try {
+    cpSync(ROOT, folder, { recursive: true, filter: (path) => !LEFT_OUT.includes(relative(ROOT, path).split(/[\\/]/)[0] ?? '') && !/\.(db|db-wal|db-shm)$/.test(path) })
+    symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction')
+    const file = join(folder, fault.file)
+    const text = readFileSync(file, 'utf8')
+    if (text.split(fault.from).length !== 2) throw new Error(`${fault.file} no longer has the place where to plant: ${fault.name}`)
+    writeFileSync(file, text.replace(fault.from, () => fault.to))
+    return await isRed(folder, fault)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const wanted = process.argv.slice(2)
+const chosen = FAULTS.filter(({ name }) => wanted.length === 0 || wanted.some((word) => name.includes(word)))
+let missed = 0
+for (const fault of chosen) {
+  const caught = await isCaught(fault)
+  if (!caught) missed += 1
+  process.stdout.write(`${caught ? 'caught' : 'MISSED'}  ${fault.name}\n`)
+}
+process.stdout.write(`${chosen.length - missed} passed, ${missed} failed\n`)
+process.exitCode = missed > 0 || chosen.length === 0 ? 1 : 0
