@@ -35,8 +35,8 @@ export async function openConnection(port: number): Promise<Connection> {
         parts = [head]
         return
       }
-      status = Number(head.latin1Slice(STATUS_AT, STATUS_AT + 3))
-      const length = Number(/content-length: *(\d+)/i.exec(head.latin1Slice(0, end))?.[1] ?? Number.NaN)
+      status = Number(head.toString('latin1', STATUS_AT, STATUS_AT + 3))
+      const length = Number(/content-length: *(\d+)/i.exec(head.toString('latin1', 0, end))?.[1] ?? Number.NaN)
       if (Number.isNaN(length)) throw new Error('the answer names no length')
       const body = head.subarray(end + HEAD_END.length)
       parts = [body]

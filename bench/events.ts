@@ -111,9 +111,9 @@ export function renew({ bytes, slots }: Template): void {
   const now = new Date().toISOString()
   for (const { id, user, time, clicked } of slots) {
     writeId(bytes, id)
-    if (clicked === undefined) bytes.latin1Write(USERS[(random() >>> 0) % USERS_COUNT]!, user, USER_CHARS)
+    if (clicked === undefined) bytes.write(USERS[(random() >>> 0) % USERS_COUNT]!, user, USER_CHARS, 'latin1')
     else bytes.copyWithin(user, slots[clicked]!.user, slots[clicked]!.user + USER_CHARS)
-    bytes.latin1Write(now, time, TIME_CHARS)
+    bytes.write(now, time, TIME_CHARS, 'latin1')
   }
 }
 

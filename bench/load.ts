@@ -35,8 +35,9 @@ export type ToLoad = { job: Job } | { hold: boolean }
 const TEMPLATES_PER_CONNECTION = 8
 const TEMPLATE_EVENTS_MAX = 500
 
+const HELD_MS = 5
+
 let isHeld = false
-let resume: () => void = () => undefined
 
 async function run(job: Job): Promise<Result> {
   const lanes = await openLanes(job)
@@ -106,21 +107,15 @@ function openLanes({ port, traffic, size, connections }: Job): Promise<Lane[]> {
 function closedLoop(lanes: readonly Lane[], send: Send, isOver: () => boolean): Promise<void> {
   return new Promise((resolve) => {
     let busy = lanes.length
-    let held: Lane[] = []
     const next = (lane: Lane) => {
       if (isOver()) {
         busy -= 1
         if (busy === 0) resolve()
       } else if (isHeld) {
-        held.push(lane)
+        setTimeout(() => next(lane), HELD_MS)
       } else {
         send(lane, () => next(lane))
       }
-    }
-    resume = () => {
-      const waiting = held
-      held = []
-      waiting.forEach(next)
     }
     lanes.forEach(next)
   })
@@ -176,7 +171,6 @@ function percentiles(latencies: number[], lateness: number[]) {
 process.on('message', (message: ToLoad) => {
   if ('hold' in message) {
     isHeld = message.hold
-    if (!isHeld) resume()
     return
   }
   isHeld = false

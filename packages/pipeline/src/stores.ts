@@ -59,7 +59,10 @@ export function openStores({ dataDir, topics, clock }: { dataDir: string; topics
 }
 
 /** The log of one store, to be read on from any place, beside the process that writes it. Throws `store_missing` where there is none. */
-export function openLogReader(store: 'raw' | 'pipeline', { dataDir, topics, clock }: { dataDir: string; topics: TopicSpecs; clock: Clock }): EventLog {
+export function openLogReader(
+  store: 'raw' | 'pipeline',
+  { dataDir, topics, clock }: { dataDir: string; topics: TopicSpecs; clock: Clock },
+): EventLog {
   return openSqliteLogReader({ path: join(dataDir, FILES[store]), topics, clock })
 }
 

@@ -164,7 +164,7 @@ async function startStream(machine: Machine): Promise<readonly Part[]> {
   const { topics, clock, logger } = machine
   const { db, path, derived } = machine.pipeline()
   const log = await rawReader(machine)
-  const handler = streamProcessor(db, derived, gateIn(db, 'stream', topics, clock), logger)
+  const handler = streamProcessor(db, derived, gateIn(db, 'stream', topics), logger)
   return [readerLoop({ name: 'stream', topics: ['raw.orders.v1', 'raw.clicks.v1'], log, handler }, { db, path, derived, clock, logger }), retainDerived(machine)]
 }
 
@@ -177,7 +177,7 @@ async function startBilling(machine: Machine): Promise<readonly Part[]> {
   await load()
   const budgets = budgetAlerts(derived, adOf, clock)
   const store = { db, path, derived, clock, logger }
-  const gate = gateIn(db, 'billing', topics, clock)
+  const gate = gateIn(db, 'billing', topics)
   const clicks = clickCharges({ db, gate, adOf, budgets, doubleClickMs: Number(settings.DOUBLE_CLICK_MS), logger })
   const orders = orderCharges({ db, topics, adOf, budgets, clock })
   return [

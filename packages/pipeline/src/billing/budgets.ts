@@ -7,7 +7,7 @@ const MILLI_A_PAISA = 1_000
 /** Tells when an ad's spending passes its daily budget: one alert an ad and day. A budget trims nothing (CONTRACT, Billing). */
 export function budgetAlerts(derived: SqliteLog, adOf: (adId: string) => Ad | undefined, clock: Clock) {
   return {
-    /** Amounts in milli-paise: the day's spending before and after a batch. Inside the batch's transaction. */
+    /** Amounts in milli-paise: the day's charges before and after a batch, credits aside. Inside the batch's transaction. */
     note(changes: readonly { adId: string; day: string; before: number; after: number }[]) {
       const alerts = changes.flatMap(({ adId, day, before, after }) => {
         const ad = adOf(adId)

@@ -19,6 +19,8 @@ interface PaidClick {
   userId: string
   adId: string
   itemId: number | null
+  /** In milli-paise, by the rate that held when it was read. */
+  amount: number
   traceId: string
 }
 
@@ -66,7 +68,7 @@ export function clickCharges({ db, gate, adOf, budgets, doubleClickMs, logger }:
     if (itemId !== undefined) tables.count(itemId, day)[isClick ? 'clicks' : 'impressions'] += 1
     const ad = adOf(adId)
     if (isClick && ad?.pricing === 'cpc') {
-      const click: PaidClick = { id: eventId, ts, userId: event.user_id, adId, itemId: itemId ?? null, traceId: traceIdOf(headers['traceparent'] ?? '') }
+      const click: PaidClick = { id: eventId, ts, userId: event.user_id, adId, itemId: itemId ?? null, amount: chargeOf(ad), traceId: traceIdOf(headers['traceparent'] ?? '') }
       pending.add(click)
       const { seq } = journal.add(JSON.stringify(click), ts)
       const row = rows.at(-1)
@@ -83,10 +85,9 @@ export function clickCharges({ db, gate, adOf, budgets, doubleClickMs, logger }:
     for (const click of pending.take(watermark)) {
       const isDouble = doubles.isDouble(click)
       if (logger.isLevelEnabled('debug')) logger.debug({ trace_id: click.traceId, event_id: click.id, charged: !isDouble }, 'click decided')
-      const ad = adOf(click.adId)
       const day = dayOf(click.ts)
       if (isDouble && click.itemId !== null) tables.count(click.itemId, day).doubleClicks += 1
-      if (!isDouble && ad) tables.charge({ eventId: click.id, adId: click.adId, day, amount: chargeOf(ad), kind: 'cpc' })
+      if (!isDouble) tables.charge({ eventId: click.id, adId: click.adId, day, amount: click.amount, kind: 'cpc' })
     }
     journal.write()
     let done = 0

@@ -26,7 +26,7 @@ export function doubleClicks(windowMs: number) {
         current = new Map()
         since = ts
       }
-      const key = `${userId}\n${adId}`
+      const key = `${userId.length} ${userId} ${adId}`
       const last = current.get(key) ?? previous.get(key)
       current.set(key, ts)
       return last !== undefined && ts - last < windowMs

@@ -32,7 +32,8 @@ export function billingTables(db: DatabaseSync) {
     impressions = impressions + excluded.impressions, clicks = clicks + excluded.clicks, double_clicks = double_clicks + excluded.double_clicks,
     orders = orders + excluded.orders, attributed_orders = attributed_orders + excluded.attributed_orders,
     revenue_paise = revenue_paise + excluded.revenue_paise, attributed_paise = attributed_paise + excluded.attributed_paise`)
-  const spent = db.prepare(`select coalesce(sum(amount), 0) as amount from ad_counters where ad_id = ? and day = ?`)
+  /** Without credits: what only grows passes a budget once. */
+  const spent = db.prepare(`select coalesce(sum(amount), 0) as amount from ad_counters where ad_id = ? and day = ? and kind <> 'credit'`)
   const ads = new Map<string, { adId: string; day: string; kind: ChargeKind; count: number; amount: number }>()
   const items = new Map<string, { itemId: number; day: string; counts: ItemCounts }>()
 
@@ -59,7 +60,7 @@ export function billingTables(db: DatabaseSync) {
       if (!item) items.set(key, (item = { itemId, day, counts: noCounts() }))
       return item.counts
     },
-    /** Writes the sums, before the transaction commits. Yields each ad and day with what had been spent before and is now, in milli-paise. */
+    /** Writes the sums, before the transaction commits. Yields each ad and day with what had been charged before and is now, credits aside, in milli-paise. */
     write(): { adId: string; day: string; before: number; after: number }[] {
       const changes = new Map<string, { adId: string; day: string; before: number; after: number }>()
       const amountOf = (adId: string, day: string) => (spent.get(adId, day) as { amount: number }).amount

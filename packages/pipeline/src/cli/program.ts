@@ -2,10 +2,21 @@ import { Command, CommanderError } from 'commander'
 import { FlowGuardError } from '../kernel/errors.ts'
 import { EXIT, example, globalOptions, type Cli, type ExitCode, type Io } from './cli.ts'
 import { colorsFor } from './output.ts'
+import { auditCommand } from './audit.ts'
+import { configCommand } from './config.ts'
+import { doctorCommand } from './doctor.ts'
+import { groupsCommand } from './groups.ts'
+import { healthCheckCommand } from './health-check.ts'
+import { keysCommand } from './keys.ts'
+import { logsCommand } from './logs.ts'
+import { monitorCommand } from './monitor.ts'
 import { replayCommand } from './replay.ts'
 import { runCommand, startCommands } from './run.ts'
-import { upCommand } from './up.ts'
+import { sendCommand } from './send.ts'
 import { simulateCommand } from './simulate.ts'
+import { topicsCommand } from './topics.ts'
+import { traceCommand } from './trace.ts'
+import { upCommand } from './up.ts'
 
 /** The whole command line on the streams of this process, or a test's. `cli.exitCode` holds what a command came to. */
 export function buildProgram(cli: Cli = { io: processIo(), exitCode: EXIT.done }): Command {
@@ -16,13 +27,34 @@ export function buildProgram(cli: Cli = { io: processIo(), exitCode: EXIT.done }
     .showHelpAfterError('(add --help for what it takes)')
     .addHelpText('after', example('up', 'simulate --rate 5 --duration 10', 'send order', 'trace EVENT_ID', 'audit'))
   for (const option of globalOptions()) program.addOption(option)
-  program.addCommand(simulateCommand(cli))
-  for (const command of [upCommand(cli), runCommand(cli), ...startCommands(cli), replayCommand(cli)]) program.addCommand(command)
-  for (const command of [program, ...program.commands.flatMap((each) => [each, ...each.commands])]) {
-    command.exitOverride().configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: (text) => void stderr.write(text) })
-    if (command !== program) command.copyInheritedSettings(program)
+  program.exitOverride().configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: (text) => void stderr.write(text) })
+  for (const command of commandsOf(cli)) {
+    program.addCommand(command.copyInheritedSettings(program))
+    for (const each of command.commands) each.copyInheritedSettings(program)
   }
   return program
+}
+
+/** In the order of the help. */
+function commandsOf(cli: Cli): Command[] {
+  return [
+    upCommand(cli),
+    simulateCommand(cli),
+    sendCommand(cli),
+    replayCommand(cli),
+    monitorCommand(cli),
+    logsCommand(cli),
+    topicsCommand(cli),
+    groupsCommand(cli),
+    traceCommand(cli),
+    auditCommand(cli),
+    healthCheckCommand(cli),
+    doctorCommand(cli),
+    configCommand(cli),
+    keysCommand(cli),
+    ...startCommands(cli),
+    runCommand(cli),
+  ]
 }
 
 /** Runs one command line (without `node` and the script) and resolves to its exit code; a failure is said on stderr. */

@@ -71,6 +71,7 @@ export function supervise(children: readonly ChildSpec[], { logger, onReady, onR
 
 /** Asks the process to stop; kills it where it has not within the time. */
 function stop(child: ChildProcess) {
+  if (child.exitCode !== null || child.signalCode !== null) return
   child.kill('SIGTERM')
   const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
   child.once('exit', () => clearTimeout(timer))

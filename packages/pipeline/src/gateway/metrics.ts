@@ -44,18 +44,6 @@ export function createMetrics(ingest: Ingest, lane: () => Promise<Lane>): Gatewa
   counted('events_processed_total', 'Events that were written durably and answered.', () => stats.delivered)
   counted('events_failed_total', 'Events that were refused, or that could not be written.', () => total() + stats.failed)
   counted('events_duplicate_total', 'Events that were known already.', () => stats.duplicates)
-  const queueDepth = new Gauge({ name: 'queue_depth', help: 'Events of the general lane that no worker has taken yet.', registers })
-  const activeWorkers = new Gauge({
-    name: 'active_workers',
-    help: 'Workers of the general lane.',
-    registers,
-    async collect() {
-      const { queueLength, activeWorkers: workers } = await lane()
-      queueDepth.set(queueLength)
-      this.set(workers)
-    },
-  })
-  activeWorkers.set(0)
   const processing = new Histogram({
     name: 'event_processing_duration_seconds',
     help: 'From an event or a batch that is read to its being durable.',
@@ -82,15 +70,17 @@ export function createMetrics(ingest: Ingest, lane: () => Promise<Lane>): Gatewa
       for (const [code, count] of refusedByCode) this.inc({ code }, count)
     },
   })
-  const gauge = (name: string, help: string, value: () => number) =>
+  const gauge = (name: string, help: string, value: () => number | Promise<number>) =>
     new Gauge({
       name,
       help,
       registers,
-      collect() {
-        this.set(value())
+      async collect() {
+        this.set(await value())
       },
     })
+  gauge('queue_depth', 'Events of the general lane that no worker has taken yet.', async () => (await lane()).queueLength)
+  gauge('active_workers', 'Workers of the general lane.', async () => (await lane()).activeWorkers)
   gauge('flowguard_gateway_queue_events', 'Events on their way to the disk.', () => stats.events)
   gauge('flowguard_gateway_queue_bytes', 'Bytes on their way to the disk.', () => stats.bytes)
   gauge('flowguard_process_resident_memory_bytes', 'Memory of the process.', () => process.memoryUsage.rss())

@@ -76,7 +76,8 @@ export function readSettings(flags: Partial<Record<SettingName, string>>, env: N
   }
   if (faults.length > 0) throw new FlowGuardError('settings_invalid', faults.join('; '))
   const read = values as Record<SettingName, string>
-  const host = ['0.0.0.0', '::'].includes(read.HOST) ? '127.0.0.1' : read.HOST
+  const reachable = ['0.0.0.0', '::'].includes(read.HOST) ? '127.0.0.1' : read.HOST
+  const host = reachable.includes(':') ? `[${reachable}]` : reachable
   return {
     ...read,
     DATA_DIR: resolve(folder, read.DATA_DIR),
@@ -91,6 +92,7 @@ function localOrigins(...ports: string[]): string {
   return ports.flatMap((each) => [`http://localhost:${each}`, `http://127.0.0.1:${each}`]).join(',')
 }
 
+/** By the address itself: a name that only looks like one (`127.example.org`) may be anywhere. */
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host)
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }

@@ -19,10 +19,13 @@ export interface LogOptions {
 export function createLogger({ name, file, level, stderrLevel }: LogOptions): Logger {
   mkdirSync(dirname(file), { recursive: true })
   if (existsSync(file) && statSync(file).size > FILE_BYTES_MAX) renameSync(file, `${file}.1`)
+  const lines = pino.destination({ dest: file, sync: true })
+  // A full disk must not end the process that tells of it: stderr still hears what matters.
+  lines.on('error', () => undefined)
   return pino(
     { name, level, base: { name }, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
     pino.multistream([
-      { stream: pino.destination({ dest: file, sync: true }), level: level as pino.Level },
+      { stream: lines, level: level as pino.Level },
       { stream: pino.destination({ dest: 2, sync: true }), level: stderrLevel as pino.Level },
     ]),
   )

@@ -9,7 +9,7 @@ export interface Backoff {
 
 export const BACKOFF: Backoff = { firstMs: 100, longestMs: 10_000, random: Math.random }
 
-/** Exponential, with full jitter: between half of `firstMs × 2^(tries-1)` and all of it, at most `longestMs`. `tries` counts from 1. */
+/** Exponential, with jitter: between half of `firstMs × 2^(tries-1)` and all of it, at most `longestMs`. `tries` counts from 1. */
 export function backoffMs(tries: number, { firstMs, longestMs, random }: Backoff): number {
   const ceiling = Math.min(longestMs, firstMs * 2 ** Math.min(tries - 1, 30))
   return ceiling / 2 + (random() * ceiling) / 2

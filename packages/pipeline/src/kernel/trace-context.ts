@@ -3,13 +3,13 @@ import { randomBytes } from 'node:crypto'
 const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
 
 /**
- * The `traceparent` to carry on with: the client's where it is valid, else a new one.
+ * The `traceparent` to carry on with: the client's where it is valid, what a later version adds left out, else a new one.
  * https://www.w3.org/TR/trace-context/#traceparent-header
  */
 export function traceparentOf(header: string | undefined): string {
-  const parts = header === undefined ? null : TRACEPARENT.exec(header)
-  const isValid = parts && parts[1] !== 'ff' && !(parts[1] === '00' && parts[5]) && !/^0+$/.test(parts[2] ?? '') && !/^0+$/.test(parts[3] ?? '')
-  return isValid ? (header as string) : newTraceparent()
+  const [, version, traceId = '', parentId = '', flags, more] = (header === undefined ? null : TRACEPARENT.exec(header)) ?? []
+  const isValid = version !== undefined && version !== 'ff' && !(version === '00' && more) && !/^0*$/.test(traceId) && !/^0*$/.test(parentId)
+  return isValid ? `00-${traceId}-${parentId}-${flags}` : newTraceparent()
 }
 
 /** The correlation id of every log line about one event. */

@@ -132,7 +132,8 @@ interface Settling {
 /** Sends what fits the filter again, as it was, and notes it. What cannot be sent stays, and is named. Stops where the gateway does not answer. */
 export async function retryDead(filter: DeadFilter, reason: string, settling: Settling): Promise<Settled> {
   return settle(filter, settling, async ({ ids, letter }) => {
-    if (!(RAW_TOPICS as readonly string[]).includes(letter.topic)) throw new Error(`a record of ${letter.topic} was made here, and cannot be sent again`)
+    if (!(RAW_TOPICS as readonly string[]).includes(letter.topic))
+      throw new Error(`a record of ${letter.topic} was made here, and cannot be sent again`)
     await settling.send(letter)
     note(settling, ids, 'retried', reason)
   })

@@ -65,13 +65,13 @@ export function openMachine(dataDir: string) {
     const budgets = budgetAlerts(derived, adOf, clock)
     const billing = clickCharges({
       db,
-      gate: gateIn(db, 'billing', topics, clock),
+      gate: gateIn(db, 'billing', topics),
       adOf,
       budgets,
       doubleClickMs: 2_000,
       logger: silentLogger,
     })
-    const stream = streamProcessor(db, derived, gateIn(db, 'stream', topics, clock), silentLogger)
+    const stream = streamProcessor(db, derived, gateIn(db, 'stream', topics), silentLogger)
     return [
       readerLoop({ name: 'stream', topics: TIMED_TOPICS, log: raw, handler: stream }, store),
       readerLoop({ name: 'billing', topics: TIMED_TOPICS, log: raw, handler: billing }, store),

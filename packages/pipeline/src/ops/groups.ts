@@ -54,13 +54,13 @@ export function groups(stores: Stores): Groups {
   }
 }
 
-/** The stream's watermark, from its places. */
-export function watermarkOf(stores: Stores, standings: readonly Standing[]): number | null {
+/** The watermark as a reader of the raw topics knows it, from its places. */
+export function watermarkOf(stores: Stores, standings: readonly Standing[], reader: ReaderName = 'stream'): number | null {
   const times = TIMED_TOPICS.flatMap((topic) =>
     Array.from(
       { length: stores.topics[topic].partitions },
       (_, partition) =>
-        standings.find((each) => each.reader === 'stream' && each.topic === topic && each.partition === partition)?.timeMs ?? -1,
+        standings.find((each) => each.reader === reader && each.topic === topic && each.partition === partition)?.timeMs ?? -1,
     ),
   )
   const lowest = Math.min(...times)

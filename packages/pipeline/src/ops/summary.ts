@@ -28,8 +28,12 @@ export interface Summary {
 /** The state of everything, from counters and places alone: cheap enough for each second, however long the log is. */
 export function summary(stores: Stores): Summary {
   // The outbox first: what has left it since is in the log that is looked at next.
-  const outbox = stores.edge?.prepare('select count(*) as count from outbox where partition is null').get() as { count: number } | undefined
-  const state = groups(stores)
+  const outbox = outboxOf(stores)
+  return { ...summaryOf(stores, groups(stores)), outbox }
+}
+
+/** The same, of a state that has been read already. */
+export function summaryOf(stores: Stores, state: Groups): Summary {
   const db = stores.pipeline?.db
   const one = (sql: string) => (db?.prepare(sql).get() ?? {}) as Record<string, number | null>
   const items = one(
@@ -51,10 +55,15 @@ export function summary(stores: Stores): Summary {
     readers: state.readers.map(({ name, lag, caught_up }) => ({ name, lag, caught_up })),
     watermark_ms: state.watermark_ms,
     pending_orders: one('select count(*) as count from pending_orders')['count'] ?? 0,
-    outbox: outbox?.count ?? 0,
+    outbox: outboxOf(stores),
     late: tallied('late', 'stream'),
     dead: Math.max(0, tallied('dead') - settled),
   }
+}
+
+function outboxOf({ edge }: Stores): number {
+  const row = edge?.prepare('select count(*) as count from outbox where partition is null').get() as { count: number } | undefined
+  return row?.count ?? 0
 }
 
 /** What the stream has read without heartbeats, what it has yet to read, and the general lane, which carries none. */

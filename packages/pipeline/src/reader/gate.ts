@@ -1,6 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { LATENESS_MS, ORDERS, parseLogged, TIMED_TOPICS, type ClickEvent, type GeneralEvent, type OrderEvent, type Topic } from '@flowguard/contract'
-import type { Clock } from '../kernel/lifecycle.ts'
 import type { LogRecord } from '../log/event-log.ts'
 import type { TopicSpecs } from '../log/topics.ts'
 import type { Fate } from './loop.ts'
@@ -17,31 +16,37 @@ export type Passed =
 
 const SKIPPED: Passed = { kind: 'decided', fate: 'skipped' }
 const DUPLICATE: Passed = { kind: 'decided', fate: 'duplicate' }
-const EXPIRE_EVERY_MS = 60_000
 
 /**
  * What every reader of the raw topics does first: parse, move time, recognise repeats, tell what is late. All of it hangs on the log alone,
  * so that each reader, on its own, comes to the same answer.
  */
-export function gateIn(db: DatabaseSync, reader: string, topics: TopicSpecs, clock: Clock) {
+export function gateIn(db: DatabaseSync, reader: string, topics: TopicSpecs) {
   const seen = new Map<Topic, Seen>(TIMED_TOPICS.map((topic) => [topic, seenIn(db, `${reader}/${topic}`)]))
   const times = new Map<Topic, number[]>()
-  let expiredAt = clock()
+  /** When the last record read from each partition was appended. */
+  const appended = new Map<Topic, number[]>()
 
   return {
     load(standings: readonly Standing[]) {
-      for (const topic of TIMED_TOPICS) times.set(topic, new Array<number>(topics[topic].partitions).fill(-Infinity))
+      for (const topic of TIMED_TOPICS) {
+        times.set(topic, new Array<number>(topics[topic].partitions).fill(-Infinity))
+        appended.set(topic, new Array<number>(topics[topic].partitions).fill(-Infinity))
+      }
       for (const { topic, partition, timeMs } of standings) if (timeMs >= 0) times.get(topic)![partition] = timeMs
       for (const each of seen.values()) each.load()
     },
-    pass({ topic, partition, value, headers, appendedAt }: LogRecord): Passed {
+    pass({ topic, partition, value, bytes, headers, appendedAt }: LogRecord): Passed {
+      appended.get(topic)![partition] = appendedAt
+      if (bytes) return { kind: 'decided', fate: { dead: 'invalid_event', detail: 'not UTF-8' } }
       const event = parseLogged(value)
       if ('invalid' in event) return { kind: 'decided', fate: { dead: 'invalid_event', detail: event.invalid } }
       const partitionTimes = times.get(topic)!
       const behindMs = partitionTimes[partition]! - event.ts
       if (behindMs < 0) partitionTimes[partition] = event.ts
       if (event.event_type === 'heartbeat') return SKIPPED
-      const identity = topic === ORDERS ? event.event_id : `${event.user_id}\n${event.event_id}`
+      // With its length, so that no two users and ids read as one.
+      const identity = topic === ORDERS ? event.event_id : `${event.user_id?.length} ${event.user_id} ${event.event_id}`
       const verdict = seen.get(topic)!.check(identity, headers['content_hash'] ?? value, appendedAt)
       if (verdict === 'same') return DUPLICATE
       if (verdict === 'other') {
@@ -52,12 +57,15 @@ export function gateIn(db: DatabaseSync, reader: string, topics: TopicSpecs, clo
     timeOf: (topic: Topic, partition: number) => times.get(topic)![partition]!,
     /** The stream's watermark: every event before it has been read. -Infinity until each partition has said a time. */
     watermark: () => Math.min(...[...times.values()].flat()) - LATENESS_MS,
-    /** Writes the new ids; before the transaction commits. */
+    /**
+     * Writes the new ids, before the transaction commits; forgets those that are older than what the topic keeps, seen from the partition that is the
+     * furthest behind. By the log's time, not the clock's: a reader that has days to catch up must know their repeats as the others did.
+     */
     write() {
-      for (const each of seen.values()) each.write()
-      if (clock() - expiredAt < EXPIRE_EVERY_MS) return
-      expiredAt = clock()
-      for (const [topic, each] of seen) each.expire(expiredAt - topics[topic].retentionMs)
+      for (const [topic, each] of seen) {
+        each.write()
+        each.expire(Math.min(...appended.get(topic)!) - topics[topic].retentionMs)
+      }
     },
   }
 }

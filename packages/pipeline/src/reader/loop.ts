@@ -55,21 +55,19 @@ export function readerLoop({ name, topics, log, handler }: Reader, store: Reader
     const ends = await Promise.all(topics.map(async (topic) => ({ topic, partitions: await log.ends(topic) })))
     guarded(path, () =>
       transaction(db, () => {
+        const other = places.standings().find((each) => each.logId !== log.id)
+        if (other) throw new FlowGuardError('log_replaced', `${name} knows the log ${other.logId} of ${other.topic}; this is ${log.id}`)
         for (const { topic, partitions } of ends) {
           for (const { partition, start } of partitions) places.begin(log.id, { topic, partition, next: start })
         }
       }),
     )
     reload()
-    const other = standings.find((each) => each.logId !== log.id)
-    if (other) {
-      throw new FlowGuardError('log_replaced', `${name} knows the log ${other.logId} of ${other.topic}; this is ${log.id}`)
-    }
   }
 
   function reload() {
     standings = guarded(path, places.standings)
-    handler.load(standings)
+    guarded(path, () => handler.load(standings))
   }
 
   /** One transaction: the effect, its dead letters, and the places behind it. `dead` are records that have failed too often. */
@@ -121,7 +119,7 @@ export function readerLoop({ name, topics, log, handler }: Reader, store: Reader
       move.next = offset + 1
       move.tally.read += 1
       // Every event has a user or an id as its key.
-      if (key === '') move.heartbeats += 1
+      if (key === '' && fate === 'skipped') move.heartbeats += 1
       move.tally[typeof fate === 'string' ? fate : 'dead'] += 1
     })
     for (const each of moves) each.timeMs = Math.max(-1, handler.timeOf(each.topic, each.partition))

@@ -23,7 +23,7 @@ interface Segment {
 export type Verdict = 'new' | 'same' | 'other'
 
 /**
- * Which ids a reader has seen in one topic, for as long as the topic keeps them: 27 bytes of memory an id. A unique index on random ids would cost
+ * Which ids a reader has seen in one topic, for as long as the topic keeps them: 29 bytes of memory an id where the tables are full. A unique index on random ids would cost
  * ten times the rest of the reader's work; here a transaction writes its new ids as one row, and a restart reads the rows back.
  */
 export function seenIn(db: DatabaseSync, owner: string) {

@@ -130,7 +130,7 @@ function attribute(records: readonly LogRecord[], sizes: readonly number[]): { r
   const derived = sqliteLogOn(db, { path: ':memory:', topics, clock: () => START })
   const places = placesIn(db, 'stream')
   const start = () => {
-    const handler = streamProcessor(db, derived, gateIn(db, 'stream', topics, () => START), silentLogger)
+    const handler = streamProcessor(db, derived, gateIn(db, 'stream', topics), silentLogger)
     handler.load(standingsIn(db))
     return handler
   }

@@ -76,17 +76,18 @@ export function sqliteBillingView(path: string, ads: () => Promise<readonly Ad[]
       const { rows, total: count } = read((store) => ({
         rows: store
           .prepare('select seq, event_id, amount from ledger where ad_id = ? and day = ? and kind = ? and seq > ? order by seq limit ?')
-          .all(adId, day, kind, after, limit) as { seq: number; event_id: string; amount: number }[],
+          .all(adId, day, kind, after, limit + 1) as { seq: number; event_id: string; amount: number }[],
         total: (store.prepare('select count from ad_counters where ad_id = ? and day = ? and kind = ?').get(adId, day, kind) as { count: number } | undefined)
           ?.count,
       }))
+      const page = rows.slice(0, limit)
       return {
         ad_id: adId,
         date: day,
         kind,
         total: count ?? 0,
-        next_after: rows.length === limit ? (rows.at(-1)?.seq ?? null) : null,
-        events: rows.map(({ event_id, amount }) => ({ event_id, amount: milliToRupees(amount) })),
+        next_after: rows.length > limit ? (page.at(-1)?.seq ?? null) : null,
+        events: page.map(({ event_id, amount }) => ({ event_id, amount: milliToRupees(amount) })),
       }
     },
     [Symbol.dispose]() {

@@ -1,26 +1,28 @@
-/** What the tests of the embedded log run in a process of its own: `once VALUE` appends one record, `flood NAME` numbered ones until it is killed. */
+import type { Topic } from '@flowguard/contract'
 import { openSqliteLog } from './sqlite.ts'
-import { ALERTS, record, TEST_TOPICS } from '../event-log.conformance.ts'
+import type { TopicSpecs } from '../topics.ts'
 
-const [path = '', what = '', text = ''] = process.argv.slice(2)
-const log = openSqliteLog({ path, topics: TEST_TOPICS, clock: Date.now })
-const acknowledge = (value: string) => process.stdout.write(`${value}\n`)
+// What the tests of the embedded log run in a process of its own: `once TEXT` appends one record; `flood TEXT` appends
+// numbered ones, by sixteen hands, until it is killed. Each value is printed as soon as it is acknowledged.
+const [path = '', topics = '', what = '', text = ''] = process.argv.slice(2)
+const TOPIC = 'alerts.v1' satisfies Topic
+const log = openSqliteLog({ path, topics: JSON.parse(topics) as TopicSpecs, clock: Date.now })
+
+async function append(values: readonly string[]): Promise<void> {
+  await log.append(
+    TOPIC,
+    values.map((value) => ({ key: 'u', value, headers: {} })),
+  )
+  process.stdout.write(values.map((value) => `${value}\n`).join(''))
+}
 
 if (what === 'once') {
-  await log.append(ALERTS, [record('u', text)])
-  acknowledge(text)
+  await append([text])
   await log[Symbol.asyncDispose]()
 } else {
   let count = 0
-  const writer = async () => {
-    for (;;) {
-      const group = Array.from({ length: 1 + (count % 7) }, () => `${text}-${count++}`)
-      await log.append(
-        ALERTS,
-        group.map((value) => record('u', value)),
-      )
-      for (const value of group) acknowledge(value)
-    }
+  const hand = async () => {
+    for (;;) await append(Array.from({ length: 1 + (count % 7) }, () => `${text}-${count++}`))
   }
-  await Promise.all(Array.from({ length: 16 }, writer))
+  await Promise.all(Array.from({ length: 16 }, hand))
 }

@@ -259,7 +259,8 @@ test('sqlite: a file emptied is another log', async () => {
 })
 
 function child(file: string, args: string[], env: Record<string, string> = {}) {
-  const started = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'sqlite.child.ts'), file, ...args], {
+  const script = join(import.meta.dirname, 'sqlite.child.ts')
+  const started = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script, file, JSON.stringify(TEST_TOPICS), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, ...env },
   })

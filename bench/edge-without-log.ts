@@ -1,0 +1,66 @@
+/** The real gateway, whose log and database keep nothing and answer at once: what the log costs is the difference to the real edge. */
+import { join } from 'node:path'
+import type { Ad, Food } from '@flowguard/contract'
+import type { Database } from '../packages/pipeline/src/database/database.ts'
+import { seed } from '../packages/pipeline/src/database/seed.ts'
+import { createGateway } from '../packages/pipeline/src/gateway/server.ts'
+import { readSettings, ROOT } from '../packages/pipeline/src/kernel/config.ts'
+import { createLogger } from '../packages/pipeline/src/kernel/logging.ts'
+import type { EventLog } from '../packages/pipeline/src/log/event-log.ts'
+import { readTopics } from '../packages/pipeline/src/log/topics.ts'
+
+const settings = readSettings({}, process.env, ROOT)
+const topics = readTopics(settings.TOPICS_FILE)
+
+const log: EventLog = {
+  id: 'none',
+  partitions: (topic) => topics[topic].partitions,
+  append: (topic, records) => Promise.resolve(records.map((_, offset) => ({ topic, partition: 0, offset }))),
+  read: () => Promise.resolve([]),
+  ends: () => Promise.resolve([]),
+  trim: () => Promise.resolve(0),
+  [Symbol.asyncDispose]: () => Promise.resolve(),
+}
+
+let foods: readonly Food[] = []
+let ads: readonly Ad[] = []
+const nothing = () => Promise.resolve()
+const unasked = () => Promise.reject(new Error('the load does not ask for this'))
+
+const database: Database = {
+  take: ({ orderId }) => Promise.resolve({ kind: 'accepted', orderId }),
+  order: () => Promise.resolve(undefined),
+  queueHeartbeats: nothing,
+  outbox: () => Promise.resolve([]),
+  shipped: nothing,
+  outboxVersion: () => '',
+  foods: () => Promise.resolve(foods),
+  food: unasked,
+  ads: () => Promise.resolve(ads),
+  replaceFoods: async (all) => void (foods = all),
+  replaceAds: async (all) => void (ads = all),
+  addKey: nothing,
+  revokeKey: unasked,
+  keys: () => Promise.resolve([]),
+  hasKey: () => false,
+  [Symbol.asyncDispose]: nothing,
+}
+
+await seed(database, { foods: settings.FOODS_FILE, ads: settings.ADS_FILE })
+const gateway = await createGateway({
+  log,
+  database,
+  billing: { itemDay: unasked, adBill: unasked, statement: unasked, events: unasked },
+  lane: () => Promise.resolve({ queueLength: 0, pendingMessages: 0, activeWorkers: 0 }),
+  clock: Date.now,
+  logger: createLogger({ name: 'edge-without-log', file: join(settings.DATA_DIR, 'logs/edge-without-log.log'), level: settings.LOG_LEVEL, stderrLevel: 'error' }),
+  version: 'bench',
+  environment: settings.ENVIRONMENT,
+  dataDir: settings.DATA_DIR,
+  needsKeys: false,
+  corsOrigins: settings.CORS_ORIGINS.split(','),
+  rateLimit: 0,
+})
+await gateway.listen({ host: settings.HOST, port: Number(settings.GATEWAY_PORT) })
+process.once('SIGTERM', () => void gateway.close())
+process.send?.('ready')

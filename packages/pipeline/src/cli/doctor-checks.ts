@@ -1,0 +1,228 @@
+import { mkdirSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { isLoopback, type Settings } from '../kernel/config.ts'
+import { FlowGuardError } from '../kernel/errors.ts'
+import { holderOf, isAlive } from '../kernel/lock.ts'
+import { guarded, openReadOnly } from '../kernel/sqlite.ts'
+import { readTopics } from '../log/topics.ts'
+import { FILES } from '../ops/stores.ts'
+import { healthOfAll } from './health-check.ts'
+import { bytes, duration } from './output.ts'
+
+const NODE_MAJOR_MIN = 24
+const MIB = 1024 * 1024
+/** The gateway takes nothing with less than this (see its health). */
+const DISK_FREE_BYTES_FAIL = 64 * MIB
+const DISK_FREE_BYTES_WARN = 1024 * MIB
+/** What edge and pipeline may grow to together, and a little. */
+const MEMORY_BYTES_WARN = 900 * MIB
+const CLOCK_SKEW_MS_MAX = 5_000
+const YEAR_2024_MS = Date.UTC(2024, 0, 1)
+/** A store up to this size is checked whole; of a larger one, only that it opens. */
+const CHECKED_BYTES_MAX = 64 * MIB
+
+export interface Finding {
+  name: string
+  state: 'ok' | 'warn' | 'fail'
+  detail: string
+  /** How to mend it. */
+  advice?: string
+}
+
+type Check = () => Finding | Finding[] | Promise<Finding | Finding[]>
+
+/** What can be said of a machine whatever the settings. */
+export function machineChecks(clock: () => number): Check[] {
+  return [checkNode, checkMemory, () => checkClock(clock())]
+}
+
+export function settingsChecks(settings: Settings, clock: () => number): Check[] {
+  return [
+    () => checkFolder(settings.DATA_DIR, clock),
+    () => checkDisk(settings.DATA_DIR),
+    () => checkFiles(settings),
+    () => checkLock(settings.DATA_DIR),
+    () => checkStores(settings.DATA_DIR),
+    () => checkKeys(settings),
+    () => checkPorts(settings),
+  ]
+}
+
+/** Runs checks one after the other; one that fails by itself is a finding too. */
+export async function runChecks(checks: readonly Check[]): Promise<Finding[]> {
+  const findings: Finding[] = []
+  for (const check of checks) {
+    try {
+      findings.push(...[await check()].flat())
+    } catch (error) {
+      const advice = error instanceof FlowGuardError ? error.advice : 'Run it again with LOG_LEVEL=debug.'
+      findings.push({ name: 'check', state: 'fail', detail: (error as Error).message, advice })
+    }
+  }
+  return findings
+}
+
+function checkNode(): Finding {
+  const major = Number(process.versions.node.split('.')[0])
+  const detail = `${process.versions.node} on ${process.platform} ${process.arch}, ${availableParallelism()} cores`
+  if (major >= NODE_MAJOR_MIN) return { name: 'Node', state: 'ok', detail }
+  return { name: 'Node', state: 'fail', detail, advice: `FlowGuard needs Node ${NODE_MAJOR_MIN}: start it with \`npx flowguard\`, which brings its own.` }
+}
+
+function checkMemory(): Finding {
+  const free = process.availableMemory()
+  if (free >= MEMORY_BYTES_WARN) return { name: 'memory', state: 'ok', detail: `${bytes(free)} available` }
+  return { name: 'memory', state: 'warn', detail: `${bytes(free)} available`, advice: `Under load FlowGuard may need up to ${bytes(MEMORY_BYTES_WARN)}.` }
+}
+
+function checkClock(now: number): Finding {
+  const detail = new Date(now).toISOString()
+  if (now > YEAR_2024_MS) return { name: 'clock', state: 'ok', detail }
+  return { name: 'clock', state: 'fail', detail, advice: 'Set the clock of this machine: events get their times from it.' }
+}
+
+function checkFolder(folder: string, clock: () => number): Finding {
+  const probe = join(folder, `.doctor-${process.pid}`)
+  try {
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(probe, '', { flush: true })
+    const skewMs = statSync(probe).mtimeMs - clock()
+    if (Math.abs(skewMs) <= CLOCK_SKEW_MS_MAX) return { name: 'data folder', state: 'ok', detail: `${folder} can be written` }
+    const detail = `the disk’s clock is ${duration(skewMs)} ${skewMs > 0 ? 'ahead of' : 'behind'} this machine’s`
+    return { name: 'data folder', state: 'warn', detail, advice: 'Let both take their time from the same source (NTP).' }
+  } catch (error) {
+    const advice = 'Give your user the right to write there, or choose another folder with --data-dir.'
+    return { name: 'data folder', state: 'fail', detail: `${folder}: ${(error as Error).message}`, advice }
+  } finally {
+    rmSync(probe, { force: true })
+  }
+}
+
+function checkDisk(folder: string): Finding {
+  const { bavail, bsize } = statfsSync(folder)
+  const free = bavail * bsize
+  const detail = `${bytes(free)} free`
+  const advice = 'Free some space on the disk that holds the data folder.'
+  if (free < DISK_FREE_BYTES_FAIL) return { name: 'disk', state: 'fail', detail, advice }
+  return free < DISK_FREE_BYTES_WARN ? { name: 'disk', state: 'warn', detail, advice } : { name: 'disk', state: 'ok', detail }
+}
+
+function checkFiles({ TOPICS_FILE, FOODS_FILE, ADS_FILE }: Settings): Finding[] {
+  const list = (file: string) => {
+    const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'))
+    if (!Array.isArray(parsed)) throw new TypeError('is no JSON array')
+    return `${parsed.length} entries`
+  }
+  const files: [string, string, () => string][] = [
+    ['topics', TOPICS_FILE, () => `${Object.keys(readTopics(TOPICS_FILE)).length} topics`],
+    ['dishes', FOODS_FILE, () => list(FOODS_FILE)],
+    ['ads', ADS_FILE, () => list(ADS_FILE)],
+  ]
+  return files.map(([name, file, read]): Finding => {
+    try {
+      return { name, state: 'ok', detail: `${read()} in ${file}` }
+    } catch (error) {
+      return { name, state: 'fail', detail: `${file}: ${(error as Error).message}`, advice: 'Mend the file, or put back the one that came with FlowGuard.' }
+    }
+  })
+}
+
+function checkLock(folder: string): Finding {
+  const pid = holderOf(join(folder, 'flowguard.lock'))
+  if (pid === undefined) return { name: 'lock', state: 'ok', detail: 'FlowGuard does not run on this data folder' }
+  if (isAlive(pid)) return { name: 'lock', state: 'ok', detail: `FlowGuard runs on this data folder (process ${pid})` }
+  return { name: 'lock', state: 'warn', detail: `left behind by process ${pid}, which is gone`, advice: 'Nothing to do: the next `npx flowguard up` takes it over.' }
+}
+
+function checkStores(folder: string): Finding[] {
+  return Object.values(FILES).map((file): Finding => {
+    const path = join(folder, file)
+    let size: number
+    try {
+      size = statSync(path).size
+    } catch {
+      return { name: file, state: 'ok', detail: 'not made yet' }
+    }
+    try {
+      const isWhole = checkStore(path, size <= CHECKED_BYTES_MAX)
+      return { name: file, state: 'ok', detail: `${bytes(size)}, ${isWhole ? 'sound' : 'opens (too large to check whole here: `npx flowguard audit` reads all of it)'}` }
+    } catch (error) {
+      const advice = error instanceof FlowGuardError ? error.advice : undefined
+      return { name: file, state: 'fail', detail: (error as Error).message, ...(advice && { advice }) }
+    }
+  })
+}
+
+/** Whether all of it was checked. Throws what is wrong with it. */
+function checkStore(path: string, isChecked: boolean): boolean {
+  const db = openReadOnly(path)
+  try {
+    if (!isChecked) return false
+    const rows = guarded(path, () => db.prepare('pragma quick_check(1)').all()) as { quick_check: string }[]
+    if (rows[0]?.quick_check !== 'ok') throw new FlowGuardError('store_corrupt', `${path} is damaged: ${rows[0]?.quick_check}`)
+    return true
+  } finally {
+    db.close()
+  }
+}
+
+function checkKeys({ HOST, WRITE_KEYS, DATA_DIR }: Settings): Finding {
+  const isNeeded = WRITE_KEYS === 'on' || (WRITE_KEYS === 'auto' && !isLoopback(HOST))
+  const count = keyCount(join(DATA_DIR, FILES.edge))
+  if (!isNeeded) {
+    const isOpen = !isLoopback(HOST)
+    const detail = isOpen ? `anybody who reaches ${HOST} may write: WRITE_KEYS=off` : 'not needed on this machine alone'
+    return isOpen ? { name: 'write keys', state: 'warn', detail, advice: 'Set WRITE_KEYS=auto and make keys, unless that is meant.' } : { name: 'write keys', state: 'ok', detail }
+  }
+  if (count > 0) return { name: 'write keys', state: 'ok', detail: `${count} valid` }
+  return { name: 'write keys', state: 'fail', detail: `needed to listen on ${HOST}, and there is none`, advice: 'Make one with `npx flowguard keys add NAME`.' }
+}
+
+function keyCount(path: string): number {
+  try {
+    const db = openReadOnly(path)
+    try {
+      return (db.prepare('select count(*) as count from write_keys where revoked_at is null').get() as { count: number }).count
+    } finally {
+      db.close()
+    }
+  } catch {
+    // No store yet, or one that its own finding is about.
+    return 0
+  }
+}
+
+const PORTS = { gateway: 'GATEWAY_PORT', catalogue: 'CATALOG_PORT', operations: 'OPS_PORT' } as const
+
+/** Each port is free, or FlowGuard's own answers there. */
+async function checkPorts(settings: Settings): Promise<Finding[]> {
+  const services = await healthOfAll(settings)
+  const findings: Finding[] = []
+  for (const { service, url, status, detail } of services) {
+    const setting = PORTS[service as keyof typeof PORTS]
+    const port = Number(new URL(url).port)
+    const taken = await listenFault(settings.HOST, Number(settings[setting]))
+    const name = `port ${port}`
+    if (taken === undefined) findings.push({ name, state: 'ok', detail: `free for the ${service}` })
+    else if (taken !== 'EADDRINUSE') {
+      findings.push({ name, state: 'fail', detail: `${settings.HOST}:${port} cannot be listened on (${taken})`, advice: `Choose another HOST or ${setting}.` })
+    } else if (status === 'healthy') findings.push({ name, state: 'ok', detail: `FlowGuard’s ${service} answers, and is healthy` })
+    else if (status === 'degraded') findings.push({ name, state: 'warn', detail: `FlowGuard’s ${service} answers, and is degraded`, advice: 'See `npx flowguard health-check`.' })
+    else {
+      const advice = `If that is FlowGuard, see \`npx flowguard logs\`; else stop it, or choose another port with ${setting}.`
+      findings.push({ name, state: 'fail', detail: `taken, and what is there is no healthy ${service}: ${detail}`, advice })
+    }
+  }
+  return findings
+}
+
+/** The error code of trying to listen, or undefined where it works. */
+function listenFault(host: string, port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)))
+  })
+}

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { BillingView } from '../billing/billing-view.ts'
+import { FlowGuardError } from '../kernel/errors.ts'
+import { openTestGateway } from './gateway-fixture.ts'
+
+const billing = { itemDay: async () => ({}) } as unknown as BillingView
+
+interface Health {
+  service: string
+  status: string
+  version: string
+  environment: string
+  timestamp: string
+  checks: { kafka: { status: string; connected: boolean; producer_stats: Record<string, number> } }
+  services: Record<string, string>
+}
+
+test('healthy, in the shape that clients know', async () => {
+  await using gateway = await openTestGateway({ billing })
+  await gateway.post('/api/v1/clicks', { ad_id: 'a', user_id: 1 })
+  const response = await gateway.get('/health')
+  const health = response.json() as Health
+  assert.equal(response.statusCode, 200)
+  assert.deepEqual([health.status, health.version, health.environment, health.services], ['healthy', '0.0.0', 'test', { database: 'healthy', redis: 'healthy' }])
+  assert.deepEqual(health.checks.kafka, {
+    status: 'healthy',
+    connected: true,
+    producer_stats: { messages_sent: 1, messages_delivered: 1, messages_failed: 0 },
+  })
+  assert.ok(Number.isFinite(Date.parse(health.timestamp)))
+})
+
+test('degraded, and still 200, while the counters do not answer', async () => {
+  await using gateway = await openTestGateway()
+  const response = await gateway.get('/health')
+  assert.deepEqual([response.statusCode, (response.json() as Health).status, (response.json() as Health).services['redis']], [200, 'degraded', 'degraded'])
+})
+
+for (const [name, breakIt] of [
+  ['log', (gateway) => (gateway.log.ends = () => Promise.reject(new FlowGuardError('log_unavailable', '/secret')))],
+  ['database', (gateway) => (gateway.database.order = () => Promise.reject(new FlowGuardError('store_busy', '/secret')))],
+] as [string, (gateway: Awaited<ReturnType<typeof openTestGateway>>) => void][]) {
+  test(`unhealthy and not ready without the ${name}; alive all the same`, async () => {
+    await using gateway = await openTestGateway({ billing })
+    assert.equal((await gateway.get('/readyz')).statusCode, 200)
+    breakIt(gateway)
+    const ready = await gateway.get('/readyz')
+    assert.equal(ready.statusCode, 503)
+    assert.deepEqual((ready.json() as { failing: string[] }).failing, [name])
+    const health = await gateway.get('/health')
+    assert.deepEqual([health.statusCode, (health.json() as Health).status], [503, 'unhealthy'])
+    assert.ok(!`${ready.body}${health.body}`.includes('secret'))
+    assert.equal((await gateway.get('/livez')).statusCode, 200)
+  })
+}
+
+test('a folder whose disk cannot be looked at is not ready', async () => {
+  await using gateway = await openTestGateway({ dataDir: '/nowhere/at/all' })
+  const ready = await gateway.get('/readyz')
+  assert.deepEqual([ready.statusCode, (ready.json() as { failing: string[] }).failing], [503, ['disk']])
+})
+
+test('metrics: text for whoever asks for it, JSON for everybody else', async () => {
+  await using gateway = await openTestGateway({ lane: async () => ({ queueLength: 3, pendingMessages: 2, activeWorkers: 1 }) })
+  await gateway.post('/api/v1/clicks', { ad_id: 'a', user_id: 1 })
+  await gateway.post('/api/v1/clicks', { ad_id: 'a' })
+  await gateway.get('/no/such/route')
+  const json = (await gateway.get('/metrics', { accept: '*/*' })).json() as Record<string, unknown>
+  assert.deepEqual(json['kafka_producer'], { messages_sent: 1, messages_delivered: 1, messages_failed: 0 })
+  assert.ok(json['service'] && json['environment'])
+  const accept = 'application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.1'
+  for (const response of [await gateway.get('/metrics', { accept }), await gateway.get('/metrics/prometheus')]) {
+    assert.match(String(response.headers['content-type']), /^text\/plain/)
+    for (const line of [
+      'events_received_total 2',
+      'events_processed_total 1',
+      'events_failed_total 1',
+      'events_duplicate_total 0',
+      'queue_depth 3',
+      'active_workers 1',
+      'event_processing_duration_seconds_count 1',
+      'flowguard_events_appended_total{topic="raw.clicks.v1"} 1',
+      'flowguard_events_refused_total{code="invalid_event"} 1',
+      'flowguard_http_requests_total{route="/api/v1/clicks",status="202"} 1',
+      'flowguard_http_requests_total{route="unknown",status="404"} 1',
+    ]) {
+      assert.ok(response.body.includes(`${line}\n`), line)
+    }
+  }
+  const summary = (await gateway.get('/metrics/summary')).json() as Record<string, unknown>
+  assert.deepEqual([summary['queue_length'], summary['pending_messages']], [3, 2])
+  assert.ok(Number.isFinite(Date.parse(String(summary['timestamp']))))
+})

@@ -1,0 +1,62 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { DeadLetter } from '@flowguard/contract'
+import type { FastifyInstance } from 'fastify'
+import { serveDocs } from '../gateway/docs.ts'
+import { createHttpServer, listen } from '../gateway/http-server.ts'
+import { requireKeys } from '../gateway/keys.ts'
+import { measureRequests } from '../gateway/metrics.ts'
+import type { Clock } from '../kernel/lifecycle.ts'
+import type { Logger } from '../kernel/logging.ts'
+import { opsMetrics } from './metrics.ts'
+import { deadRoutes } from './routes-dead.ts'
+import { healthRoutes } from './routes-health.ts'
+import { lookRoutes } from './routes-look.ts'
+import type { Stores } from './stores.ts'
+import type { Ask } from './tasks.ts'
+
+export interface OpsDeps {
+  /** For what is asked each second. */
+  stores: Stores
+  /** For what looks at many rows. */
+  ask: Ask
+  /** The pipeline's own connection: what an operator does is written there. */
+  db: DatabaseSync
+  /** Has the gateway append a dead letter's bytes again. */
+  resend: (letter: DeadLetter) => Promise<void>
+  clock: Clock
+  logger: Logger
+  version: string
+  environment: string
+  /** Whether what changes something, costs much, or shows what customers sent, needs a write key. */
+  needsKeys: boolean
+  hasKey: (hash: string) => boolean
+  corsOrigins: readonly string[]
+  /** Requests a minute and client; 0 is no limit. */
+  rateLimit: number
+}
+
+export interface Ops {
+  /** The server itself: tests ask it without a socket. */
+  app: FastifyInstance
+  /** Resolves to the port. Throws `port_taken`. */
+  listen(address: { host: string; port: number }): Promise<number>
+  close(): Promise<void>
+}
+
+const NAME = 'operations API'
+const ABOUT = 'The live pipeline: topics, readers, dead letters, the way of one event, and the books. Errors are RFC 9457 problems.'
+
+/** The operations API over the stores of one data folder. */
+export async function createOps(deps: OpsDeps): Promise<Ops> {
+  const { logger, version, needsKeys, hasKey, corsOrigins, rateLimit } = deps
+  const app = await createHttpServer({ name: NAME, logger, corsOrigins, rateLimit })
+  requireKeys(app, { isRequired: needsKeys, hasKey })
+  const metrics = opsMetrics(deps.stores)
+  measureRequests(app, metrics.registry)
+  await serveDocs(app, { title: 'FlowGuard operations API', description: ABOUT, version })
+  lookRoutes(app, deps)
+  deadRoutes(app, deps)
+  healthRoutes(app, { ...deps, metrics })
+  await app.ready()
+  return { app, listen: (address) => listen(app, NAME, address), close: () => app.close() }
+}

@@ -1,0 +1,22 @@
+import { audit } from './audit.ts'
+import { deadLetter, deadLetters, deadRound, type DeadFilter } from './dead.ts'
+import type { Stores } from './stores.ts'
+import { topics } from './topics.ts'
+import { traceEvent } from './trace.ts'
+
+/** The questions whose answers take a look at many rows: not for the thread in which readers and HTTP run. */
+export const TASKS = {
+  audit,
+  topics,
+  trace: traceEvent,
+  deadLetter,
+  deadLetters,
+  deadRound: (stores: Stores, filter: DeadFilter, except: ReadonlySet<string>) => deadRound(stores, filter, except),
+} as const
+
+export type TaskName = keyof typeof TASKS
+export type TaskArgs<K extends TaskName> = Parameters<(typeof TASKS)[K]> extends [Stores, ...infer Rest] ? Rest : never
+export type TaskResult<K extends TaskName> = ReturnType<(typeof TASKS)[K]>
+
+/** Asks a question about the stores, and has it answered elsewhere. Rejects as the task throws. */
+export type Ask = <K extends TaskName>(name: K, ...args: TaskArgs<K>) => Promise<TaskResult<K>>

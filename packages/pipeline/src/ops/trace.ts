@@ -1,0 +1,169 @@
+import { CLICKS, ORDERS, RAW_TOPICS, SECOND_MS, type RawTopic } from '@flowguard/contract'
+import { partitionOf } from '../kernel/partition.ts'
+import { traceIdOf } from '../kernel/trace-context.ts'
+import { standingsIn, type Standing } from '../reader/places.ts'
+import { READERS } from '../reader/readers.ts'
+import { inSnapshot, type Stores } from './stores.ts'
+import { iso } from './topics.ts'
+import { outcomeOf, textOf, type Found } from './trace-outcome.ts'
+
+export interface Step {
+  /** When, where that is known. */
+  at: string | null
+  /** `gateway`, `database`, `outbox`, `log`, or a reader. */
+  part: string
+  what: string
+}
+
+export interface Trace {
+  id: string
+  found: boolean
+  event_id: string | null
+  order_id: string | null
+  event_type: string | null
+  user_id: string | null
+  trace_id: string | null
+  /** As the log or the outbox has it. */
+  event: Readonly<Record<string, unknown>> | null
+  steps: Step[]
+  /** What came of it in the end, or why nothing did; a line each. */
+  outcome: string[]
+  /** Where it was looked for. */
+  searched: string[]
+}
+
+interface OrderRow {
+  order_id: string
+  event_id: string
+  user_id: string
+  status: string
+  created_at: string
+  updated_at: string
+}
+
+const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i
+/** How far an id's own time may be ahead of when its record was appended. */
+const CLOCKS_DIFFER_MS = 5 * SECOND_MS
+
+/** One event's whole way, by its event id or an order's id. Scans the log: from an id's own time on first, where it tells one. */
+export function traceEvent(stores: Stores, id: string): Trace {
+  return inSnapshot(stores, () => {
+    const standings = stores.pipeline ? standingsIn(stores.pipeline.db) : []
+    const order = orderBy(stores, id)
+    const eventId = order && order.order_id === id ? order.event_id : id
+    const searched: string[] = []
+    const outbox = inOutbox(stores, eventId, searched)
+    const found = inLog(stores, eventId, order, searched)
+    const [first] = found
+    const event = first?.event ?? outbox ?? null
+    const text = (name: string) => (typeof event?.[name] === 'string' ? (event[name] as string) : null)
+    const traceparent = first?.record.headers['traceparent']
+    const sources = { stores, standings }
+    const isFound = order !== undefined || event !== null
+    return {
+      id,
+      found: isFound,
+      event_id: isFound ? eventId : null,
+      order_id: text('order_id') ?? order?.order_id ?? null,
+      event_type: text('event_type') ?? (order ? 'order' : null),
+      user_id: text('user_id') ?? order?.user_id ?? null,
+      trace_id: traceparent === undefined ? null : traceIdOf(traceparent),
+      event,
+      steps: [
+        ...(event ? [{ at: text('received_at'), part: 'gateway', what: 'received' }] : []),
+        ...(order ? databaseSteps(stores, order, eventId) : []),
+        ...(outbox ? [{ at: null, part: 'outbox', what: 'waiting to be shipped to the log' }] : []),
+        ...found.flatMap((each) => logSteps(each, standings)),
+      ],
+      outcome: isFound ? outcomeOf(sources, found, event) : ['not found'],
+      searched,
+    }
+  })
+}
+
+/** The order whose id this is, or to which the event of this id belongs. */
+function orderBy({ edge }: Stores, id: string): OrderRow | undefined {
+  const columns = 'order_id, event_id, user_id, status, created_at, updated_at'
+  const row =
+    edge?.prepare(`select ${columns} from orders where order_id = ?`).get(id) ??
+    edge?.prepare(`select ${columns} from orders where order_id = (select order_id from order_events where event_id = ?)`).get(id)
+  return row as unknown as OrderRow | undefined
+}
+
+function databaseSteps({ edge }: Stores, order: OrderRow, eventId: string): Step[] {
+  const { order_id, event_id, status, created_at, updated_at } = order
+  if (eventId !== event_id) return [{ at: null, part: 'database', what: `a status of order ${order_id}, which is ${status} now` }]
+  const events = (edge?.prepare('select event_id as id from order_events where order_id = ? and event_id <> ?').all(order_id, event_id) ??
+    []) as { id: string }[]
+  return [
+    { at: created_at, part: 'database', what: `order ${order_id} placed, with its row of the outbox` },
+    ...(events.length > 0
+      ? [{ at: updated_at, part: 'database', what: `status ${status}, by the events ${events.map(({ id }) => id).join(', ')}` }]
+      : []),
+  ]
+}
+
+function inOutbox({ edge }: Stores, eventId: string, searched: string[]): Record<string, unknown> | undefined {
+  if (!edge) return undefined
+  searched.push('orders and outbox of the database')
+  const rows = edge.prepare('select value from outbox where instr(value, ?) > 0').all(textOf(eventId)) as { value: string }[]
+  return rows.map(({ value }) => JSON.parse(value) as Record<string, unknown>).find((event) => event['event_id'] === eventId)
+}
+
+/** Every record of this event, the oldest first. */
+function inLog(stores: Stores, eventId: string, order: OrderRow | undefined, searched: string[]): Found[] {
+  const log = stores.raw?.log
+  if (!log) return []
+  const topics: readonly RawTopic[] = order ? [ORDERS] : RAW_TOPICS
+  const places = topics.flatMap((topic) => {
+    const partitions = Array.from({ length: log.partitions(topic) }, (_, partition) => partition)
+    return (order ? [partitionOf(order.user_id, partitions.length)] : partitions).map((partition) => ({ topic, partition }))
+  })
+  const time = UUID_V7.test(eventId) ? parseInt(eventId.replaceAll('-', '').slice(0, 12), 16) - CLOCKS_DIFFER_MS : 0
+  const look = (range: { from: number } | { before: number }) =>
+    places
+      .flatMap(({ topic, partition }) => [...log.find(topic, partition, textOf(eventId), range)])
+      .flatMap((record) => {
+        const event = eventOf(record.value)
+        return event?.['event_id'] === eventId ? [{ record, event, isRepeat: false }] : []
+      })
+  let found: Found[] = look({ from: time })
+  searched.push(`${topics.join(', ')}${time > 0 ? ` from ${iso(time)} on` : ''}`)
+  if (found.length === 0 && time > 0) {
+    found = look({ before: time })
+    searched.push(`${topics.join(', ')} before that`)
+  }
+  found.sort((a, b) => a.record.appendedAt - b.record.appendedAt || a.record.offset - b.record.offset)
+  return found.map((each, at) => ({ ...each, isRepeat: found.slice(0, at).some((before) => isSame(before, each)) }))
+}
+
+/** CONTRACT, Sent again: by topic, user and event id; an order by its event id alone. */
+function isSame(a: Found, b: Found): boolean {
+  return a.record.topic === b.record.topic && (a.record.topic === ORDERS || a.event['user_id'] === b.event['user_id'])
+}
+
+function logSteps({ record, event, isRepeat }: Found, standings: readonly Standing[]): Step[] {
+  const { topic, partition, offset, appendedAt } = record
+  const readers = READERS.filter(({ topics }) => (topics as readonly string[]).includes(topic))
+  const who = topic === CLICKS ? ` for user ${String(event['user_id'])}` : ''
+  const where = `${topic}-${partition}@${offset}`
+  const steps: Step[] = [{ at: iso(appendedAt), part: 'log', what: `${isRepeat ? 'sent again: ' : ''}in ${where}${who}` }]
+  if (readers.length === 0) steps.push({ at: null, part: 'log', what: `no reader of ${topic} runs in this version` })
+  for (const { name } of readers) {
+    const next = standings.find((each) => each.reader === name && each.topic === topic && each.partition === partition)?.next ?? 0
+    const isRead = next > offset
+    const what = isRead
+      ? `has read ${where}${isRepeat ? ', and known it for a repeat' : ''}`
+      : `has yet to read ${where}: ${offset - next + 1} records behind it`
+    steps.push({ at: null, part: name, what })
+  }
+  return steps
+}
+
+function eventOf(value: string): Record<string, unknown> | undefined {
+  try {
+    return JSON.parse(value) as Record<string, unknown>
+  } catch {
+    return undefined
+  }
+}
