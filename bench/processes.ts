@@ -35,6 +35,7 @@ export interface Load {
 
 /** All that one run starts, on a data folder of its own; both are gone when it ends, however it ends. */
 export interface Bench extends AsyncDisposable {
+  folder: string
   dataDir: string
   load: Load
   startRole(role: string): Promise<Measured>
@@ -68,6 +69,7 @@ export async function openBench(): Promise<Bench> {
   const loadChild = watched(fork(join(import.meta.dirname, 'load.ts'), [], { execArgv: NODE_FLAGS }))
 
   return {
+    folder,
     dataDir,
     load: loadIn(loadChild),
     startRole: (role) => start(MAIN, ['run', role]),

@@ -19,7 +19,7 @@ const SRC = '^packages/pipeline/src'
 const PARTS = 'gateway|catalog|database|outbox|log|reader|stream|billing|workers|loader|lake|warehouse|etl|reconcile|ops'
 
 export const layers: readonly Layer[] = [
-  { name: 'test', files: /\.test\.ts$|conformance\.ts$|\/testing\/|^test\/|^bench\//, mayImport: ['*'] },
+  { name: 'test', files: /\.test\.ts$|(conformance|fixture)\.ts$|\/testing\/|^test\/|^bench\//, mayImport: ['*'] },
   { name: 'script', files: /^scripts\//, mayImport: ['*'] },
   // No I/O: what all agree on can be loaded anywhere, a browser included.
   {
@@ -42,7 +42,7 @@ export const layers: readonly Layer[] = [
   // Who picks adapters: wiring.ts, what it is made of, and stores.ts, which opens a data folder for looking only.
   {
     name: 'wiring',
-    files: new RegExp(`${SRC}/(wiring|stores|pipeline-store)\\.ts$|${SRC}/wiring/`),
+    files: new RegExp(`${SRC}/(wiring|stores|pipeline-store|ops-threads?)\\.ts$|${SRC}/wiring/`),
     mayImport: ['contract', 'kernel', 'settings', 'part', 'adapter', 'wiring'],
   },
   { name: 'cli', files: new RegExp(`${SRC}/cli/`), mayImport: ['contract', 'kernel', 'settings', 'part', 'wiring', 'cli'] },

@@ -123,12 +123,18 @@ async function isRed(folder: string, { tests, env }: Fault): Promise<boolean> {
 async function isCaught(fault: Fault): Promise<boolean> {
   const folder = mkdtempSync(join(tmpdir(), 'flowguard-fault-'))
   try {
-    cpSync(ROOT, folder, { recursive: true, filter: (path) => !LEFT_OUT.includes(relative(ROOT, path).split(/[\\/]/)[0] ?? '') && !/\.(db|db-wal|db-shm)$/.test(path) })
+    cpSync(ROOT, folder, {
+      recursive: true,
+      filter: (path) => !LEFT_OUT.includes(relative(ROOT, path).split(/[\\/]/)[0] ?? '') && !/\.(db|db-wal|db-shm)$/.test(path),
+    })
     symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction')
     const file = join(folder, fault.file)
     const text = readFileSync(file, 'utf8')
     if (text.split(fault.from).length !== 2) throw new Error(`${fault.file} no longer has the place where to plant: ${fault.name}`)
-    writeFileSync(file, text.replace(fault.from, () => fault.to))
+    writeFileSync(
+      file,
+      text.replace(fault.from, () => fault.to),
+    )
     return await isRed(folder, fault)
   } finally {
     rmSync(folder, { recursive: true, force: true })

@@ -116,7 +116,7 @@ test('a fresh checkout is installed once, then the script runs with its argument
   using checkout = new Checkout()
   const first = await checkout.run()
   assert.deepEqual({ code: first.code, stdout: first.stdout }, { code: 0, stdout: 'a b' }, first.stderr)
-  assert.match(first.stderr, /installing 0|installing 1 packages/)
+  assert.match(first.stderr, /installing what package-lock\.json asks for/)
   assert.match(first.stderr, /installed in/)
   const second = await checkout.run()
   assert.deepEqual(second, { code: 0, stdout: 'a b', stderr: '' })

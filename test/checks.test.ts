@@ -71,7 +71,7 @@ function soundTree(): string {
   for (const [path, text] of Object.entries(SOUND)) plant(folder, path, text)
   mkdirSync(join(folder, 'node_modules', '@flowguard'), { recursive: true })
   for (const name of readdirSync(join(checkout, 'node_modules'))) {
-    if (name.startsWith('.') || name === '@flowguard' || name === 'flowguard') continue
+    if ((name.startsWith('.') && name !== '.bin') || name === '@flowguard' || name === 'flowguard') continue
     symlinkSync(join(checkout, 'node_modules', name), join(folder, 'node_modules', name), 'junction')
   }
   symlinkSync(join(folder, 'packages/contract'), join(folder, 'node_modules/@flowguard/contract'), 'junction')

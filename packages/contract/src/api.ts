@@ -14,7 +14,10 @@ export const OrderAnswer = Type.Object(
 )
 export type OrderAnswer = Static<typeof OrderAnswer>
 
-export const ClickAnswer = Type.Object({ success: Type.Literal(true), message: Type.String(), event_id: Type.String() }, { title: 'Click accepted' })
+export const ClickAnswer = Type.Object(
+  { success: Type.Literal(true), message: Type.String(), event_id: Type.String() },
+  { title: 'Click accepted' },
+)
 export type ClickAnswer = Static<typeof ClickAnswer>
 
 export const EventAnswer = Type.Object(
@@ -23,7 +26,10 @@ export const EventAnswer = Type.Object(
 )
 export type EventAnswer = Static<typeof EventAnswer>
 
-export const FieldError = Type.Object({ field: Type.String({ description: 'a JSON pointer' }), message: Type.String() }, { title: 'Field error' })
+export const FieldError = Type.Object(
+  { field: Type.String({ description: 'a JSON pointer' }), message: Type.String() },
+  { title: 'Field error' },
+)
 export type FieldError = Static<typeof FieldError>
 
 export const BatchResult = Type.Object(

@@ -51,7 +51,9 @@ export const OrderInput = Type.Object(
     order_id: optional(IdOrNumber("the client's own id; for a status, that of the order to change")),
     item_name: optional(text(256, 'filled from the catalogue where it is missing')),
     price: optional(Price),
-    quantity: optional(Type.Integer({ minimum: 1, maximum: QUANTITY_MAX, default: 1, description: `a whole number from 1 to ${QUANTITY_MAX}` })),
+    quantity: optional(
+      Type.Integer({ minimum: 1, maximum: QUANTITY_MAX, default: 1, description: `a whole number from 1 to ${QUANTITY_MAX}` }),
+    ),
     restaurant_id: optional(IdOrNumber('a positive integer or a string of 1 to 128 characters')),
     session_id: optional(IdOrNumber('a positive integer or a string of 1 to 128 characters')),
     city: optional(text(128, 'where the customer is')),

@@ -2,6 +2,7 @@ import { Type, type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { GENERAL_TYPES, ORDER_TYPES } from './events.ts'
 import type { AdId, EventId, ItemId, OrderId, UserId } from './ids.ts'
+import { PRICE_RUPEES_MAX, QUANTITY_MAX } from './money.ts'
 import type { EventTime } from './time.ts'
 
 const safe = { maximum: Number.MAX_SAFE_INTEGER }
@@ -25,8 +26,8 @@ export const OrderEvent = Type.Object({
   user_id: id<UserId>(),
   item_id: Item,
   item_name: Type.Optional(Type.String()),
-  price: Type.Number({ minimum: 0 }),
-  quantity: Type.Integer({ minimum: 1, ...safe }),
+  price: Type.Number({ minimum: 0, maximum: PRICE_RUPEES_MAX }),
+  quantity: Type.Integer({ minimum: 1, maximum: QUANTITY_MAX }),
   order_type: Type.Enum(ORDER_TYPES),
 })
 

@@ -104,13 +104,15 @@ async function install() {
   try {
     if (isInstalled()) return
     const text = lockText()
-    const count = (text.match(/^ {4}"node_modules\//gm) || []).length
-    say(`installing ${count} packages as package-lock.json says. This happens once and takes about a minute.`)
+    say('installing what package-lock.json asks for. This happens once and takes about a minute.')
     const startedAt = Date.now()
     // npm ci empties node_modules first, which Windows refuses while the Node that runs this lies in it.
     const verb = process.platform === 'win32' && isInside(process.execPath, nodeModules) ? 'install' : 'ci'
-    const code = await npm([verb, '--no-audit', '--no-fund', '--loglevel=error', `--logs-dir=${path.join(lockDir, 'logs')}`])
-    if (code !== 0) throw new Stop(EXIT_INSTALL, whyInstallFailed(verb, code))
+    // Out of the lock, which goes, for npm tells people to look there.
+    const logs = path.join(os.tmpdir(), `flowguard-install-${process.pid}`)
+    const code = await npm([verb, '--no-audit', '--no-fund', '--loglevel=error', `--logs-dir=${logs}`])
+    if (code !== 0) throw new Stop(EXIT_INSTALL, whyInstallFailed(verb, code, logs))
+    fs.rmSync(logs, { recursive: true, force: true })
     writeStamp(stampOf(text))
     say(`installed in ${Math.round((Date.now() - startedAt) / 1000)} s.`)
   } finally {
@@ -186,8 +188,7 @@ function cannotWrite(error) {
   return `the folder ${root} cannot be written (${error.code}), and packages have to be installed in it. Give yourself the right to write there, or clone elsewhere.`
 }
 
-function whyInstallFailed(verb, code) {
-  const logs = path.join(lockDir, 'logs')
+function whyInstallFailed(verb, code, logs) {
   const text = fs.existsSync(logs)
     ? fs
         .readdirSync(logs)

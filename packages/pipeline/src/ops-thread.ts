@@ -1,4 +1,4 @@
-// One question about the stores, answered in a thread of its own (ops-threads.ts).
+// Answers questions about the stores, one after the other, in a thread of its own (ops-threads.ts).
 import { parentPort, workerData } from 'node:worker_threads'
 import { FlowGuardError, type ErrorCode } from './kernel/errors.ts'
 import type { TopicSpecs } from './log/topics.ts'
@@ -6,18 +6,21 @@ import type { Stores } from './ops/stores.ts'
 import { TASKS, type TaskName } from './ops/tasks.ts'
 import { openStores } from './stores.ts'
 
-export interface Question {
+export interface Folder {
   dataDir: string
   topics: TopicSpecs
+}
+
+export interface Question {
   name: TaskName
   args: readonly unknown[]
 }
 
 export type Reply = { value: unknown } | { code: ErrorCode; detail: string }
 
-function answer({ dataDir, topics, name, args }: Question): Reply {
+function answer({ name, args }: Question): Reply {
   try {
-    using stores = openStores({ dataDir, topics, clock: Date.now })
+    using stores = openStores({ ...(workerData as Folder), clock: Date.now })
     return { value: (TASKS[name] as (stores: Stores, ...rest: readonly unknown[]) => unknown)(stores, ...args) }
   } catch (error) {
     if (!(error instanceof FlowGuardError)) throw error
@@ -25,4 +28,4 @@ function answer({ dataDir, topics, name, args }: Question): Reply {
   }
 }
 
-parentPort?.postMessage(answer(workerData as Question))
+parentPort?.on('message', (question: Question) => parentPort?.postMessage(answer(question)))

@@ -2,38 +2,71 @@ import { Worker } from 'node:worker_threads'
 import { FlowGuardError } from './kernel/errors.ts'
 import type { TopicSpecs } from './log/topics.ts'
 import type { Ask, TaskName } from './ops/tasks.ts'
-import type { Question, Reply } from './ops-thread.ts'
+import type { Folder, Question, Reply } from './ops-thread.ts'
 
 /** So many questions are worked on at once; others wait for their turn. */
 const THREADS_MAX = 2
+/** A thread that nobody has asked for so long ends, and gives its memory back. */
+const IDLE_MS = 15_000
 
-/** Has each question answered in a thread of its own, with stores of its own: the thread that asks goes on, and the memory is given back. */
-export function askInThreads(dataDir: string, topics: TopicSpecs): Ask {
+/** Has each question answered in another thread: the one that asks goes on meanwhile. When the signal aborts, what is being asked rejects. */
+export function askInThreads(dataDir: string, topics: TopicSpecs, signal: AbortSignal): Ask {
+  const idle: ReturnType<typeof startThread>[] = []
   const waiting: (() => void)[] = []
   let running = 0
-  return (async (name: TaskName, ...args: readonly unknown[]) => {
+
+  async function ask(name: TaskName, ...args: readonly unknown[]): Promise<unknown> {
     if (running >= THREADS_MAX) await new Promise<void>((resolve) => waiting.push(resolve))
     else running += 1
+    let thread = idle.pop()
+    while (thread && !thread.isAlive()) thread = idle.pop()
+    thread ??= startThread({ dataDir, topics }, signal)
     try {
-      return await answered({ dataDir, topics, name, args })
+      return await thread.ask({ name, args })
     } finally {
+      idle.push(thread)
       const next = waiting.shift()
       if (next) next()
       else running -= 1
     }
-  }) as Ask
+  }
+  return ask as Ask
 }
 
-function answered(question: Question): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const thread = new Worker(new URL('./ops-thread.ts', import.meta.url), { workerData: question })
-    thread.once('error', reject)
-    thread.once('exit', () =>
-      reject(new FlowGuardError('part_failed', `the thread that was to answer ${question.name} ended without an answer`)),
-    )
-    thread.once('message', (reply: Reply) => {
-      if ('value' in reply) resolve(reply.value)
-      else reject(new FlowGuardError(reply.code, reply.detail))
-    })
+function startThread(folder: Folder, signal: AbortSignal) {
+  const thread = new Worker(new URL('./ops-thread.ts', import.meta.url), { workerData: folder })
+  let isAlive = true
+  let answer: { resolve: (value: unknown) => void; reject: (error: unknown) => void } | undefined
+  let idleTimer: NodeJS.Timeout | undefined
+  const stop = () => void thread.terminate()
+  signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
+  thread.on('message', (reply: Reply) => {
+    if ('value' in reply) answer?.resolve(reply.value)
+    else answer?.reject(new FlowGuardError(reply.code, reply.detail))
   })
+  thread.on('error', (error) => answer?.reject(error))
+  thread.on('exit', () => {
+    isAlive = false
+    signal.removeEventListener('abort', stop)
+    answer?.reject(new FlowGuardError('part_failed', 'it stopped before it had an answer'))
+  })
+  return {
+    isAlive: () => isAlive,
+    async ask(question: Question): Promise<unknown> {
+      clearTimeout(idleTimer)
+      thread.ref()
+      try {
+        return await new Promise((resolve, reject) => {
+          answer = { resolve, reject }
+          thread.postMessage(question)
+        })
+      } finally {
+        answer = undefined
+        // An idle thread holds up nobody's end.
+        thread.unref()
+        idleTimer = setTimeout(stop, IDLE_MS).unref()
+      }
+    },
+  }
 }

@@ -20,12 +20,16 @@ import { openReadOnly } from './kernel/sqlite.ts'
 import { openSqliteLog, openSqliteLogReader, type SqliteLog } from './log/adapters/sqlite.ts'
 import { retention } from './log/retention.ts'
 import { readTopics, type TopicSpecs } from './log/topics.ts'
+import { askInThreads } from './ops-threads.ts'
+import { resendTo } from './ops/gateway-client.ts'
+import { createOps } from './ops/server.ts'
 import { FILES } from './ops/stores.ts'
 import { relay } from './outbox/relay.ts'
 import { openPipelineStore, type PipelineStore } from './pipeline-store.ts'
 import { gateIn } from './reader/gate.ts'
 import { readerLoop } from './reader/loop.ts'
 import { passedIn } from './reader/passed.ts'
+import { openStores } from './stores.ts'
 import { streamProcessor } from './stream/processor.ts'
 
 /** What one process of the machine has open: each store once, by whichever role asks first. */
@@ -169,10 +173,10 @@ async function startStream(machine: Machine): Promise<readonly Part[]> {
 }
 
 async function startBilling(machine: Machine): Promise<readonly Part[]> {
-  const { settings, topics, clock, logger, closing } = machine
+  const { settings, topics, clock, logger } = machine
   const { db, path, derived } = machine.pipeline()
   const log = await rawReader(machine)
-  const database = closing.use(await patiently(machine, () => openSqliteDatabaseReader({ path: machine.path(FILES.edge), clock })))
+  const database = await readingDatabase(machine)
   const { adOf, load, refresh } = adsInMemory(() => database.ads())
   await load()
   const budgets = budgetAlerts(derived, adOf, clock)
@@ -188,8 +192,26 @@ async function startBilling(machine: Machine): Promise<readonly Part[]> {
 }
 
 async function startOps(machine: Machine): Promise<readonly Part[]> {
-  machine.pipeline()
-  return []
+  const { settings, topics, clock, closing } = machine
+  const { db } = machine.pipeline()
+  const database = await readingDatabase(machine)
+  const ops = await createOps({
+    ...served(machine),
+    stores: closing.use(openStores({ dataDir: settings.DATA_DIR, topics, clock })),
+    ask: askInThreads(settings.DATA_DIR, topics, machine.signal),
+    db,
+    resend: resendTo(settings.GATEWAY_URL, settings.WRITE_KEY),
+    needsKeys: await keysNeeded(settings, database),
+    hasKey: (hash) => database.hasKey(hash),
+  })
+  await ops.listen({ host: settings.HOST, port: Number(settings.OPS_PORT) })
+  return [closingAtStop(ops)]
+}
+
+/** The operational tables as the pipeline sees them: written by the edge, perhaps not yet there. */
+async function readingDatabase(machine: Machine): Promise<Database> {
+  const { clock, closing, path } = machine
+  return closing.use(await patiently(machine, () => openSqliteDatabaseReader({ path: path(FILES.edge), clock })))
 }
 
 /** The raw log as its readers see it: written by the edge, perhaps not yet there. */

@@ -141,7 +141,7 @@ function checkStores(folder: string): Finding[] {
     const path = join(folder, file)
     let size: number
     try {
-      size = statSync(path).size
+      size = statSync(path).size + (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0)
     } catch {
       return { name: file, state: 'ok', detail: 'not made yet' }
     }

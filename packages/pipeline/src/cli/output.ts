@@ -42,7 +42,8 @@ export interface OutputOptions {
 }
 
 export function createOutput({ stdout, stderr, env, isJson, now }: OutputOptions): Output {
-  let shownAt = -Infinity
+  // Off a terminal, what is done at once needs no progress.
+  let shownAt = isTerminalFor(stderr, env) ? -Infinity : now()
   let isLineOpen = false
 
   function endProgress() {

@@ -4,6 +4,7 @@ import { EXIT, example, globalOptions, type Cli, type ExitCode, type Io } from '
 import { colorsFor } from './output.ts'
 import { auditCommand } from './audit.ts'
 import { configCommand } from './config.ts'
+import { deadCommand } from './dead.ts'
 import { doctorCommand } from './doctor.ts'
 import { groupsCommand } from './groups.ts'
 import { healthCheckCommand } from './health-check.ts'
@@ -46,6 +47,7 @@ function commandsOf(cli: Cli): Command[] {
     logsCommand(cli),
     topicsCommand(cli),
     groupsCommand(cli),
+    deadCommand(cli),
     traceCommand(cli),
     auditCommand(cli),
     healthCheckCommand(cli),

@@ -1,3 +1,4 @@
+import helmet from '@fastify/helmet'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import { Problem } from '@flowguard/contract'
@@ -7,10 +8,27 @@ import { createRequire } from 'node:module'
 import type { TSchema } from 'typebox'
 import { PROBLEM_TYPE } from './problems.ts'
 
+/** The documentation pages style themselves inline; nothing may come from outside, and nothing may be framed. */
+const POLICY = {
+  'default-src': ["'self'"],
+  'script-src': ["'self'"],
+  'style-src': ["'self'", "'unsafe-inline'"],
+  'img-src': ["'self'", 'data:'],
+  'font-src': ["'self'", 'data:'],
+  'worker-src': ["'self'", 'blob:'],
+  'connect-src': ["'self'"],
+  'object-src': ["'none'"],
+  'base-uri': ["'self'"],
+  'form-action': ["'self'"],
+  'frame-ancestors': ["'none'"],
+}
+
 const REDOC = createRequire(import.meta.url).resolve('redoc/bundles/redoc.standalone.js')
 /** The one thing that the bundle would fetch from elsewhere: its maker's logo, in a corner of the page. */
 const REDOC_LOGO = 'https://cdn.redoc.ly/redoc/logo-mini.svg'
 const NO_LOGO = 'data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22/%3E'
+
+const HIDDEN = { schema: { hide: true } }
 
 export interface DocsOptions {
   title: string
@@ -28,14 +46,18 @@ export async function serveDocs(app: FastifyInstance, { title, description, vers
       security: [{}, { key: [] }],
     },
   })
-  await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { url: '/openapi.json', validatorUrl: null, docExpansion: 'list' } })
   const bundle = (await readFile(REDOC, 'utf8')).replaceAll(REDOC_LOGO, NO_LOGO)
   const page = redocPage(title)
-  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => reply.send(app.swagger()))
-  app.get('/redoc', { schema: { hide: true } }, (_request, reply) => reply.type('text/html; charset=utf-8').send(page))
-  app.get('/redoc/redoc.js', { schema: { hide: true } }, (_request, reply) =>
-    reply.type('text/javascript; charset=utf-8').header('cache-control', 'public, max-age=3600').send(bundle),
-  )
+  app.get('/openapi.json', HIDDEN, (_request, reply) => reply.send(app.swagger()))
+  // Only pages need these headers; to work them out for every event answered would cost more than to check it.
+  await app.register(async (pages) => {
+    await pages.register(helmet, { contentSecurityPolicy: { useDefaults: false, directives: POLICY }, strictTransportSecurity: false })
+    await pages.register(swaggerUi, { routePrefix: '/docs', uiConfig: { url: '/openapi.json', validatorUrl: null, docExpansion: 'list' } })
+    pages.get('/redoc', HIDDEN, (_request, reply) => reply.type('text/html; charset=utf-8').send(page))
+    pages.get('/redoc/redoc.js', HIDDEN, (_request, reply) =>
+      reply.type('text/javascript; charset=utf-8').header('cache-control', 'public, max-age=3600').send(bundle),
+    )
+  })
 }
 
 function redocPage(title: string): string {

@@ -1,5 +1,4 @@
 import cors from '@fastify/cors'
-import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import { BODY_BYTES_MAX } from '@flowguard/contract'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
@@ -21,21 +20,6 @@ export interface HttpOptions {
   corsOrigins: readonly string[]
   /** Requests a minute and client; 0 is no limit. */
   rateLimit: number
-}
-
-/** The documentation pages style themselves inline; nothing may come from outside, and nothing may be framed. */
-const POLICY = {
-  'default-src': ["'self'"],
-  'script-src': ["'self'"],
-  'style-src': ["'self'", "'unsafe-inline'"],
-  'img-src': ["'self'", 'data:'],
-  'font-src': ["'self'", 'data:'],
-  'worker-src': ["'self'", 'blob:'],
-  'connect-src': ["'self'"],
-  'object-src': ["'none'"],
-  'base-uri': ["'self'"],
-  'form-action': ["'self'"],
-  'frame-ancestors': ["'none'"],
 }
 
 /** What both APIs share: limits, errors as problem+json, CORS, headers. Bodies reach the handlers as bytes. */
@@ -62,10 +46,9 @@ export async function createHttpServer({ name, logger, corsOrigins, rateLimit: p
     if (fault.status === 500) logger.error({ err: error, trace_id: traceIdOf(request.id), url: request.url }, `${name}: ${request.method} failed`)
     return sendProblem(request, reply, fault)
   })
-  await app.register(helmet, {
-    contentSecurityPolicy: { useDefaults: false, directives: POLICY },
-    strictTransportSecurity: false,
-    crossOriginResourcePolicy: { policy: 'cross-origin' },
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.header('x-content-type-options', 'nosniff')
+    done()
   })
   await app.register(cors, {
     origin: [...corsOrigins],

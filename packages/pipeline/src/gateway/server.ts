@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify'
-import { v7 } from 'uuid'
 import type { BillingView } from '../billing/billing-view.ts'
 import type { Database } from '../database/database.ts'
 import type { Clock, Part } from '../kernel/lifecycle.ts'
@@ -12,6 +11,7 @@ import { createHttpServer, listen } from './http-server.ts'
 import { createIngest } from './ingest.ts'
 import { requireKeys } from './keys.ts'
 import { createMetrics, measureRequests, type Lane } from './metrics.ts'
+import { createIdSource } from './new-id.ts'
 import { loadReference } from './reference.ts'
 import { batchRoute } from './routes-batch.ts'
 import { eventRoutes } from './routes-events.ts'
@@ -63,7 +63,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   requireKeys(app, { isRequired: needsKeys, hasKey: (hash) => database.hasKey(hash) })
   measureRequests(app, metrics.registry)
   await serveDocs(app, { title: 'FlowGuard events gateway', description: ABOUT, version })
-  const events = { admission: { reference, newId: v7, isBot: createBotCheck() }, ingest, metrics, clock, logger }
+  const events = { admission: { reference, newId: createIdSource(clock), isBot: createBotCheck() }, ingest, metrics, clock, logger }
   eventRoutes(app, events)
   await batchRoute(app, events)
   readRoutes(app, deps)

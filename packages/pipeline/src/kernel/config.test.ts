@@ -76,7 +76,11 @@ test('the addresses for clients follow host and port, and are ones that can be c
   assert.equal(urlOf('::'), 'http://127.0.0.1:9000')
   assert.equal(urlOf('::1'), 'http://[::1]:9000')
   assert.equal(urlOf('flow.example.org'), 'http://flow.example.org:9000')
-  const read = readSettings({ GATEWAY_URL: 'https://far.example.org' }, { DATA_DIR: '/var/lib/flowguard', CORS_ORIGINS: 'https://shop.example.org' }, at.path)
+  const read = readSettings(
+    { GATEWAY_URL: 'https://far.example.org' },
+    { DATA_DIR: '/var/lib/flowguard', CORS_ORIGINS: 'https://shop.example.org' },
+    at.path,
+  )
   assert.deepEqual(
     [read.GATEWAY_URL, read.DATA_DIR, read.CORS_ORIGINS],
     ['https://far.example.org', resolve('/var/lib/flowguard'), 'https://shop.example.org'],

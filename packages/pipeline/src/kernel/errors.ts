@@ -1,27 +1,41 @@
 /** Every way in which the machine, a store or a setting can fail: whether trying again can help, and what the operator should do. */
 const CODES = {
-  log_unavailable: { retriable: true, advice: 'The store of the log cannot be written just now; see the cause. Nothing that was accepted is lost.' },
+  log_unavailable: {
+    retriable: true,
+    advice: 'The store of the log cannot be written just now; see the cause. Nothing that was accepted is lost.',
+  },
   queue_full: { retriable: true, advice: 'Events arrive faster than the disk takes them. Send again after the time given.' },
-  disk_full: { retriable: true, advice: 'Free some space on the disk that holds DATA_DIR; nothing accepted is lost, and it goes on by itself.' },
+  disk_full: {
+    retriable: true,
+    advice: 'Free some space on the disk that holds DATA_DIR; nothing accepted is lost, and it goes on by itself.',
+  },
   store_busy: { retriable: true, advice: 'Another process holds the store. It goes on once that one is done.' },
   store_missing: { retriable: true, advice: 'Start FlowGuard once (`npx flowguard up`), or give the right --data-dir.' },
-  store_unwritable: { retriable: false, advice: 'Give the user that runs FlowGuard the right to write there, or set DATA_DIR to another folder.' },
+  store_unwritable: {
+    retriable: false,
+    advice: 'Give the user that runs FlowGuard the right to write there, or set DATA_DIR to another folder.',
+  },
   store_corrupt: {
     retriable: false,
-    advice: 'Stop FlowGuard and put back this file (with its -wal) from a backup. Nothing after the damage is read, so that nothing is counted wrongly.',
+    advice:
+      'Stop FlowGuard and put back this file (with its -wal) from a backup. Nothing after the damage is read, so that nothing is counted wrongly.',
   },
   store_newer: { retriable: false, advice: 'This data was written by a newer FlowGuard. Use that version, or another data folder.' },
   log_replaced: {
     retriable: false,
     advice: 'The log is not the one that this reader knows. Put the old log back, or move the pipeline data away too and start afresh.',
   },
-  log_truncated: { retriable: false, advice: 'The log ends before the place that this reader had reached: it was put back from an older copy. Put the newer one back.' },
+  log_truncated: {
+    retriable: false,
+    advice: 'The log ends before the place that this reader had reached: it was put back from an older copy. Put the newer one back.',
+  },
   place_moved: { retriable: false, advice: 'Another process reads under the same name. Stop one of them.' },
   data_locked: { retriable: false, advice: 'FlowGuard already runs on this data folder. Stop it there, or use another with --data-dir.' },
   port_taken: { retriable: false, advice: 'Stop what listens there, or choose another port.' },
   keys_required: {
     retriable: false,
-    advice: 'Listening beyond this machine needs a write key: make one with `npx flowguard keys add NAME`, or set WRITE_KEYS=off to say that none is wanted.',
+    advice:
+      'Listening beyond this machine needs a write key: make one with `npx flowguard keys add NAME`, or set WRITE_KEYS=off to say that none is wanted.',
   },
   settings_invalid: { retriable: false, advice: '`npx flowguard config` shows every setting, where it comes from and what it may be.' },
   file_invalid: { retriable: false, advice: 'Mend the file at the place given.' },

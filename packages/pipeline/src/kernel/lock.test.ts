@@ -16,7 +16,10 @@ test('a folder is held once, and free again afterwards', () => {
   using dir = folder()
   {
     using _held = lockFolder(dir.path)
-    assert.throws(() => lockFolder(dir.path), (error) => hasCode(error, 'data_locked'))
+    assert.throws(
+      () => lockFolder(dir.path),
+      (error) => hasCode(error, 'data_locked'),
+    )
   }
   lockFolder(dir.path)[Symbol.dispose]()
 })
@@ -31,5 +34,8 @@ test("a dead process's lock is taken over", () => {
 test('a folder that cannot be made is named', () => {
   using dir = folder()
   writeFileSync(join(dir.path, 'file'), '')
-  assert.throws(() => lockFolder(join(dir.path, 'file', 'data')), (error) => hasCode(error, 'store_unwritable'))
+  assert.throws(
+    () => lockFolder(join(dir.path, 'file', 'data')),
+    (error) => hasCode(error, 'store_unwritable'),
+  )
 })

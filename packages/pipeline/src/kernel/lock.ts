@@ -14,7 +14,8 @@ export function lockFolder(folder: string): Disposable {
     } catch (error) {
       const holder = holderOf(file)
       // In a container each start may have the same pid as the one that died.
-      if (holder !== undefined && holder !== process.pid && isAlive(holder)) throw new FlowGuardError('data_locked', `${folder} is in use by process ${holder}`, error)
+      if (holder !== undefined && holder !== process.pid && isAlive(holder))
+        throw new FlowGuardError('data_locked', `${folder} is in use by process ${holder}`, error)
       if (holder === undefined || tries > 1) throw error
       rmSync(file, { force: true })
     }

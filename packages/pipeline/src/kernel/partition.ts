@@ -15,7 +15,8 @@ export function murmur2(bytes: Uint8Array): number {
   let hash = SEED ^ length
   let at = 0
   for (; at + 4 <= length; at += 4) {
-    let word = (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24)
+    let word =
+      (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24)
     word = Math.imul(word, MULTIPLIER)
     word ^= word >>> 24
     hash = Math.imul(hash, MULTIPLIER) ^ Math.imul(word, MULTIPLIER)

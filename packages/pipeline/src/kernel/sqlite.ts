@@ -58,7 +58,8 @@ export function migrate(db: DatabaseSync, path: string, steps: readonly string[]
 export function requireSchema(db: DatabaseSync, path: string, steps: readonly string[]): void {
   guarded(path, () => {
     const version = schemaVersion(db, path, steps)
-    if (version < steps.length) throw new FlowGuardError('store_missing', `${path} has schema ${version}; its owner has yet to bring it to ${steps.length}`)
+    if (version < steps.length)
+      throw new FlowGuardError('store_missing', `${path} has schema ${version}; its owner has yet to bring it to ${steps.length}`)
   })
 }
 
@@ -100,7 +101,8 @@ export function storeError(path: string, error: unknown): unknown {
   }
   if (code !== 'ERR_SQLITE_ERROR' || errcode === undefined) return error
   // A reader that came before the owner had made its tables.
-  if (errcode === CODE.error && error.message.startsWith('no such table')) return new FlowGuardError('store_missing', `${path}: ${error.message} yet`, error)
+  if (errcode === CODE.error && error.message.startsWith('no such table'))
+    return new FlowGuardError('store_missing', `${path}: ${error.message} yet`, error)
   switch (errcode & 0xff) {
     case CODE.full:
       return new FlowGuardError('disk_full', `no space left for ${path}`, error)

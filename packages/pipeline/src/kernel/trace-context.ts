@@ -8,7 +8,8 @@ const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(
  */
 export function traceparentOf(header: string | undefined): string {
   const [, version, traceId = '', parentId = '', flags, more] = (header === undefined ? null : TRACEPARENT.exec(header)) ?? []
-  const isValid = version !== undefined && version !== 'ff' && !(version === '00' && more) && !/^0*$/.test(traceId) && !/^0*$/.test(parentId)
+  const isValid =
+    version !== undefined && version !== 'ff' && !(version === '00' && more) && !/^0*$/.test(traceId) && !/^0*$/.test(parentId)
   return isValid ? `00-${traceId}-${parentId}-${flags}` : newTraceparent()
 }
 

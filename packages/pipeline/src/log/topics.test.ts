@@ -21,12 +21,15 @@ function fileOf(text: string): string {
 }
 
 /** The whole declaration with one line replaced. */
-const withLine = (topic: string, line: string) => fileOf(['topics:', ...LINES.map((each) => (each.startsWith(`  ${topic}:`) ? line : each))].join('\n'))
+const withLine = (topic: string, line: string) =>
+  fileOf(['topics:', ...LINES.map((each) => (each.startsWith(`  ${topic}:`) ? line : each))].join('\n'))
 
 test('the declared topics are those of the contract', () => {
   const specs = readTopics(join(ROOT, 'config/kafka/topics.yaml'))
   assert.deepEqual(
-    Object.fromEntries(Object.entries(specs).map(([topic, { partitions, copies, retentionMs }]) => [topic, [partitions, copies, retentionMs / DAY_MS]])),
+    Object.fromEntries(
+      Object.entries(specs).map(([topic, { partitions, copies, retentionMs }]) => [topic, [partitions, copies, retentionMs / DAY_MS]]),
+    ),
     {
       'raw.orders.v1': [3, 2, 7],
       'raw.clicks.v1': [6, 2, 2],
@@ -42,7 +45,10 @@ test('the declared topics are those of the contract', () => {
 })
 
 test('half a day is kept for half a day', () => {
-  assert.equal(readTopics(withLine('dead.v1', '  dead.v1: { partitions: 1, copies: 1, retention_days: 0.5 }'))['dead.v1'].retentionMs, DAY_MS / 2)
+  assert.equal(
+    readTopics(withLine('dead.v1', '  dead.v1: { partitions: 1, copies: 1, retention_days: 0.5 }'))['dead.v1'].retentionMs,
+    DAY_MS / 2,
+  )
 })
 
 test('a declaration that is wrong is refused, with the file and the topic', () => {

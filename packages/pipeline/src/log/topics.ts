@@ -25,9 +25,13 @@ export function readTopics(file: string): TopicSpecs {
   if (unknown.length > 0) throw new FlowGuardError('file_invalid', `${file}: unknown topic ${unknown.join(', ')}`)
   const specs = TOPICS.map((topic) => {
     const { partitions, copies, retention_days: days } = declared[topic] ?? {}
-    const isWhole = (value: unknown, max: number): value is number => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= max
+    const isWhole = (value: unknown, max: number): value is number =>
+      Number.isInteger(value) && (value as number) >= 1 && (value as number) <= max
     if (!isWhole(partitions, PARTITIONS_MAX) || !isWhole(copies, PARTITIONS_MAX) || typeof days !== 'number' || !(days > 0)) {
-      throw new FlowGuardError('file_invalid', `${file}: ${topic} needs partitions and copies (whole, at least 1) and retention_days (above 0)`)
+      throw new FlowGuardError(
+        'file_invalid',
+        `${file}: ${topic} needs partitions and copies (whole, at least 1) and retention_days (above 0)`,
+      )
     }
     return [topic, { partitions, copies, retentionMs: days * DAY_MS }] as const
   })

@@ -156,6 +156,7 @@ export type TestMachine = ReturnType<typeof openMachine>
 
 /** A small day: every outcome once. */
 export async function smallDay(machine: TestMachine): Promise<void> {
+  await machine.database.replaceAds(ADS)
   await machine.heartbeat(0)
   await machine.click({ id: 'click-paid', at: 1_000 })
   await machine.click({ id: 'click-double', at: 2_000 })

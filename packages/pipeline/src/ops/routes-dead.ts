@@ -3,10 +3,12 @@ import { Type, type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { parseJson } from '../gateway/body.ts'
 import { sendProblem, type Fault } from '../gateway/problems.ts'
+import { hasCode } from '../kernel/errors.ts'
 import { dropDead, PAGE_COUNT_MAX, retryDead, type DeadFilter, type DeadState } from './dead.ts'
-import type { OpsDeps } from './server.ts'
+import type { OpsDeps } from './deps.ts'
 
 const PAGE_COUNT = 50
+const CHOICE_BYTES_MAX = 16 * 1024
 const STATES: readonly string[] = ['waiting', 'retried', 'dropped'] satisfies DeadState[]
 const text = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 512, description }))
 
@@ -54,7 +56,18 @@ export function deadRoutes(app: FastifyInstance, { ask, db, clock, resend }: Pic
     const choice = choiceOf(request.body as Buffer | undefined)
     if ('code' in choice) return sendProblem(request, reply, choice)
     const { note = '', all: _all, ...filter } = choice
-    return reply.send(await retryDead(filter, note, { db, clock, round, send: resend }))
+    try {
+      return reply.send(await retryDead(filter, note, { db, clock, round, send: resend }))
+    } catch (error) {
+      if (!hasCode(error, 'unreachable')) throw error
+      const headers = { 'retry-after': '2' }
+      return sendProblem(request, reply, {
+        status: 503,
+        code: 'gateway_unreachable',
+        detail: 'the gateway, which is to append them again, does not answer',
+        headers,
+      })
+    }
   })
   app.post('/api/dead/drop', guarded('Give dead letters up', { body: Choice }), async (request, reply) => {
     const choice = choiceOf(request.body as Buffer | undefined)
@@ -65,7 +78,7 @@ export function deadRoutes(app: FastifyInstance, { ask, db, clock, resend }: Pic
 }
 
 function choiceOf(body: Buffer | undefined): Static<typeof Choice> | Fault {
-  const parsed = parseJson(body ?? Buffer.alloc(0), 0)
+  const parsed = parseJson(body, { bytesMax: CHOICE_BYTES_MAX, wrappers: 0 })
   if (!('value' in parsed)) return parsed
   if (!checkChoice.Check(parsed.value)) {
     const errors = checkChoice.Errors(parsed.value).map(({ instancePath, message }) => ({ field: instancePath, message }))

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { groups } from './groups.ts'
 import type { opsMetrics } from './metrics.ts'
-import type { OpsDeps } from './server.ts'
+import type { OpsDeps } from './deps.ts'
 
 type Deps = Pick<OpsDeps, 'stores' | 'clock' | 'version' | 'environment'> & { metrics: ReturnType<typeof opsMetrics> }
 

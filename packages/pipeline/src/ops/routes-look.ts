@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { groups } from './groups.ts'
 import { rateMeter } from './rate-meter.ts'
-import type { OpsDeps } from './server.ts'
+import type { OpsDeps } from './deps.ts'
 import { summary } from './summary.ts'
 
 /** What there is to see: the state, topics, readers, one event's way, the books. */

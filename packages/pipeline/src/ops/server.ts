@@ -1,39 +1,13 @@
-import type { DatabaseSync } from 'node:sqlite'
-import type { DeadLetter } from '@flowguard/contract'
 import type { FastifyInstance } from 'fastify'
 import { serveDocs } from '../gateway/docs.ts'
 import { createHttpServer, listen } from '../gateway/http-server.ts'
 import { requireKeys } from '../gateway/keys.ts'
 import { measureRequests } from '../gateway/metrics.ts'
-import type { Clock } from '../kernel/lifecycle.ts'
-import type { Logger } from '../kernel/logging.ts'
+import type { OpsDeps } from './deps.ts'
 import { opsMetrics } from './metrics.ts'
 import { deadRoutes } from './routes-dead.ts'
 import { healthRoutes } from './routes-health.ts'
 import { lookRoutes } from './routes-look.ts'
-import type { Stores } from './stores.ts'
-import type { Ask } from './tasks.ts'
-
-export interface OpsDeps {
-  /** For what is asked each second. */
-  stores: Stores
-  /** For what looks at many rows. */
-  ask: Ask
-  /** The pipeline's own connection: what an operator does is written there. */
-  db: DatabaseSync
-  /** Has the gateway append a dead letter's bytes again. */
-  resend: (letter: DeadLetter) => Promise<void>
-  clock: Clock
-  logger: Logger
-  version: string
-  environment: string
-  /** Whether what changes something, costs much, or shows what customers sent, needs a write key. */
-  needsKeys: boolean
-  hasKey: (hash: string) => boolean
-  corsOrigins: readonly string[]
-  /** Requests a minute and client; 0 is no limit. */
-  rateLimit: number
-}
 
 export interface Ops {
   /** The server itself: tests ask it without a socket. */

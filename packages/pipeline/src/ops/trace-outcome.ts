@@ -140,7 +140,11 @@ function chargesOf({ pipeline, edge }: Stores, { adId, eventId, ts, kind, waterm
   if (!ad) return [`not charged: there is no ad ${adId}`]
   if (ad.pricing !== kind) return [`not charged: ad ${adId} is paid by ${PAID_BY[ad.pricing] ?? ad.pricing}`]
   if (kind === 'cpc' && (watermark == null || ts >= watermark)) return [`not charged yet: ${waitsFor(ts, watermark ?? null)}`]
-  return [kind === 'cpc' ? 'not charged: a double click, too soon after another of its user on the ad' : 'not charged yet']
+  return [
+    kind === 'cpc'
+      ? 'not charged: a double click, too soon after another of its user on the ad; or the ad was set up later'
+      : 'not charged yet',
+  ]
 }
 
 /** Answers in the user's partition that name this id, as the order's or the click's. */

@@ -6,10 +6,10 @@ import { test } from 'node:test'
 import { ORDERS } from '@flowguard/contract'
 import { pino } from 'pino'
 import { openSqliteDatabase } from '../database/adapters/sqlite.ts'
-import { draftOf, outboxValues } from '../database/database.conformance.ts'
+import { draftOf, outboxValues } from '../database/testing/drafts.ts'
 import type { Database } from '../database/database.ts'
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'
-import { silentLogger } from '../kernel/logging.ts'
+import { silentLogger, type Logger } from '../kernel/logging.ts'
 import { openSqliteLog, type SqliteLog } from '../log/adapters/sqlite.ts'
 import { readTopics } from '../log/topics.ts'
 import { ROOT } from '../kernel/config.ts'
@@ -83,7 +83,7 @@ async function until(condition: () => Promise<boolean> | boolean, what: string):
 
 const isEmpty = (database: Database) => async () => (await database.outbox(1)).length === 0
 
-function linesOf(): { lines: { level: string; msg: string }[]; logger: ReturnType<typeof pino> } {
+function linesOf(): { lines: { level: string; msg: string }[]; logger: Logger } {
   const lines: { level: string; msg: string }[] = []
   const write = (line: string) => void lines.push(JSON.parse(line) as { level: string; msg: string })
   return { lines, logger: pino({ formatters: { level: (level) => ({ level }) } }, { write }) }
@@ -145,7 +145,7 @@ test('a log that fails for a while loses nothing and changes no order; it says s
     },
   }
   const stop = new AbortController()
-  const running = relay({ database: at.database, log: failing as SqliteLog, logger, backoff: QUICK })(stop.signal)
+  const running = relay({ database: at.database, log: failing, logger, backoff: QUICK })(stop.signal)
   await takeOrders(at.database, 4)
   await until(isEmpty(at.database), 'the outbox is empty')
   stop.abort()
@@ -192,7 +192,7 @@ test('what passes over into the log though its append was said to have failed is
     },
   }
   const stop = new AbortController()
-  const running = relay({ database: at.database, log: failing as SqliteLog, logger: silentLogger, backoff: QUICK })(stop.signal)
+  const running = relay({ database: at.database, log: failing, logger: silentLogger, backoff: QUICK })(stop.signal)
   await until(isEmpty(at.database), 'the outbox is empty')
   stop.abort()
   await running

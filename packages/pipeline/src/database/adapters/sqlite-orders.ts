@@ -30,7 +30,7 @@ interface Waiting {
 type Orders = Pick<Database, 'take' | 'order' | 'queueHeartbeats' | 'outbox' | 'shipped' | 'outboxVersion'>
 
 /** Orders and their outbox. `flush` commits what still waits: before the store is closed. */
-export function ordersIn(db: DatabaseSync, path: string, clock: Clock): Orders & { flush(): void } {
+export function ordersIn(db: DatabaseSync, path: string, clock: Clock): Orders & { flush: () => void } {
   const sql = guarded(path, () => ({
     event: db.prepare('select order_id, content_hash from order_events where event_id = ?'),
     addEvent: db.prepare('insert into order_events values (?, ?, ?)'),

@@ -6,7 +6,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { hasCode } from '../../kernel/errors.ts'
 import { openStore } from '../../kernel/sqlite.ts'
-import { databaseConformance, draftOf, placed } from '../database.conformance.ts'
+import { databaseConformance } from '../database.conformance.ts'
+import { draftOf, placed } from '../testing/drafts.ts'
 import { openSqliteDatabase, openSqliteDatabaseReader, sqliteDatabaseOn } from './sqlite.ts'
 
 const clock = () => 0

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { toPaise, toRupees, type Ad, type AdId, type Food, type MinorUnits } from '@flowguard/contract'
+import { toPaise, toRupees, type Ad, type Food } from '@flowguard/contract'
 import type { Clock } from '../../kernel/lifecycle.ts'
 import { closeStore, guarded, migrate, openReadOnly, openStore, requireSchema, transaction } from '../../kernel/sqlite.ts'
 import type { Database, WriteKey } from '../database.ts'

@@ -78,7 +78,9 @@ export function sqliteLogOn(db: DatabaseSync, options: Options, close: () => voi
 function logOn(db: DatabaseSync, { path, topics, clock }: Options, close: () => void): SqliteLog {
   const sql = guarded(path, () => ({
     id: db.prepare('select log_id from log_meta'),
-    last: db.prepare('select base_offset, count, appended_at from log_batches where topic = ? and partition = ? order by base_offset desc limit 1'),
+    last: db.prepare(
+      'select base_offset, count, appended_at from log_batches where topic = ? and partition = ? order by base_offset desc limit 1',
+    ),
     start: db.prepare('select base_offset as start from log_batches where topic = ? and partition = ? order by base_offset limit 1'),
     holding: db.prepare(
       'select base_offset, count from log_batches where topic = ? and partition = ? and base_offset <= ? order by base_offset desc limit 1',
@@ -197,7 +199,10 @@ function logOn(db: DatabaseSync, { path, topics, clock }: Options, close: () => 
       throw hasCode(failure, 'store_corrupt') && failure !== error ? corrupt(expected, (error as Error).message, error) : failure
     }
     if (records.length === 0 && next > endOf(topic, partition)) {
-      throw new FlowGuardError('log_truncated', `${path}: ${topic}-${partition} ends at ${endOf(topic, partition)}; the reader had reached ${next}`)
+      throw new FlowGuardError(
+        'log_truncated',
+        `${path}: ${topic}-${partition} ends at ${endOf(topic, partition)}; the reader had reached ${next}`,
+      )
     }
     return records
   }

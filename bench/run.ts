@@ -1,0 +1,171 @@
+/**
+ * `npm run bench`: what the product does on this machine, with the load on the same machine, each figure beside its aim.
+ *
+ *   npm run bench                       everything, after three million events: some minutes
+ *   npm run bench -- --quick            after 300,000, and shorter rounds
+ *   npm run bench -- --only latency     one of start, batches, clicks, orders, latency, attribution, together (may be repeated)
+ *   npm run bench -- --json FILE        the figures as JSON besides
+ *
+ * Clicks, impressions and orders have random ids, come of twenty thousand users and a hundred dishes with three ads each, at the time now, and lie in
+ * nine partitions.
+ */
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { batches, fill, latency, singles, type Contenders, type Sizes } from './gateway-measures.ts'
+import { openWatch } from './lag.ts'
+import { openBench, type Bench, type Measured } from './processes.ts'
+import { median } from './profile.ts'
+import { catchUp, levelled, together } from './reader-measures.ts'
+import { createReport, type Report } from './report.ts'
+
+const MEASURES = ['start', 'batches', 'clicks', 'orders', 'latency', 'attribution', 'together'] as const
+type Measure = (typeof MEASURES)[number]
+
+const FULL: Sizes = { filled: 3_000_000, stretch: 500_000, rounds: 5, roundMs: 2_000, latencyMs: 5_000, profileMs: 3_000, togetherMs: 12_000 }
+const QUICK: Sizes = { filled: 300_000, stretch: 100_000, rounds: 3, roundMs: 1_000, latencyMs: 2_000, profileMs: 1_500, togetherMs: 4_000 }
+const MIB = 1024 * 1024
+const EDGE_MB_AIM = 250
+const PIPELINE_MB_AIM = 600
+const START_SECONDS_AIM = 1
+const STARTS = 3
+
+function note(text: string): void {
+  process.stderr.write(`${text} …\n`)
+}
+
+/** What a flush of 4 KiB costs here, ms: every durable answer waits for one. */
+function flushMs(folder: string): number {
+  const file = openSync(join(folder, 'flush'), 'w')
+  const times = Array.from({ length: 100 }, () => {
+    const startedAt = performance.now()
+    writeSync(file, Buffer.alloc(4096))
+    fdatasyncSync(file)
+    return performance.now() - startedAt
+  })
+  closeSync(file)
+  return median(times)
+}
+
+async function starts(bench: Bench, report: Report): Promise<void> {
+  const [cold, warm]: [number[], number[]] = [[], []]
+  for (let round = 0; round < STARTS; round += 1) {
+    const dataDir = mkdtempSync(join(tmpdir(), 'flowguard-bench-start-'))
+    try {
+      cold.push(await bench.startUp(join(dataDir, 'data')))
+      warm.push(await bench.startUp(join(dataDir, 'data')))
+    } finally {
+      rmSync(dataDir, { recursive: true, force: true })
+    }
+  }
+  const group = `\`flowguard up\` until it is ready, median of ${STARTS}`
+  const aim = { atMost: START_SECONDS_AIM }
+  report.add(
+    { group, name: 'cold: new data folder', value: median(cold), unit: 's', aim },
+    { group, name: 'warm: existing data', value: median(warm), unit: 's', aim },
+  )
+}
+
+async function warmStart(bench: Bench, accepted: number, report: Report): Promise<void> {
+  const seconds: number[] = []
+  for (let round = 0; round < STARTS; round += 1) seconds.push(await bench.startUp(bench.dataDir))
+  report.add({
+    group: `\`flowguard up\` until it is ready, median of ${STARTS}`,
+    name: `warm: ${accepted.toLocaleString('en-US')} events`,
+    value: median(seconds),
+    unit: 's',
+    aim: { atMost: START_SECONDS_AIM },
+  })
+}
+
+async function memory(name: string, process: Measured, aim: number, report: Report): Promise<void> {
+  const { rss, rssMax } = await process.usage()
+  report.add({ group: 'Memory after the run', name, value: rss / MIB, unit: 'MiB', aim: { atMost: aim }, note: `highest ${Math.round(rssMax / MIB)} MiB` })
+}
+
+async function measureGateway(bench: Bench, edge: Measured, chosen: ReadonlySet<Measure>, sizes: Sizes, report: Report): Promise<number> {
+  const contenders: Contenders = { edge, withoutLog: await bench.startFile('edge-without-log.ts'), bare: await bench.startFile('bare-http.ts') }
+  let accepted = 0
+  if (chosen.has('batches')) {
+    note('batches')
+    accepted += await batches(bench, contenders, sizes, report)
+  }
+  for (const [measure, traffic] of [['clicks', 'click'], ['orders', 'order']] as const) {
+    if (!chosen.has(measure)) continue
+    note(`single ${measure}`)
+    accepted += await singles(bench, contenders, traffic, sizes, report)
+  }
+  if (chosen.has('latency')) {
+    note('latency')
+    accepted += await latency(bench, contenders, sizes, report)
+  }
+  await Promise.all([contenders.withoutLog.stop(), contenders.bare.stop()])
+  return accepted
+}
+
+async function measureReaders(bench: Bench, edge: Measured, acceptedBefore: number, chosen: ReadonlySet<Measure>, sizes: Sizes, report: Report): Promise<number> {
+  const group = `One reader alone, from the log to its commit, after ${sizes.filled.toLocaleString('en-US')} events`
+  let accepted = acceptedBefore
+  note('attribution')
+  const stream = await bench.startRole('stream')
+  await using watch = openWatch(bench.dataDir)
+  await catchUp({ reader: 'stream', role: stream, aim: true }, { watch, sizes, report, group, name: 'attribution' })
+  await stream.stop()
+  if (chosen.has('together')) {
+    note('billing')
+    const pipeline = await bench.startRole('pipeline')
+    await catchUp({ reader: 'billing', role: pipeline, aim: false }, { watch, sizes, report, group, name: 'billing' })
+    note('all together')
+    accepted += await together(bench, { edge, pipeline, watch }, sizes, report)
+    await memory('edge', edge, EDGE_MB_AIM, report)
+    await memory('pipeline', pipeline, PIPELINE_MB_AIM, report)
+    await levelled('stream', watch)
+    await pipeline.stop()
+  }
+  const { read, heartbeats, lag } = await watch.standing('stream')
+  report.add(
+    { group: 'Accepted is durable', name: 'events answered as accepted', value: accepted, unit: '' },
+    { group: 'Accepted is durable', name: 'events in the log', value: read - heartbeats, unit: '', aim: { atLeast: accepted }, note: `${heartbeats} heartbeats besides, ${lag} records unread` },
+  )
+  return accepted
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string', multiple: true }, json: { type: 'string' } } })
+  const unknown = values.only?.filter((name) => !(MEASURES as readonly string[]).includes(name)) ?? []
+  if (unknown.length > 0) throw new Error(`--only takes ${MEASURES.join(', ')}; not ${unknown.join(', ')}`)
+  const chosen = new Set((values.only ?? MEASURES) as readonly Measure[])
+  const sizes = values.quick ? QUICK : FULL
+  const startedAt = performance.now()
+  await using bench = await openBench()
+  const report = createReport({
+    Node: process.versions.node,
+    processors: `${availableParallelism()} × ${cpus()[0]?.model ?? '?'}`,
+    'load before': loadavg()[0]?.toFixed(1) ?? '?',
+    'a flush of 4 KiB': `${flushMs(bench.folder).toFixed(2)} ms`,
+  })
+  if (chosen.has('start')) {
+    note('starts')
+    await starts(bench, report)
+  }
+  if (chosen.size > (chosen.has('start') ? 1 : 0)) {
+    note('filling the log')
+    const edge = await bench.startRole('edge')
+    let accepted = await fill(bench, edge, sizes.filled + sizes.stretch, report)
+    if (['batches', 'clicks', 'orders', 'latency'].some((name) => chosen.has(name as Measure))) {
+      accepted += await measureGateway(bench, edge, chosen, sizes, report)
+    }
+    if (chosen.has('attribution') || chosen.has('together')) accepted = await measureReaders(bench, edge, accepted, chosen, sizes, report)
+    await edge.stop()
+    if (chosen.has('start')) {
+      note('starting with all of it')
+      await warmStart(bench, accepted, report)
+    }
+  }
+  report.print((text) => process.stdout.write(text))
+  process.stdout.write(`took ${((performance.now() - startedAt) / 1_000).toFixed(0)} s\n`)
+  if (values.json) writeFileSync(values.json, `${JSON.stringify(report.json(), null, 2)}\n`)
+}
+
+await main()

@@ -1,0 +1,137 @@
+import { DEAD_REASONS, TOPICS } from '@flowguard/contract'
+import { Command, Option } from 'commander'
+import { deadLetter, deadLetters, PAGE_COUNT_MAX, type DeadList, type DeadShown, type DeadState, type Settled } from '../ops/dead.ts'
+import { action, EXIT, example, wholeNumber, type Cli, type Context, type ExitCode } from './cli.ts'
+import { requestOk } from './http.ts'
+import { withStores } from './look.ts'
+import { count, dateTime, pairs, printable, table, type Output } from './output.ts'
+
+const LIST_COUNT = 20
+/** Sending many again takes its time. */
+const SETTLE_MS_MAX = 10 * 60_000
+
+interface Filter {
+  reason?: string
+  reader?: string
+  topic?: string
+}
+
+interface ListFlags extends Filter {
+  state?: DeadState
+  limit: number
+  after?: string
+}
+
+interface SettleFlags extends Filter {
+  all?: true
+  note?: string
+}
+
+/** `dead`: what could not be worked off. Looking reads the stores; settling asks the pipeline, which owns them. */
+export function deadCommand(cli: Cli): Command {
+  const dead = new Command('dead').description('dead letters: what could not be worked off').addHelpText('after', example('dead list', 'dead show DEAD_ID', 'dead retry --reason handler_failed'))
+  dead.addCommand(
+    filtered(new Command('list').description('by reason, and the newest of them'))
+      .addOption(new Option('--state <state>', 'only these').choices(['waiting', 'retried', 'dropped']))
+      .option('--limit <n>', 'how many to show', wholeNumber(1, PAGE_COUNT_MAX), LIST_COUNT)
+      .option('--after <place>', 'the page after this one')
+      .addHelpText('after', example('dead list', 'dead list --reason id_conflict --limit 100', 'dead list --state waiting --json'))
+      .action(action<ListFlags, []>(cli, list)),
+  )
+  dead.addCommand(
+    new Command('show')
+      .description('one letter: its bytes, what is wrong with it, what was done')
+      .argument('<id>', 'its dead_id')
+      .addHelpText('after', example('dead show stream/raw.clicks.v1-3-1234'))
+      .action(action<object>(cli, show)),
+  )
+  for (const [name, about] of [
+    ['retry', 'send letters again, as they were'],
+    ['drop', 'give letters up'],
+  ] as const) {
+    dead.addCommand(
+      filtered(new Command(name).description(about).argument('[id]', 'one letter’s dead_id'))
+        .option('--all', 'every letter that waits')
+        .option('--note <text>', 'why; kept with it')
+        .addHelpText('after', example(`dead ${name} stream/raw.clicks.v1-3-1234`, `dead ${name} --reason id_conflict --note "sent twice by the old app"`))
+        .action(action<SettleFlags, [string | undefined]>(cli, (context, flags, id) => settle(context, name, flags, id))),
+    )
+  }
+  return dead
+}
+
+function filtered(command: Command): Command {
+  return command
+    .addOption(new Option('--reason <reason>', 'only those that died of this').choices([...DEAD_REASONS]))
+    .option('--reader <name>', 'only those that this reader buried')
+    .addOption(new Option('--topic <topic>', 'only those from this topic').choices(TOPICS))
+}
+
+async function list(context: Context, { limit, after, reason, reader, topic, state }: ListFlags): Promise<ExitCode> {
+  const { out } = context
+  const found = await withStores(context, (stores) => deadLetters(stores, { reason, reader, topic, state }, { after, limit }))
+  if (out.isJson) out.json(found)
+  else if (found.total === 0) out.note('There are no dead letters.')
+  else printList(out, found)
+  return EXIT.done
+}
+
+function printList(out: Output, { total, groups, letters, next_after: nextAfter }: DeadList): void {
+  const c = out.colors
+  const right = (title: string) => ({ title, align: 'right' as const })
+  const groupRows = groups.map((each) => [c.red(each.reason), each.reader, count(each.count), count(each.waiting), dateTime(each.newest)])
+  out.line(table([{ title: 'reason' }, { title: 'reader' }, right('letters'), right('waiting'), { title: 'newest' }], groupRows, c))
+  out.line()
+  const rows = letters.map((each) => [dateTime(each.died_at), c.cyan(each.dead_id), each.reason, each.state, printable(each.detail).slice(0, 100)])
+  out.line(table([{ title: 'died' }, { title: 'dead_id' }, { title: 'reason' }, { title: 'state' }, { title: 'detail' }], rows, c))
+  if (nextAfter !== null) out.note(`${count(letters.length)} of ${count(total)}; further with --after '${nextAfter}'`)
+}
+
+async function show(context: Context, _options: object, id = ''): Promise<ExitCode> {
+  const { out } = context
+  const letter = await withStores(context, (stores) => deadLetter(stores, id))
+  if (!letter) {
+    out.note(`There is no dead letter ${printable(id)}.`)
+    return EXIT.failed
+  }
+  if (out.isJson) out.json(letter)
+  else printLetter(out, letter)
+  return EXIT.done
+}
+
+function printLetter(out: Output, letter: DeadShown): void {
+  const { dead_id: id, reason, detail, reader, topic, partition, offset, tries, died_at: diedAt, key, event_id: eventId, trace_id: traceId, state, fault } = letter
+  const entries: [string, string][] = [
+    ['dead_id', id],
+    ['reason', `${out.colors.red(reason)}: ${printable(detail)}`],
+    ['buried by', `${reader}, after ${tries} ${tries === 1 ? 'try' : 'tries'}, ${dateTime(diedAt)}`],
+    ['from', `${topic}-${partition}@${offset}, key ${key === null ? 'none' : printable(key)}`],
+    ['event_id', eventId === null ? 'cannot be read' : printable(eventId)],
+    ['trace_id', traceId ?? 'none'],
+    ['as an event', fault === null ? 'fits the schema' : printable(fault)],
+    ['state', state],
+    ...letter.actions.map((each): [string, string] => [each.action, `${dateTime(each.at)} ${printable(each.reason)}`]),
+  ]
+  out.line(pairs(entries, out.colors))
+  out.line()
+  out.line(letter.decoded === undefined ? printable(letter.raw) : JSON.stringify(letter.decoded, null, 2))
+}
+
+async function settle({ settings, out }: Context, what: 'retry' | 'drop', flags: SettleFlags, id: string | undefined): Promise<ExitCode> {
+  const { reason, reader, topic, all, note } = flags
+  if ([id, reason, reader, topic, all].every((each) => each === undefined)) {
+    out.note('Say which letters: an id, --reason, --reader, --topic, or --all.')
+    return EXIT.misused
+  }
+  const body = JSON.stringify({ dead_id: id, reason, reader, topic, all, note })
+  const url = `${settings.OPS_URL}/api/dead/${what}`
+  const settled = (await requestOk(url, { method: 'POST', body, key: settings.WRITE_KEY, timeoutMs: SETTLE_MS_MAX })) as Settled
+  const { letters, records, failed } = settled
+  if (out.isJson) out.json(settled)
+  else {
+    out.line(what === 'retry' ? `${count(records)} records sent again, of ${count(letters)} letters.` : `${count(letters)} letters given up.`)
+    for (const each of failed) out.line(`  ${out.colors.red('not')} ${each.dead_id}: ${printable(each.detail)}`)
+  }
+  if (letters === 0 && failed.length === 0) out.note('No waiting letter fits.')
+  return failed.length > 0 || (id !== undefined && letters === 0) ? EXIT.failed : EXIT.done
+}

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CLICKS, DEAD, type DeadLetter } from '@flowguard/contract'
+import { FlowGuardError, hasCode } from '../kernel/errors.ts'
+import { deadLetter, deadLetters, deadRound, dropDead, retryDead, type DeadFilter } from './dead.ts'
+import { openMachine, T0, temporaryFolder, type TestMachine } from './fixture.ts'
+import type { Stores } from './stores.ts'
+import { summary } from './summary.ts'
+
+const BYTES = Buffer.from([0x7b, 0xff, 0xfe, 0x0a, 0x7d])
+const ALL: DeadFilter = {}
+
+/** Three records that cannot be read, and one that conflicts: the first three are buried by two readers each. */
+async function withDead(): Promise<AsyncDisposable & { machine: TestMachine; stores: Stores }> {
+  const folder = temporaryFolder()
+  const machine = openMachine(folder.path)
+  await machine.heartbeat(0)
+  await machine.raw.append(CLICKS, [{ key: 'u1', value: BYTES, headers: { traceparent: `00-${'12'.repeat(16)}-${'34'.repeat(8)}-01` } }])
+  await machine.raw.append(CLICKS, [{ key: 'u1', value: '{"event_type":"click","event_id":"half"}', headers: {} }])
+  await machine.read()
+  machine.setTime(T0 + 1_000)
+  await machine.raw.append(CLICKS, [{ key: 'u2', value: 'no JSON', headers: {} }])
+  await machine.click({ id: 'twice', at: 1_000 })
+  await machine.raw.append(CLICKS, [
+    { key: 'u1', value: JSON.stringify({ ...CLICK, event_id: 'twice' }), headers: { content_hash: 'another' } },
+  ])
+  await machine.read()
+  const stores = machine.stores()
+  return {
+    machine,
+    stores,
+    async [Symbol.asyncDispose]() {
+      stores[Symbol.dispose]()
+      await machine[Symbol.asyncDispose]()
+      folder[Symbol.dispose]()
+    },
+  }
+}
+
+const CLICK = { event_type: 'click', ad_id: 'cpc-1', user_id: 'u1', item_id: 1, received_at: '', is_bot: false, ts: T0 + 1_000 }
+
+function settling({ machine, stores }: { machine: TestMachine; stores: Stores }, send: (letter: DeadLetter) => Promise<void>) {
+  return {
+    db: machine.pipeline.db,
+    clock: () => T0 + 5_000,
+    round: async (filter: DeadFilter, except: ReadonlySet<string>) => deadRound(stores, filter, except),
+    send,
+  }
+}
+
+test('dead letters are grouped by reason and reader, and listed page by page, the newest first', async () => {
+  await using all = await withDead()
+  const first = deadLetters(all.stores, ALL, { after: undefined, limit: 4 })
+  assert.equal(first.total, 7)
+  assert.deepEqual(first.groups.map(({ reason, reader, count, waiting }) => [reason, reader, count, waiting]).sort(), [
+    ['id_conflict', 'stream', 1, 1],
+    ['invalid_event', 'billing', 3, 3],
+    ['invalid_event', 'stream', 3, 3],
+  ])
+  assert.equal(first.letters.length, 4)
+  const second = deadLetters(all.stores, ALL, { after: first.next_after ?? undefined, limit: 4 })
+  assert.equal(second.next_after, null)
+  const pages = [...first.letters, ...second.letters]
+  assert.equal(new Set(pages.map(({ dead_id: id }) => id)).size, 7)
+  assert.deepEqual(
+    pages.map(({ died_at: at }) => at),
+    pages
+      .map(({ died_at: at }) => at)
+      .sort()
+      .reverse(),
+  )
+  assert.deepEqual(
+    deadLetters(all.stores, { reason: 'id_conflict' }, { after: undefined, limit: 10 }).letters.map(({ event_id: id, reader }) => [
+      id,
+      reader,
+    ]),
+    [['twice', 'stream']],
+  )
+})
+
+test('one letter is shown with its bytes as they are, decoded where they can be, and what is wrong with them', async () => {
+  await using all = await withDead()
+  const { letters } = deadLetters(all.stores, { reader: 'stream', reason: 'invalid_event' }, { after: undefined, limit: 10 })
+  const shown = letters.map(({ dead_id: id }) => deadLetter(all.stores, id))
+  const bytes = shown.find((each) => each?.trace_id !== null)
+  assert.deepEqual(Buffer.from(bytes?.value_base64 ?? '', 'base64'), BYTES)
+  assert.match(bytes?.fault ?? '', /not JSON/)
+  const half = shown.find((each) => each?.event_id === 'half')
+  assert.deepEqual(half?.decoded, { event_type: 'click', event_id: 'half' })
+  assert.match(half?.fault ?? '', /\//)
+  assert.equal(deadLetter(all.stores, 'stream/raw.clicks.v1-9-9'), undefined)
+})
+
+test('a retry sends each record once, as it was, and every letter of it counts as retried', async () => {
+  await using all = await withDead()
+  assert.equal(summary(all.stores).dead, 7)
+  const sent: DeadLetter[] = []
+  const result = await retryDead(
+    { reason: 'invalid_event' },
+    'mended',
+    settling(all, async (letter) => void sent.push(letter)),
+  )
+  assert.deepEqual(result, { letters: 6, records: 3, failed: [] })
+  assert.ok(sent.some(({ value_base64: value }) => value === BYTES.toString('base64')))
+  assert.equal(summary(all.stores).dead, 1)
+  assert.equal(deadLetters(all.stores, { state: 'waiting' }, { after: undefined, limit: 10 }).total, 1)
+  const [retried] = deadLetters(all.stores, { state: 'retried' }, { after: undefined, limit: 10 }).letters
+  assert.deepEqual(deadLetter(all.stores, retried?.dead_id ?? '')?.actions, [
+    { action: 'retried', at: new Date(T0 + 5_000).toISOString(), reason: 'mended' },
+  ])
+  const again = await retryDead(
+    { reason: 'invalid_event' },
+    '',
+    settling(all, async () => assert.fail('sent again')),
+  )
+  assert.deepEqual(again, { letters: 0, records: 0, failed: [] })
+})
+
+test('what cannot be sent stays and is named; a gateway that does not answer ends it', async () => {
+  await using all = await withDead()
+  const refused = await retryDead(
+    ALL,
+    '',
+    settling(all, async () => Promise.reject(new FlowGuardError('refused', 'too large'))),
+  )
+  assert.equal(refused.records, 0)
+  assert.equal(refused.failed.length, 4)
+  assert.equal(summary(all.stores).dead, 7)
+  const unreachable = async () => Promise.reject(new FlowGuardError('unreachable', 'nobody there'))
+  await assert.rejects(retryDead(ALL, '', settling(all, unreachable)), (error) => hasCode(error, 'unreachable'))
+})
+
+test('a record that was made here cannot be sent again', async () => {
+  await using all = await withDead()
+  const letter = {
+    dead_id: 'billing-orders/attributed.events.v1-0-0',
+    reader: 'billing-orders',
+    topic: 'attributed.events.v1',
+    partition: 0,
+    offset: 0,
+  }
+  const more = {
+    reason: 'invalid_event',
+    detail: '',
+    tries: 1,
+    died_at: new Date(T0).toISOString(),
+    key: 'u',
+    headers: {},
+    value_base64: '',
+  }
+  await all.machine.pipeline.derived.append(DEAD, [{ key: 'u', value: JSON.stringify({ ...letter, ...more }), headers: {} }])
+  const { failed } = await retryDead(
+    { reader: 'billing-orders' },
+    '',
+    settling(all, async () => assert.fail('sent')),
+  )
+  assert.match(failed[0]?.detail ?? '', /made here/)
+})
+
+test('a letter that is dropped stays readable, and no longer waits', async () => {
+  await using all = await withDead()
+  const [one] = deadLetters(all.stores, { reason: 'id_conflict' }, { after: undefined, limit: 1 }).letters
+  const result = await dropDead(
+    { dead_id: one?.dead_id },
+    'a client that counts wrongly',
+    settling(all, async () => undefined),
+  )
+  assert.deepEqual(result, { letters: 1, records: 1, failed: [] })
+  assert.equal(deadLetter(all.stores, one?.dead_id ?? '')?.state, 'dropped')
+  assert.equal(summary(all.stores).dead, 6)
+})

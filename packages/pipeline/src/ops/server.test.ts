@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
+import { after, before, test } from 'node:test'
+import type { DeadLetter } from '@flowguard/contract'
+import { FlowGuardError } from '../kernel/errors.ts'
+import { silentLogger } from '../kernel/logging.ts'
+import { openMachine, smallDay, T0, temporaryFolder, type TestMachine } from './fixture.ts'
+import { createOps, type Ops } from './server.ts'
+import type { Stores } from './stores.ts'
+import { TASKS, type Ask, type TaskName } from './tasks.ts'
+
+const folder = temporaryFolder()
+const KEY_HASH = hash('sha256', 'the key')
+let machine: TestMachine
+let stores: Stores
+let ops: Ops
+let sent: DeadLetter[] = []
+let isGatewayUp = true
+const asked: TaskName[] = []
+
+const start = (needsKeys: boolean) =>
+  createOps({
+    stores,
+    ask: (async (name: TaskName, ...args: readonly unknown[]) => {
+      asked.push(name)
+      return (TASKS[name] as (of: Stores, ...rest: readonly unknown[]) => unknown)(stores, ...args)
+    }) as Ask,
+    db: machine.pipeline.db,
+    resend: async (letter) => {
+      if (!isGatewayUp) throw new FlowGuardError('unreachable', 'nobody there')
+      sent.push(letter)
+    },
+    clock: () => T0 + 60_000,
+    logger: silentLogger,
+    version: '1.2.3',
+    environment: 'test',
+    needsKeys,
+    hasKey: (hash) => hash === KEY_HASH,
+    corsOrigins: ['http://localhost:8080'],
+    rateLimit: 0,
+  })
+
+before(async () => {
+  machine = openMachine(folder.path)
+  await smallDay(machine)
+  stores = machine.stores()
+  ops = await start(false)
+})
+after(async () => {
+  await ops.close()
+  stores[Symbol.dispose]()
+  await machine[Symbol.asyncDispose]()
+  folder[Symbol.dispose]()
+})
+
+const get = async (url: string, app = ops.app, headers = {}) => {
+  const { statusCode: status, body, headers: answered } = await app.inject({ url, headers })
+  return {
+    status,
+    text: body,
+    type: String(answered['content-type']),
+    headers: answered,
+    json: () => JSON.parse(body) as Record<string, never> & Record<string, unknown>,
+  }
+}
+const post = async (url: string, body: unknown) => {
+  const { statusCode: status, body: text } = await ops.app.inject({
+    method: 'POST',
+    url,
+    headers: { 'content-type': 'application/json' },
+    payload: JSON.stringify(body),
+  })
+  return { status, json: JSON.parse(text) as Record<string, unknown> }
+}
+
+test('the root links to what there is', async () => {
+  const { links, service } = (await get('/')).json() as unknown as { links: Record<string, string>; service: string }
+  assert.equal(service, 'flowguard-ops')
+  for (const [name, path] of Object.entries(links)) {
+    if (name !== 'trace') assert.equal((await get(path)).status, 200, path)
+  }
+})
+
+test('it is alive, ready and healthy where the stores answer', async () => {
+  assert.equal((await get('/livez')).status, 200)
+  assert.deepEqual((await get('/readyz')).json(), { status: 'ready', checks: { log: 'ok', database: 'ok', pipeline: 'ok' } })
+  const health = await get('/health/')
+  assert.equal(health.status, 200)
+  assert.equal(health.json()['status'], 'healthy')
+})
+
+test('the summary, the readers and the topics are answered', async () => {
+  const summary = (await get('/api/summary')).json()
+  assert.equal(summary['events_total'], 15)
+  assert.equal(summary['attributed'], 2)
+  assert.ok('events_per_s' in summary)
+  assert.equal(((await get('/api/groups')).json() as { readers: unknown[] }).readers.length, 3)
+  assert.equal(((await get('/api/topics')).json() as { topics: unknown[] }).topics.length, 9)
+})
+
+test('an event is traced, and one that is nowhere is a 404 that says where it was looked for', async () => {
+  const found = await get('/api/trace/order-paid')
+  assert.equal(found.status, 200)
+  assert.equal(found.json()['order_id'], 'order-of-order-paid')
+  const none = await get('/api/trace/nothing')
+  assert.equal(none.status, 404)
+  assert.ok(((none.json()['searched'] ?? []) as unknown[]).length > 0)
+})
+
+test('the books are looked through once for all who ask at once', async () => {
+  asked.length = 0
+  const [one, two] = await Promise.all([get('/api/audit'), get('/api/audit')])
+  assert.equal(one.json()['balanced'], true)
+  assert.equal(one.text, two.text)
+  assert.deepEqual(asked, ['audit'])
+})
+
+test('metrics are what the books say', async () => {
+  const { text, type } = await get('/metrics')
+  assert.match(type, /^text\/plain/)
+  assert.match(text, /^flowguard_reader_lag\{reader="stream",topic="raw\.clicks\.v1",partition="0"\} 0$/m)
+  assert.match(text, /^flowguard_reader_records_total\{reader="stream",outcome="dead"\} 1$/m)
+  assert.match(text, new RegExp(`^flowguard_watermark_seconds ${(T0 + 50_000) / 1_000}$`, 'm'))
+  assert.match(text, /^flowguard_orders_attributed_total 2$/m)
+})
+
+test('dead letters are listed, shown, sent again and given up', async () => {
+  const list = (await get('/api/dead?limit=1')).json() as unknown as { total: number; letters: { dead_id: string }[]; next_after: string }
+  assert.equal(list.total, 2)
+  const next = (await get(`/api/dead?limit=1&after=${encodeURIComponent(list.next_after)}`)).json() as unknown as typeof list
+  assert.notEqual(next.letters[0]?.dead_id, list.letters[0]?.dead_id)
+  const id = list.letters[0]?.dead_id ?? ''
+  assert.equal((await get(`/api/dead/${id}`)).json()['raw'], '{"event_type":"nonsense"}')
+  assert.equal((await get('/api/dead/stream/none-0-0')).status, 404)
+
+  isGatewayUp = false
+  assert.equal((await post('/api/dead/retry', { all: true })).status, 503)
+  isGatewayUp = true
+  sent = []
+  assert.deepEqual((await post('/api/dead/retry', { dead_id: id, note: 'mended' })).json, { letters: 1, records: 1, failed: [] })
+  assert.equal(Buffer.from(sent[0]?.value_base64 ?? '', 'base64').toString(), '{"event_type":"nonsense"}')
+  assert.deepEqual((await post('/api/dead/drop', { all: true })).json, { letters: 1, records: 1, failed: [] })
+  assert.equal((await get('/api/summary')).json()['dead'], 0)
+})
+
+test('what is asked wrongly is a problem with its reason', async () => {
+  for (const [url, status] of [
+    ['/api/dead?limit=0', 422],
+    ['/api/dead?state=odd', 422],
+    ['/api/nothing', 404],
+  ] as const) {
+    const answer = await get(url)
+    assert.equal(answer.status, status, url)
+    assert.match(answer.type, /^application\/problem\+json/)
+  }
+  assert.equal((await post('/api/dead/drop', {})).status, 422)
+  assert.equal((await post('/api/dead/drop', { everything: true })).status, 422)
+  assert.equal((await post('/api/dead/retry', [])).status, 422)
+  assert.equal((await post('/api/summary', {})).status, 405)
+})
+
+test('beyond this machine, figures are open; what was sent, what costs much and what changes something needs a key', async () => {
+  const guarded = await start(true)
+  for (const path of ['/api/summary', '/api/groups', '/api/topics', '/health', '/metrics'])
+    assert.equal((await get(path, guarded.app)).status, 200, path)
+  for (const path of ['/api/dead', '/api/trace/order-paid', '/api/audit', '/api/dead/x/y'])
+    assert.equal((await get(path, guarded.app)).status, 401, path)
+  for (const url of ['/api/dead/retry', '/api/dead/drop'])
+    assert.equal((await guarded.app.inject({ method: 'POST', url, payload: '{}' })).statusCode, 401, url)
+  assert.equal((await get('/api/dead', guarded.app, { authorization: 'Bearer another' })).status, 401)
+  assert.equal((await get('/api/dead', guarded.app, { authorization: 'Bearer the key' })).status, 200)
+  await guarded.close()
+})
+
+test('the console may call it from its own origin', async () => {
+  assert.equal(
+    (await get('/api/summary', ops.app, { origin: 'http://localhost:8080' })).headers['access-control-allow-origin'],
+    'http://localhost:8080',
+  )
+})

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { v7 } from 'uuid'
+import type { Stores } from './stores.ts'
+import { openMachine, smallDay, T0, temporaryFolder, type TestMachine } from './fixture.ts'
+import { traceEvent } from './trace.ts'
+
+const folder = temporaryFolder()
+let machine: TestMachine
+let stores: Stores
+before(async () => {
+  machine = openMachine(folder.path)
+  await smallDay(machine)
+  stores = machine.stores()
+})
+after(async () => {
+  stores[Symbol.dispose]()
+  await machine[Symbol.asyncDispose]()
+  folder[Symbol.dispose]()
+})
+
+const outcome = (id: string) => traceEvent(stores, id).outcome.join('\n')
+const steps = (id: string) => traceEvent(stores, id).steps.map(({ part, what }) => `${part}: ${what}`)
+
+test("an order's way is told by its own id and by its event's", () => {
+  const byEvent = traceEvent(stores, 'order-paid')
+  const byOrder = traceEvent(stores, 'order-of-order-paid')
+  assert.deepEqual({ ...byOrder, id: '' }, { ...byEvent, id: '' })
+  assert.equal(byEvent.found, true)
+  assert.equal(byEvent.order_id, 'order-of-order-paid')
+  assert.equal(byEvent.trace_id, 'ab'.repeat(16))
+  const parts = byEvent.steps.map(({ part }) => part)
+  assert.deepEqual(parts, ['gateway', 'database', 'log', 'stream', 'billing'])
+  assert.equal(byEvent.steps[0]?.at, new Date(T0 + 5_000).toISOString())
+  assert.match(byEvent.steps[2]?.what ?? '', /^in raw\.orders\.v1-\d@\d+$/)
+  assert.match(outcome('order-paid'), /attributed to click click-double on ad cpc-1, 3000 ms before it/)
+  assert.match(outcome('order-paid'), /not charged: ad cpc-1 is paid by the click/)
+})
+
+test('why an order has no click is said', () => {
+  assert.match(outcome('order-alone'), /no click/)
+})
+
+test('a pending order says where the watermark is', () => {
+  assert.match(
+    outcome('order-pending'),
+    /pending: its time is 2026-03-01T12:01:01\.000Z, and the watermark is at 2026-03-01T12:00:50\.000Z, 11001 ms short/,
+  )
+})
+
+test('an order in the outbox has not been seen by any reader', () => {
+  assert.ok(steps('order-outbox').includes('outbox: waiting to be shipped to the log'))
+  assert.match(outcome('order-outbox'), /not in the log yet/)
+})
+
+test('a charged order and its credit are named with their amounts', () => {
+  assert.match(outcome('order-cancelled'), /charged ₹25 to ad cpa-1 on 2026-03-01 \(cpa\)\ncredited ₹25 by cancel/)
+  assert.match(outcome('cancel'), /status cancelled of order order-of-order-cancelled\ncredited ₹25/)
+  assert.ok(steps('order-cancelled').some((step) => step.includes('status cancelled, by the events cancel')))
+})
+
+test('a click names the orders that it earned and its charge, or why there is none', () => {
+  assert.equal(
+    outcome('click-double'),
+    'it earned order order-of-order-paid\nnot charged: a double click, too soon after another of its user on the ad; or the ad was set up later',
+  )
+  assert.equal(outcome('click-paid'), 'it has earned no order so far\ncharged ₹5 to ad cpc-1 on 2026-03-01 (cpc)')
+  assert.match(outcome('click-cpa'), /it earned order order-of-order-cancelled\nnot charged: /)
+  assert.match(outcome('click-bot'), /^a bot's/)
+  assert.match(outcome('shown'), /charged ₹0\.09 to ad cpm-1/)
+})
+
+test('a repeat is shown with its place, and told from the first', () => {
+  const logged = steps('click-repeat').filter((step) => step.startsWith('log'))
+  assert.equal(logged.length, 2)
+  assert.match(logged[0] ?? '', /^log: in raw\.clicks/)
+  assert.match(logged[1] ?? '', /^log: sent again: in raw\.clicks/)
+  assert.ok(steps('click-repeat').some((step) => step.startsWith('stream') && step.includes('known it for a repeat')))
+})
+
+test('a late event says by how much', () => {
+  assert.match(outcome('click-late'), /late by 50000 ms/)
+  assert.match(outcome('order-late'), /late by 49000 ms/)
+})
+
+test('a reader that has yet to read it says how far behind it is', async () => {
+  using other = temporaryFolder()
+  await using fresh = openMachine(other.path)
+  await fresh.click({ id: 'a', at: 0 })
+  await fresh.click({ id: 'b', at: 0 })
+  using seen = fresh.stores()
+  const { steps: way } = traceEvent(seen, 'b')
+  assert.ok(way.some(({ part, what }) => part === 'stream' && /has yet to read raw\.clicks\.v1-\d@1: 2 records behind it/.test(what)))
+})
+
+test('a time-ordered id is looked for from its time on, and before it only if it is not there', async () => {
+  using other = temporaryFolder()
+  await using fresh = openMachine(other.path)
+  const ids = [v7({ msecs: T0 }), v7({ msecs: T0 + 60_000 }), v7({ msecs: T0 + 3_600_000 })] as const
+  for (let at = 0; at < 120; at += 1) await fresh.click({ id: at === 60 ? ids[1] : at === 3 ? ids[2] : `other-${at}`, at: at * 1_000 })
+  using seen = fresh.stores()
+  const timely = traceEvent(seen, ids[1])
+  assert.equal(timely.found, true)
+  assert.equal(timely.searched.length, 2)
+  const early = traceEvent(seen, ids[2])
+  assert.equal(early.found, true)
+  assert.match(early.searched.at(-1) ?? '', /before that/)
+  assert.equal(traceEvent(seen, ids[0]).found, false)
+})
+
+test('an id in quotes, and one inside another event, are not mistaken', async () => {
+  using other = temporaryFolder()
+  await using fresh = openMachine(other.path)
+  await fresh.click({ id: 'a "quoted" id', at: 0, more: { metadata: { event_id: 'inner' } } })
+  using seen = fresh.stores()
+  assert.equal(traceEvent(seen, 'a "quoted" id').found, true)
+  assert.equal(traceEvent(seen, 'inner').found, false)
+})
+
+test('what is nowhere is not found, and where it was looked for is said', () => {
+  const { found, outcome: lines, searched } = traceEvent(stores, 'nothing')
+  assert.equal(found, false)
+  assert.deepEqual(lines, ['not found'])
+  assert.deepEqual(searched, ['orders and outbox of the database', 'raw.orders.v1, raw.clicks.v1, raw.events.v1'])
+})

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { DatabaseSync } from 'node:sqlite'
+import { test } from 'node:test'
+import { ATTRIBUTED, CLICKS, DEAD, type Topic } from '@flowguard/contract'
+import { passedIn } from './passed.ts'
+import { noTally, placesIn } from './places.ts'
+import { memoryStore } from './testing/fixture.ts'
+
+type Store = ReturnType<typeof memoryStore>
+
+function stand(store: Store, reader: string, topic: Topic, nexts: readonly number[]) {
+  const places = placesIn(store.db, reader)
+  nexts.forEach((next, partition) => {
+    places.begin('log', { topic, partition, next: 0 })
+    places.move({ topic, partition, from: 0, next, timeMs: -1, heartbeats: 0, tally: noTally() })
+  })
+}
+
+const passed = (store: Store, topic: Topic, partitions: number) => [...passedIn(store.db, topic, partitions).values()]
+
+test('a partition is passed to where its slowest reader stands', () => {
+  using store = memoryStore()
+  stand(store, 'stream', CLICKS, [5, 9, 4])
+  stand(store, 'billing', CLICKS, [7, 2, 4])
+  assert.deepEqual(passed(store, CLICKS, 3), [5, 2, 4])
+})
+
+test('a reader that has yet to begin has passed nothing, in a partition or at all', () => {
+  using store = memoryStore()
+  stand(store, 'stream', CLICKS, [5, 9])
+  assert.deepEqual(passed(store, CLICKS, 2), [0, 0])
+  stand(store, 'billing', CLICKS, [5])
+  assert.deepEqual(passed(store, CLICKS, 2), [5, 0])
+})
+
+test('only the readers of a topic hold it back, and one that nobody knows does not', () => {
+  using store = memoryStore()
+  stand(store, 'billing-orders', ATTRIBUTED, [3])
+  stand(store, 'stream', ATTRIBUTED, [1])
+  stand(store, 'a reader of old', ATTRIBUTED, [0])
+  assert.deepEqual(passed(store, ATTRIBUTED, 1), [3])
+})
+
+test('a topic without readers is passed to its end', () => {
+  using store = memoryStore()
+  assert.deepEqual(passed(store, DEAD, 2), [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER])
+})
+
+test('nothing is passed while the pipeline has no store, or no tables in it yet', () => {
+  assert.deepEqual([...passedIn(undefined, CLICKS, 2)], [
+    [0, 0],
+    [1, 0],
+  ])
+  using db = new DatabaseSync(':memory:')
+  assert.deepEqual([...passedIn(db, CLICKS, 1)], [[0, 0]])
+})
