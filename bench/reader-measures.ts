@@ -25,12 +25,12 @@ export async function catchUp(
 ): Promise<void> {
   const readTo = (count: number) => until(`${reader} to read ${count}`, async () => (await watch.standing(reader)).read >= count, CATCH_UP_MS_MAX)
   const stand = async () => ({ at: performance.now(), ...(await role.usage()), ...(await watch.standing(reader)) })
-  await readTo(sizes.filled * 0.6)
-  const profiledFrom = await stand()
+  await readTo(sizes.filled * 0.2)
   let profiled = 0
   const found = await role.profiled(async () => {
-    await readTo(sizes.filled * 0.8)
-    profiled = (await stand()).read - profiledFrom.read
+    const { read: before } = await stand()
+    await readTo(sizes.filled * 0.6)
+    profiled = (await stand()).read - before
   })
   await readTo(sizes.filled)
   const from = await stand()

@@ -40,7 +40,11 @@ async function post(path: string, body: unknown, headers: Record<string, string>
     headers: { 'content-type': 'application/json', ...headers },
     body: typeof body === 'string' ? body : JSON.stringify(body),
   })
-  return { status: response.status, type: response.headers.get('content-type') ?? '', body: (await response.json()) as Record<string, unknown> }
+  return {
+    status: response.status,
+    type: response.headers.get('content-type') ?? '',
+    body: (await response.json()) as Record<string, unknown>,
+  }
 }
 
 async function get<T = Record<string, unknown>>(url: string, headers: Record<string, string> = {}) {
@@ -127,8 +131,11 @@ test('FlowGuard: an order is confirmed, and the database has it', async () => {
   assert.deepEqual(Object.keys(body), ['success', 'order_id', 'event_id', 'status', 'message'])
   assert.deepEqual([body['success'], body['event_id'], body['status']], [true, 'evt_123', 'confirmed'])
   assert.match(String(body['order_id']), UUID)
-  const stored = await get(`${events}/api/v1/orders/${body['order_id']}`)
-  assert.deepEqual([stored.body['status'], stored.body['price'], stored.body['quantity'], stored.body['client_order_id']], ['placed', 299, 2, 'ord_123'])
+  const stored = await get(`${events}/api/v1/orders/${String(body['order_id'])}`)
+  assert.deepEqual(
+    [stored.body['status'], stored.body['price'], stored.body['quantity'], stored.body['client_order_id']],
+    ['placed', 299, 2, 'ord_123'],
+  )
   assert.deepEqual((await post('/api/v1/orders', order)).body, body)
   assert.equal((await post('/api/v1/orders', { ...order, price: 300 })).status, 409)
 })
@@ -161,9 +168,13 @@ test('FlowGuard: clicks and impressions are accepted', async () => {
     const answer = await post(path, body)
     assert.deepEqual([answer.status, Object.keys(answer.body), answer.body['success']], [202, ['success', 'message', 'event_id'], true])
   }
-  const stored = (await gateway.records(CLICKS)).map(({ event }) => event['event_type']).sort()
+  const stored = (await gateway.records(CLICKS)).map(({ event }) => String(event['event_type'])).sort()
   assert.deepEqual(stored, ['click', 'impression', 'impression'])
-  assert.equal((await gateway.log.ends(ATTRIBUTED)).every(({ end }) => end === 0), true, 'the gateway writes raw topics only')
+  assert.equal(
+    (await gateway.log.ends(ATTRIBUTED)).every(({ end }) => end === 0),
+    true,
+    'the gateway writes raw topics only',
+  )
 })
 
 test('FlowGuard: a batch, as an array and as NDJSON', async () => {
@@ -193,18 +204,36 @@ test('FlowGuard: health, metrics as JSON, documentation', async () => {
   const { body } = await get(`${events}/health`)
   for (const key of ['service', 'status', 'version', 'environment', 'timestamp', 'checks', 'services']) assert.ok(key in body, key)
   const kafka = (body['checks'] as { kafka: { status: string; connected: boolean; producer_stats: object } }).kafka
-  assert.deepEqual([kafka.status, kafka.connected, Object.keys(kafka.producer_stats)], ['healthy', true, ['messages_sent', 'messages_delivered', 'messages_failed']])
+  assert.deepEqual(
+    [kafka.status, kafka.connected, Object.keys(kafka.producer_stats)],
+    ['healthy', true, ['messages_sent', 'messages_delivered', 'messages_failed']],
+  )
   const metrics = (await get(`${events}/metrics`)).body
   for (const key of ['service', 'environment', 'kafka_producer']) assert.ok(key in metrics, key)
-  for (const path of ['/', '/docs', '/redoc', '/openapi.json', '/livez', '/readyz']) assert.equal((await fetch(events + path)).status, 200, path)
+  for (const path of ['/', '/docs', '/redoc', '/openapi.json', '/livez', '/readyz'])
+    assert.equal((await fetch(events + path)).status, 200, path)
 })
 
 test('FlowGuard: the catalogue', async () => {
-  const all = await get<{ total: number; items: { food_id: number; price: number; category: string; is_available: boolean }[] }>(`${foods}/api/foods`)
+  const all = await get<{ total: number; items: { food_id: number; price: number; category: string; is_available: boolean }[] }>(
+    `${foods}/api/foods`,
+  )
   assert.equal(all.body.total, all.body.items.length)
   const categories = await get<string[]>(`${foods}/api/foods/categories/list`)
-  assert.deepEqual(categories.body, ['Beverages', 'Biryani', 'Burger', 'Desserts', 'North Indian', 'Pasta', 'Pizza', 'Snacks', 'South Indian'])
-  const pizzas = await get<{ total: number; items: { category: string; is_available: boolean }[] }>(`${foods}/api/foods/?category=Pizza&available_only=true`)
+  assert.deepEqual(categories.body, [
+    'Beverages',
+    'Biryani',
+    'Burger',
+    'Desserts',
+    'North Indian',
+    'Pasta',
+    'Pizza',
+    'Snacks',
+    'South Indian',
+  ])
+  const pizzas = await get<{ total: number; items: { category: string; is_available: boolean }[] }>(
+    `${foods}/api/foods/?category=Pizza&available_only=true`,
+  )
   assert.ok(pizzas.body.items.every(({ category, is_available }) => category === 'Pizza' && is_available))
   const one = await get<{ food_id: number; price: number }>(`${foods}/api/foods/4`)
   assert.deepEqual([one.body.food_id, typeof one.body.price], [4, 'number'])

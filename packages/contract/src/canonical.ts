@@ -12,10 +12,31 @@ function write(value: Json): string {
   if (typeof value === 'number' && !Number.isFinite(value)) throw new RangeError('a number is too large for JSON')
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map(write).join(',')}]`
-  const object = value as { readonly [key: string]: Json }
-  let text = '{'
-  for (const key of Object.keys(object).sort()) {
-    text += `${text === '{' ? '' : ','}${JSON.stringify(key)}:${write(object[key] as Json)}`
+  return writeObject(value as { readonly [key: string]: Json })
+}
+
+/**
+ * A copy in the order of its keys is written by the engine at once, for a third of what writing member by member costs. That takes values without
+ * members of their own, and keys that an object keeps in the order of adding: digits it sorts as numbers, and `__proto__` is no member.
+ */
+function writeObject(object: { readonly [key: string]: Json }): string {
+  const keys = Object.keys(object)
+  const isOrdered = keys.every((key) => isPlain(object[key] as Json) && !isDigit(key.charCodeAt(0)) && key !== '__proto__')
+  keys.sort()
+  if (isOrdered) {
+    const ordered: Record<string, Json> = {}
+    for (const key of keys) ordered[key] = object[key] as Json
+    return JSON.stringify(ordered)
   }
+  let text = '{'
+  for (const key of keys) text += `${text === '{' ? '' : ','}${JSON.stringify(key)}:${write(object[key] as Json)}`
   return `${text}}`
+}
+
+function isPlain(value: Json): boolean {
+  return typeof value === 'object' ? value === null : typeof value !== 'number' || Number.isFinite(value)
+}
+
+function isDigit(unit: number): boolean {
+  return unit >= 0x30 && unit <= 0x39
 }

@@ -3,10 +3,10 @@ import { Compile } from 'typebox/compile'
 import { GENERAL_TYPES, ORDER_TYPES } from './events.ts'
 import type { AdId, EventId, ItemId, OrderId, UserId } from './ids.ts'
 import { PRICE_RUPEES_MAX, QUANTITY_MAX } from './money.ts'
-import type { EventTime } from './time.ts'
+import { EVENT_TIME_MAX, type EventTime } from './time.ts'
 
 const safe = { maximum: Number.MAX_SAFE_INTEGER }
-const EventTimeSchema = Type.Unsafe<EventTime>(Type.Integer({ minimum: 0, maximum: 8.64e15 }))
+const EventTimeSchema = Type.Unsafe<EventTime>(Type.Integer({ minimum: 0, maximum: EVENT_TIME_MAX }))
 const id = <T>() => Type.Unsafe<T>(Type.String({ minLength: 1, maxLength: 128 }))
 const Item = Type.Unsafe<ItemId>(Type.Integer({ minimum: 1, ...safe }))
 

@@ -2,6 +2,9 @@
 export type EventTime = number & { readonly [eventTime]: true }
 declare const eventTime: unique symbol
 
+/** The last millisecond of the year 9999: what RFC 3339 can write. */
+export const EVENT_TIME_MAX = 253_402_300_799_999
+
 export const SECOND_MS = 1_000
 export const MINUTE_MS = 60 * SECOND_MS
 export const DAY_MS = 24 * 60 * MINUTE_MS

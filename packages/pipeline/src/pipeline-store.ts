@@ -1,7 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { BILLING_SCHEMA } from './billing/schema.ts'
 import { migrate, openStore } from './kernel/sqlite.ts'
-import { sqliteLogOn, type SqliteLog } from './log/adapters/sqlite.ts'
+import { sqliteLogOn } from './log/adapters/sqlite.ts'
+import type { TransactionalLog } from './log/event-log.ts'
 import type { TopicSpecs } from './log/topics.ts'
 import type { Clock } from './kernel/lifecycle.ts'
 import { DEAD_ACTIONS_SCHEMA } from './ops/schema.ts'
@@ -14,7 +15,7 @@ export interface PipelineStore extends Disposable {
   db: DatabaseSync
   path: string
   /** The derived topics. */
-  derived: SqliteLog
+  derived: TransactionalLog
 }
 
 /** Opens what the readers own: their places, state and effects, and the topics that they write, on one connection, so that all of it commits together. */

@@ -17,7 +17,8 @@ import { aborted, runAll, type Clock, type Part } from './kernel/lifecycle.ts'
 import type { Logger } from './kernel/logging.ts'
 import { retried } from './kernel/retry.ts'
 import { openReadOnly } from './kernel/sqlite.ts'
-import { openSqliteLog, openSqliteLogReader, type SqliteLog } from './log/adapters/sqlite.ts'
+import { openSqliteLog, openSqliteLogReader } from './log/adapters/sqlite.ts'
+import type { EventLog } from './log/event-log.ts'
 import { retention } from './log/retention.ts'
 import { readTopics, type TopicSpecs } from './log/topics.ts'
 import { askInThreads } from './ops-threads.ts'
@@ -41,7 +42,7 @@ interface Machine {
   signal: AbortSignal
   path: (file: string) => string
   database: () => Promise<Database>
-  rawLog: () => SqliteLog
+  rawLog: () => EventLog
   pipeline: () => PipelineStore
   closing: AsyncDisposableStack
 }
@@ -83,7 +84,7 @@ function openMachine(settings: Settings, logger: Logger, signal: AbortSignal): M
   const clock = Date.now
   const path = (file: string) => join(settings.DATA_DIR, file)
   let database: Promise<Database> | undefined
-  let rawLog: SqliteLog | undefined
+  let rawLog: EventLog | undefined
   let pipeline: PipelineStore | undefined
   const openDatabase = async () => {
     const opened = closing.use(openSqliteDatabase({ path: path(FILES.edge), clock }))
@@ -158,7 +159,7 @@ async function keysNeeded({ WRITE_KEYS, HOST }: Settings, database: Database): P
 }
 
 /** Nothing works the general lane off yet, so all that it keeps is waiting. */
-async function generalLane(log: SqliteLog) {
+async function generalLane(log: EventLog) {
   const ends = await log.ends(GENERAL)
   const waiting = ends.reduce((sum, { start, end }) => sum + end - start, 0)
   return { queueLength: waiting, pendingMessages: 0, activeWorkers: 0 }
@@ -237,7 +238,7 @@ async function patiently<T>({ signal, logger }: Machine, open: () => T): Promise
   return (opened as { store: T }).store
 }
 
-function retainRaw(log: SqliteLog, topics: TopicSpecs, clock: Clock, logger: Logger, path: (file: string) => string): Part {
+function retainRaw(log: EventLog, topics: TopicSpecs, clock: Clock, logger: Logger, path: (file: string) => string): Part {
   let db: DatabaseSync | undefined
   const places = () => {
     try {

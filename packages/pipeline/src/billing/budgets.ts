@@ -1,11 +1,11 @@
 import { milliToRupees, toRupees, type Ad } from '@flowguard/contract'
 import type { Clock } from '../kernel/lifecycle.ts'
-import type { SqliteLog } from '../log/adapters/sqlite.ts'
+import type { TransactionalLog } from '../log/event-log.ts'
 
 const MILLI_A_PAISA = 1_000
 
 /** Tells when an ad's spending passes its daily budget: one alert an ad and day. A budget trims nothing (CONTRACT, Billing). */
-export function budgetAlerts(derived: SqliteLog, adOf: (adId: string) => Ad | undefined, clock: Clock) {
+export function budgetAlerts(derived: TransactionalLog, adOf: (adId: string) => Ad | undefined, clock: Clock) {
   return {
     /** Amounts in milli-paise: the day's charges before and after a batch, credits aside. Inside the batch's transaction. */
     note(changes: readonly { adId: string; day: string; before: number; after: number }[]) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Food, type Problem } from '@flowguard/contract'
+import { Food } from '@flowguard/contract'
 import { Compile } from 'typebox/compile'
 import { openSqliteDatabase } from '../database/adapters/sqlite.ts'
 import { seed } from '../database/seed.ts'
@@ -55,7 +55,7 @@ test('all dishes, with numeric prices, and the categories sorted', async () => {
 test('dishes of a category, whatever its case, and those that can be had', async () => {
   await using catalog = await open()
   await catalog.database.replaceFoods((await catalog.database.foods()).map((food) => ({ ...food, is_available: food.food_id % 2 === 0 })))
-  const list = async (query: string) => (await catalog.get(`/api/foods?${query}`)).json() as FoodList
+  const list = async (query: string) => (await catalog.get(`/api/foods?${query}`)).json<FoodList>()
   const pizzas = await list('category=pizza')
   assert.ok(pizzas.total > 0 && pizzas.items.every(({ category }) => category === 'Pizza'))
   assert.equal((await list('category=Pizz')).total, 0)
@@ -74,14 +74,14 @@ test('one dish is bare; an unknown one is 404, what is no number 422', async () 
     ['/nope', 404],
   ] as const) {
     const response = await catalog.get(url)
-    assert.deepEqual([response.statusCode, (response.json() as Problem).status], [status, status])
+    assert.deepEqual([response.statusCode, response.json().status], [status, status])
   }
   assert.equal((await catalog.app.inject({ method: 'POST', url: '/api/foods' })).statusCode, 405)
 })
 
 test('health says whether the database answers; livez does not ask', async () => {
   await using catalog = await open()
-  assert.deepEqual(((await catalog.get('/health')).json() as { status: string; services: object }).services, { database: 'healthy' })
+  assert.deepEqual((await catalog.get('/health')).json().services, { database: 'healthy' })
   assert.equal((await catalog.get('/readyz')).statusCode, 200)
   catalog.database.foods = () => Promise.reject(new FlowGuardError('store_busy', 'held'))
   assert.equal((await catalog.get('/health')).statusCode, 503)
@@ -94,5 +94,8 @@ test('a taken port is said in words', async () => {
   await using catalog = await open()
   await using other = await open()
   const port = await catalog.listen({ host: '127.0.0.1', port: 0 })
-  await assert.rejects(other.listen({ host: '127.0.0.1', port }), (error: Error) => hasCode(error, 'port_taken') && /food catalogue/.test(error.message))
+  await assert.rejects(
+    other.listen({ host: '127.0.0.1', port }),
+    (error: Error) => hasCode(error, 'port_taken') && /food catalogue/.test(error.message),
+  )
 })

@@ -29,7 +29,15 @@ const NAME = 'food catalogue'
 const FoodList = Type.Object({ total: Type.Integer(), items: Type.Array(Food) }, { title: 'Foods' })
 
 /** The dishes, for anybody to read. */
-export async function createCatalog({ database, clock, logger, version, environment, corsOrigins, rateLimit }: CatalogDeps): Promise<Catalog> {
+export async function createCatalog({
+  database,
+  clock,
+  logger,
+  version,
+  environment,
+  corsOrigins,
+  rateLimit,
+}: CatalogDeps): Promise<Catalog> {
   const app = await createHttpServer({ name: NAME, logger, corsOrigins, rateLimit })
   await serveDocs(app, { title: 'FlowGuard food catalogue', description: 'The dishes that can be ordered.', version })
   foodRoutes(app, database)
@@ -42,19 +50,29 @@ export async function createCatalog({ database, clock, logger, version, environm
       () => false,
     )
   app.get('/', plain, (_request, reply) =>
-    reply.send({ service, version, environment, links: { foods: '/api/foods', docs: '/docs', redoc: '/redoc', openapi: '/openapi.json', health: '/health' } }),
+    reply.send({
+      service,
+      version,
+      environment,
+      links: { foods: '/api/foods', docs: '/docs', redoc: '/redoc', openapi: '/openapi.json', health: '/health' },
+    }),
   )
   app.get('/livez', plain, (_request, reply) => reply.send({ status: 'alive' }))
   app.get('/readyz', plain, async (_request, reply) => {
     if (await isAnswering()) return reply.send({ status: 'ready', checks: { database: 'ok' } })
-    return reply.code(503).header('retry-after', '2').send({ status: 'not_ready', failing: ['database'], checks: { database: 'does not answer' } })
+    return reply
+      .code(503)
+      .header('retry-after', '2')
+      .send({ status: 'not_ready', failing: ['database'], checks: { database: 'does not answer' } })
   })
   app.get('/health', plain, async (_request, reply) => {
     const isHealthy = await isAnswering()
     const status = isHealthy ? 'healthy' : 'unhealthy'
     const timestamp = new Date(clock()).toISOString()
     const database = { status, connected: isHealthy }
-    return reply.code(isHealthy ? 200 : 503).send({ service, status, version, environment, timestamp, checks: { database }, services: { database: status } })
+    return reply
+      .code(isHealthy ? 200 : 503)
+      .send({ service, status, version, environment, timestamp, checks: { database }, services: { database: status } })
   })
   await app.ready()
   return { app, listen: (address) => listen(app, NAME, address), close: () => app.close() }
@@ -105,7 +123,12 @@ function foodRoutes(app: FastifyInstance, database: Pick<Database, 'foods' | 'fo
       const { id } = request.params as { id: string }
       if (!/^\d{1,15}$/.test(id)) {
         const message = 'must be a whole number'
-        return sendProblem(request, reply, { status: 422, code: 'invalid_parameter', detail: `id ${message}`, errors: [{ field: 'id', message }] })
+        return sendProblem(request, reply, {
+          status: 422,
+          code: 'invalid_parameter',
+          detail: `id ${message}`,
+          errors: [{ field: 'id', message }],
+        })
       }
       const food = await database.food(Number(id))
       return food ? reply.send(food) : sendProblem(request, reply, { status: 404, code: 'not_found', detail: 'there is no such dish' })

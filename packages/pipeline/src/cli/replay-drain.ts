@@ -1,11 +1,12 @@
 import { LATENESS_MS } from '@flowguard/contract'
-import { FlowGuardError } from '../kernel/errors.ts'
+import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { pause } from '../kernel/lifecycle.ts'
-import { requestOk } from './http.ts'
+import { refused, request } from './http.ts'
 import { duration } from './output.ts'
 import { askPatiently, type Patience } from './replay-send.ts'
 
 const POLL_MS = 200
+const ASK_MS_MAX = 10_000
 export const DRAIN_STALL_MS = 120_000
 
 /** What `GET /api/summary` of the operations API says, as far as draining needs it. */
@@ -64,18 +65,12 @@ export async function drain(options: DrainOptions): Promise<boolean> {
   const seen = new Set<string>()
   let last = ''
   let movedAt = clock()
-  let waits: string[] = ['the operations API']
+  let waits: string[]
   while (!signal.aborted) {
-    try {
-      const progress = (await requestOk(`${opsUrl}/api/summary`, { signal, timeoutMs: 10_000 })) as Progress
-      waits = waitingFor(progress, target, seen)
-      if (waits.length === 0) return true
-    } catch (error) {
-      if (signal.aborted) return false
-      // The pipeline may be starting again; anything else is final.
-      if (!(error instanceof FlowGuardError) || !error.retriable) throw error
-      waits = [`the operations API (${error.message})`]
-    }
+    const progress = await ask(opsUrl, signal)
+    if (signal.aborted) return false
+    waits = 'away' in progress ? [progress.away] : waitingFor(progress, target, seen)
+    if (waits.length === 0) return true
     const now = waits.join(', ')
     if (now !== last) movedAt = clock()
     last = now
@@ -84,4 +79,18 @@ export async function drain(options: DrainOptions): Promise<boolean> {
     await pause(POLL_MS, signal)
   }
   return false
+}
+
+/** The pipeline may be starting again: then it is waited for as all else is. */
+async function ask(opsUrl: string, signal: AbortSignal): Promise<Progress | { away: string }> {
+  const url = `${opsUrl}/api/summary`
+  try {
+    const answer = await request(url, { signal, timeoutMs: ASK_MS_MAX })
+    if (answer.status === 200) return answer.body as Progress
+    if (answer.status < 500 && answer.status !== 429) throw refused(url, answer)
+    return { away: `the operations API (it answers ${answer.status})` }
+  } catch (error) {
+    if (hasCode(error, 'unreachable')) return { away: `the operations API (${(error as Error).message})` }
+    throw error
+  }
 }

@@ -19,9 +19,9 @@ const AdRow = Type.Object({
 
 /** Loads the catalogue and the ads from their files. Throws `file_invalid` that names the file, the entry and the field. */
 export async function seed(database: Database, files: { foods: string; ads: string }): Promise<void> {
-  await database.replaceFoods(entries(files.foods, Food))
+  await database.replaceFoods(entries(files.foods, Food, 'food_id'))
   await database.replaceAds(
-    entries(files.ads, AdRow).map((row): Ad => ({
+    entries(files.ads, AdRow, 'ad_id').map((row): Ad => ({
       adId: row.ad_id as AdId,
       itemId: row.item_id,
       campaignId: row.campaign_id,
@@ -33,7 +33,7 @@ export async function seed(database: Database, files: { foods: string; ads: stri
   )
 }
 
-function entries<T extends TSchema>(file: string, schema: T): Static<T>[] {
+function entries<T extends TSchema>(file: string, schema: T, id: keyof Static<T>): Static<T>[] {
   let list: unknown
   try {
     list = JSON.parse(readFileSync(file, 'utf8'))
@@ -42,9 +42,16 @@ function entries<T extends TSchema>(file: string, schema: T): Static<T>[] {
   }
   if (!Array.isArray(list)) throw new FlowGuardError('file_invalid', `${file}: must be a JSON array`)
   const compiled = Compile(schema)
-  return list.map((entry, index) => {
-    if (compiled.Check(entry)) return entry as Static<T>
-    const fault = compiled.Errors(entry)[0]
-    throw new FlowGuardError('file_invalid', `${file}: entry ${index + 1}: ${fault?.instancePath || '/'} ${fault?.message}`)
+  const seen = new Map<unknown, number>()
+  return list.map((entry: unknown, index) => {
+    const where = `${file}: entry ${index + 1}`
+    if (!compiled.Check(entry)) {
+      const fault = compiled.Errors(entry)[0]
+      throw new FlowGuardError('file_invalid', `${where}: ${fault?.instancePath || '/'} ${fault?.message}`)
+    }
+    const name = entry[id]
+    if (seen.has(name)) throw new FlowGuardError('file_invalid', `${where}: /${String(id)} ${String(name)} is that of entry ${seen.get(name)} too`)
+    seen.set(name, index + 1)
+    return entry
   })
 }

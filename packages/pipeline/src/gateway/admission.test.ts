@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
-import { canonicalJson, CLICKS, EVENT_BYTES_MAX, FIELDS_COUNT_MAX, GENERAL, itemOfAdId, ORDERS, parseLogged, type EventKind } from '@flowguard/contract'
+import {
+  canonicalJson,
+  CLICKS,
+  EVENT_BYTES_MAX,
+  FIELDS_COUNT_MAX,
+  GENERAL,
+  itemOfAdId,
+  ORDERS,
+  parseLogged,
+  type EventKind,
+} from '@flowguard/contract'
 import { admit, isFault, type Admitted, type Arrival } from './admission.ts'
 import { createBotCheck } from './bots.ts'
 import type { Fault } from './problems.ts'
@@ -30,7 +40,9 @@ const structured = (body: unknown): unknown => (typeof body === 'string' && /^[[
 function admitted(kind: EventKind, body: unknown, arrival: Partial<Arrival> = {}): Admitted & { logged: Record<string, unknown> } {
   const result = ask(kind, body, arrival)
   assert.ok(!isFault(result), JSON.stringify(result))
-  const value = JSON.stringify(result.draft ? { ...result.event, order_id: result.draft.orderId, price: result.event['price'] ?? 1 } : result.event)
+  const value = JSON.stringify(
+    result.draft ? { ...result.event, order_id: result.draft.orderId, price: result.event['price'] ?? 1 } : result.event,
+  )
   const logged = parseLogged(value)
   assert.ok(!('invalid' in logged), `readers refuse what was admitted: ${JSON.stringify(logged)}`)
   return { ...result, logged: JSON.parse(value) as Record<string, unknown> }
@@ -145,13 +157,22 @@ test('unknown fields travel along, whatever their names', () => {
   const text = '{"ad_id":"ad_burger","user_id":1,"__proto__":{"is_click":false},"constructor":1,"hasOwnProperty":2,"toString":[3]}'
   const { event } = admitted('click', text)
   const logged = JSON.stringify(event)
-  for (const part of ['"__proto__":{"is_click":false}', '"constructor":1', '"hasOwnProperty":2', '"toString":[3]']) assert.ok(logged.includes(part), part)
+  for (const part of ['"__proto__":{"is_click":false}', '"constructor":1', '"hasOwnProperty":2', '"toString":[3]'])
+    assert.ok(logged.includes(part), part)
   assert.equal(event['event_type'], 'click')
   assert.equal(({} as { is_click?: unknown }).is_click, undefined)
 })
 
 test('the gateway writes over what a client sent under its names', () => {
-  const { logged } = admitted('order', { ...order, received_at: 'x', is_bot: 'x', ts: 'x', event_type: 'order', order_id: 99, content_hash: 'kept' })
+  const { logged } = admitted('order', {
+    ...order,
+    received_at: 'x',
+    is_bot: 'x',
+    ts: 'x',
+    event_type: 'order',
+    order_id: 99,
+    content_hash: 'kept',
+  })
   assert.equal(logged['received_at'], '2026-03-01T12:00:00.250Z')
   assert.equal(logged['is_bot'], false)
   assert.equal(logged['ts'], NOW)
@@ -171,7 +192,10 @@ test('event time is the lesser of timestamp and receipt', () => {
 
 test('name and price missing are filled from the catalogue; a price that was sent stands', () => {
   const filled = admitted('order', order).logged
-  assert.deepEqual([filled['item_name'], filled['price'], filled['quantity'], filled['order_type'], filled['event_type']], ['Burger', 219.5, 1, 'placed', 'order'])
+  assert.deepEqual(
+    [filled['item_name'], filled['price'], filled['quantity'], filled['order_type'], filled['event_type']],
+    ['Burger', 219.5, 1, 'placed', 'order'],
+  )
   const own = admitted('order', { ...order, item_name: 'My burger', price: 0, quantity: 3 }).logged
   assert.deepEqual([own['item_name'], own['price'], own['quantity']], ['My burger', 0, 3])
   assert.equal(admitted('order', { item_id: 8, user_id: 1, price: 10.25 }).logged['price'], 10.25)
@@ -225,5 +249,8 @@ test('the content hash is of the body as sent: nulls, unknown fields and all, wh
 })
 
 test('every kind goes to its topic', () => {
-  assert.deepEqual([admitted('order', order).topic, admitted('click', click).topic, admitted('general', general).topic], [ORDERS, CLICKS, GENERAL])
+  assert.deepEqual(
+    [admitted('order', order).topic, admitted('click', click).topic, admitted('general', general).topic],
+    [ORDERS, CLICKS, GENERAL],
+  )
 })

@@ -72,7 +72,12 @@ export function admit(kind: EventKind, raw: unknown, arrival: Arrival, deps: Adm
   const event = raw as Json
   const names = Object.keys(event)
   if (names.length > FIELDS_COUNT_MAX) {
-    return { status: 422, code: 'too_many_fields', detail: `over ${FIELDS_COUNT_MAX} fields`, errors: [{ field: '', message: `must have at most ${FIELDS_COUNT_MAX} fields` }] }
+    return {
+      status: 422,
+      code: 'too_many_fields',
+      detail: `over ${FIELDS_COUNT_MAX} fields`,
+      errors: [{ field: '', message: `must have at most ${FIELDS_COUNT_MAX} fields` }],
+    }
   }
   let canonical: string
   try {
@@ -170,7 +175,12 @@ function badTextIn(value: unknown, pointer: string): string | undefined {
 
 function invalid(errors: FieldError[]): Fault {
   const [first] = errors
-  return { status: 422, code: 'invalid_event', detail: `${first?.field ? `${first.field} ` : ''}${first?.message ?? 'does not fit the schema'}`, errors }
+  return {
+    status: 422,
+    code: 'invalid_event',
+    detail: `${first?.field ? `${first.field} ` : ''}${first?.message ?? 'does not fit the schema'}`,
+    errors,
+  }
 }
 
 let lastMs = Number.NaN

@@ -50,10 +50,13 @@ test('events of every kind, told apart by event_type, answered in order', async 
   assert.deepEqual(results[4]?.error?.errors, [{ field: '/ad_id', message: 'is required' }])
   assert.equal(results[5]?.error?.code, 'unknown_event_type')
   const clicks = await gateway.records(CLICKS)
-  assert.deepEqual(clicks.map(({ event }) => [event['event_id'], event['event_type'], event['item_id']]), [
-    ['c1', 'click', 7],
-    ['i1', 'impression', 7],
-  ])
+  assert.deepEqual(
+    clicks.map(({ event }) => [event['event_id'], event['event_type'], event['item_id']]),
+    [
+      ['c1', 'click', 7],
+      ['i1', 'impression', 7],
+    ],
+  )
   assert.equal((await gateway.records(GENERAL)).length, 1)
   assert.equal((await gateway.database.outbox(10)).length, 1)
 })

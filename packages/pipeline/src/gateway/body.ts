@@ -29,7 +29,10 @@ export function isDeeperThan(bytes: Uint8Array, depthMax: number): boolean {
 }
 
 /** A value, or why the bytes are none. What is larger than `bytesMax` is not an event; `wrappers` levels are not the event's own: a batch's array is one. */
-export function parseJson(bytes: Buffer | undefined, { bytesMax, wrappers }: { bytesMax: number; wrappers: number }): { value: unknown } | Fault {
+export function parseJson(
+  bytes: Buffer | undefined,
+  { bytesMax, wrappers }: { bytesMax: number; wrappers: number },
+): { value: unknown } | Fault {
   if (bytes === undefined || bytes.length === 0) return malformed('the body is empty')
   if (isDeeperThan(bytes, DEPTH_MAX + wrappers)) return { status: 400, code: 'too_deep', detail: `nested over ${DEPTH_MAX} levels` }
   if (bytes.length > bytesMax) return tooLarge(bytesMax)
@@ -48,7 +51,7 @@ export function tooLarge(bytesMax: number): Fault {
 /** The lines of NDJSON that are not blank, as bytes: each is parsed by itself, so that one malformed line is only its own fault. */
 export function linesOf(bytes: Buffer): Buffer[] {
   const lines: Buffer[] = []
-  for (let from = 0; from < bytes.length; ) {
+  for (let from = 0; from < bytes.length;) {
     const feed = bytes.indexOf(LINE_FEED, from)
     const to = feed < 0 ? bytes.length : feed
     const line = bytes.subarray(from, to)

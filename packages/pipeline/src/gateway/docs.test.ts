@@ -21,7 +21,8 @@ async function assertDocs(app: FastifyInstance, paths: string[]) {
     assert.match(String(headers['content-type']), /^text\/html/)
     assert.deepEqual(body.match(LOADED), null, page)
     const policy = String(headers['content-security-policy'])
-    for (const rule of ["default-src 'self'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"]) assert.ok(policy.includes(rule), rule)
+    for (const rule of ["default-src 'self'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"])
+      assert.ok(policy.includes(rule), rule)
     assert.ok(!/https?:|\*/.test(policy), policy)
     for (const [, source = ''] of body.matchAll(/(?:src|href)="([^"]+)"/g)) {
       const address = new URL(source, `http://localhost${page}`).pathname
@@ -50,7 +51,15 @@ test("the gateway's documentation loads nothing from outside, and names every ro
     '/health',
   ])
   const { paths } = (await gateway.get('/openapi.json')).json() as {
-    paths: Record<string, { post: { requestBody: { content: Record<string, { schema: { properties: object } }> }; responses: Record<string, { content: object }> } }>
+    paths: Record<
+      string,
+      {
+        post: {
+          requestBody: { content: Record<string, { schema: { properties: object } }> }
+          responses: Record<string, { content: object }>
+        }
+      }
+    >
   }
   const { requestBody, responses } = paths['/api/v1/orders']?.post ?? {}
   assert.ok('item_id' in (requestBody?.content['application/json']?.schema.properties ?? {}))
@@ -60,7 +69,15 @@ test("the gateway's documentation loads nothing from outside, and names every ro
 test("the catalogue's documentation loads nothing from outside", async () => {
   await using database = openSqliteDatabase({ path: ':memory:', clock: Date.now })
   await seed(database, { foods: settings.FOODS_FILE, ads: settings.ADS_FILE })
-  const catalog = await createCatalog({ database, clock: Date.now, logger: silentLogger, version: '0.0.0', environment: 'test', corsOrigins: [], rateLimit: 0 })
+  const catalog = await createCatalog({
+    database,
+    clock: Date.now,
+    logger: silentLogger,
+    version: '0.0.0',
+    environment: 'test',
+    corsOrigins: [],
+    rateLimit: 0,
+  })
   await assertDocs(catalog.app, ['/api/foods', '/api/foods/{id}', '/api/foods/categories/list'])
   await catalog.close()
 })

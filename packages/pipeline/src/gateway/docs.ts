@@ -82,7 +82,10 @@ const PROBLEMS: Record<number, string> = {
 }
 
 /** The `response` of a route's schema: what it answers, and the problems that it may answer instead. */
-export function answers(answer: { status: number; schema: TSchema; description: string }, problems: readonly number[]): FastifySchema['response'] {
+export function answers(
+  answer: { status: number; schema: TSchema; description: string },
+  problems: readonly number[],
+): FastifySchema['response'] {
   const problem = (status: number) => ({ description: PROBLEMS[status] as string, content: { [PROBLEM_TYPE]: { schema: Problem } } })
   return {
     [answer.status]: { description: answer.description, content: { 'application/json': { schema: answer.schema } } },

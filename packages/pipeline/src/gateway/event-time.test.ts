@@ -24,7 +24,8 @@ interface Beats {
 async function heartbeats({ records, database }: TestGateway): Promise<Beats> {
   const clicks = (await records(CLICKS)).map(({ event }) => event)
   const orders = (await database.outbox(1_000)).map(({ record }) => JSON.parse(String(record.value)) as Record<string, unknown>)
-  const times = (events: Record<string, unknown>[]) => events.filter((event) => event['event_type'] === 'heartbeat').map((event) => event['ts'] as number)
+  const times = (events: Record<string, unknown>[]) =>
+    events.filter((event) => event['event_type'] === 'heartbeat').map((event) => event['ts'] as number)
   return { clicks: times(clicks), orders: times(orders) }
 }
 
@@ -43,7 +44,8 @@ async function close(gateway: TestGateway) {
   return response.json() as { closed_to: number | null; live: boolean }
 }
 
-const time = async (gateway: TestGateway) => (await gateway.get('/api/v1/time')).json() as { highest_ts: number | null; highest: string | null; live: boolean }
+const time = async (gateway: TestGateway) =>
+  (await gateway.get('/api/v1/time')).json() as { highest_ts: number | null; highest: string | null; live: boolean }
 
 test('the highest event time accepted is told, and nothing before the first', async () => {
   await using gateway = await openTestGateway({ clock: () => NOW })
@@ -142,8 +144,15 @@ test('after a restart heartbeats do not tell the time of a request that may have
 test('a start reads back to the last heartbeat and no further than it must, past what is no event', async () => {
   const first = await openTestGateway({ clock: () => NOW })
   try {
-    await first.log.append(CLICKS, [{ key: '', value: JSON.stringify({ event_type: 'heartbeat', ts: OLD + 5_000_000 }), headers: {}, partition: 2 }])
-    const events = Array.from({ length: 1_200 }, (_, at) => ({ key: '', value: at % 3 ? JSON.stringify({ event_type: 'click', ts: OLD + at }) : '{torn', headers: {}, partition: 2 }))
+    await first.log.append(CLICKS, [
+      { key: '', value: JSON.stringify({ event_type: 'heartbeat', ts: OLD + 5_000_000 }), headers: {}, partition: 2 },
+    ])
+    const events = Array.from({ length: 1_200 }, (_, at) => ({
+      key: '',
+      value: at % 3 ? JSON.stringify({ event_type: 'click', ts: OLD + at }) : '{torn',
+      headers: {},
+      partition: 2,
+    }))
     await first.log.append(CLICKS, events)
     await first.stop()
     const second = await openTestGateway({ clock: () => NOW }, first.folder)

@@ -53,17 +53,22 @@ export async function openEventTime({ log, database, clock, logger }: EventTimeD
     if (ts > (times[topic][partition] ?? Number.NEGATIVE_INFINITY)) times[topic][partition] = ts
   }
 
+  function heartbeatsOf(topic: TimedTopic, ts: number): NewRecord[] {
+    const records: NewRecord[] = []
+    for (let partition = 0; partition < log.partitions(topic); partition += 1) {
+      if (ts > (times[topic][partition] ?? Number.NEGATIVE_INFINITY)) records.push(heartbeat(ts, partition))
+    }
+    return records
+  }
+
   async function beat(ts: number): Promise<void> {
-    const [orders, clicks] = [ORDERS, CLICKS].map((topic) => {
-      const records: NewRecord[] = []
-      for (let partition = 0; partition < log.partitions(topic as TimedTopic); partition += 1) {
-        if (ts > (times[topic as TimedTopic][partition] ?? Number.NEGATIVE_INFINITY)) records.push(heartbeat(ts, partition))
-      }
-      return records
-    }) as [NewRecord[], NewRecord[]]
+    const orders = heartbeatsOf(ORDERS, ts)
+    const clicks = heartbeatsOf(CLICKS, ts)
+    const writes: Promise<unknown>[] = []
     // Behind the orders that are on their way: an order partition's time must not pass them.
-    const written = [orders.length > 0 ? database.queueHeartbeats(orders) : undefined, clicks.length > 0 ? log.append(CLICKS, clicks) : undefined]
-    await Promise.all(written)
+    if (orders.length > 0) writes.push(database.queueHeartbeats(orders))
+    if (clicks.length > 0) writes.push(log.append(CLICKS, clicks))
+    await Promise.all(writes)
     for (const { partition } of orders) raise(ORDERS, partition as number, ts)
     for (const { partition } of clicks) raise(CLICKS, partition as number, ts)
   }

@@ -29,7 +29,8 @@ export function fieldErrors(kind: EventKind, value: unknown): FieldError[] {
   for (const error of CHECKS[kind].Errors(value)) {
     const { keyword, instancePath, params } = error
     if (keyword === 'required') {
-      for (const name of (params as { requiredProperties: string[] }).requiredProperties) fields.set(`${instancePath}/${name}`, 'is required')
+      for (const name of (params as { requiredProperties: string[] }).requiredProperties)
+        fields.set(`${instancePath}/${name}`, 'is required')
     } else if (keyword === 'anyOf' || keyword === 'enum') {
       fields.set(instancePath, `must be ${described(kind, instancePath)}`)
     } else if (!fields.has(instancePath)) {

@@ -17,7 +17,7 @@ import { createGateway, type GatewayDeps } from './server.ts'
 export const settings = readSettings({}, {}, ROOT)
 
 /** As before the pipeline has run for the first time. */
-export const noBilling: BillingView = {
+const noBilling: BillingView = {
   itemDay: async () => notYet(),
   adBill: async () => notYet(),
   statement: async () => notYet(),
@@ -79,7 +79,10 @@ export async function openTestGateway(overrides: Partial<GatewayDeps> = {}, fold
   }
 }
 
-async function recordsOf(log: Awaited<ReturnType<typeof openSqliteLog>>, topic: Topic): Promise<(LogRecord & { event: Record<string, unknown> })[]> {
+async function recordsOf(
+  log: Awaited<ReturnType<typeof openSqliteLog>>,
+  topic: Topic,
+): Promise<(LogRecord & { event: Record<string, unknown> })[]> {
   const places = Array.from({ length: log.partitions(topic) }, (_, partition) => ({ topic, partition, next: 0 }))
   const records = await log.read(places, { countMax: 1_000_000, waitMs: 0 })
   return records.map((record) => ({ ...record, event: JSON.parse(record.value) as Record<string, unknown> }))

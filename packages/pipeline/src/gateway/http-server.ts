@@ -43,7 +43,8 @@ export async function createHttpServer({ name, logger, corsOrigins, rateLimit: p
   refuseUnknownRoutes(app)
   app.setErrorHandler((error, request, reply) => {
     const fault = faultOf(error)
-    if (fault.status === 500) logger.error({ err: error, trace_id: traceIdOf(request.id), url: request.url }, `${name}: ${request.method} failed`)
+    if (fault.status === 500)
+      logger.error({ err: error, trace_id: traceIdOf(request.id), url: request.url }, `${name}: ${request.method} failed`)
     return sendProblem(request, reply, fault)
   })
   app.addHook('onRequest', (_request, reply, done) => {
@@ -103,7 +104,9 @@ function refuseMalformed(error: Error & { code?: string }, socket: Socket): void
     return
   }
   const status = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }[error.code ?? ''] ?? 400
-  const body = JSON.stringify(problemOf({ status, code: 'bad_request', detail: 'not a valid HTTP request' }, traceIdOf(traceparentOf(undefined))))
+  const body = JSON.stringify(
+    problemOf({ status, code: 'bad_request', detail: 'not a valid HTTP request' }, traceIdOf(traceparentOf(undefined))),
+  )
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   )

@@ -15,7 +15,16 @@ const time: EventTime = {
   heartbeats: async () => undefined,
 }
 
-const event = (bytes = 10): Admitted => ({ topic: CLICKS, eventId: 'e', userId: 'u', ts: 0, bytes, contentHash: '', headers: {}, event: {} })
+const event = (bytes = 10): Admitted => ({
+  topic: CLICKS,
+  eventId: 'e',
+  userId: 'u',
+  ts: 0,
+  bytes,
+  contentHash: '',
+  headers: {},
+  event: {},
+})
 
 /** A log whose writes end when the test says so. */
 function heldLog() {
@@ -66,7 +75,7 @@ test('a failing log: 503 with Retry-After for one event and for a whole batch, a
   }
   const ready = await gateway.get('/readyz')
   assert.equal(ready.statusCode, 503)
-  assert.deepEqual((ready.json() as { failing: string[] }).failing, ['log'])
+  assert.deepEqual(ready.json().failing, ['log'])
   const metrics = (await gateway.get('/metrics')).json() as { kafka_producer: object; queue: object }
   assert.deepEqual(metrics.kafka_producer, { messages_sent: 3, messages_delivered: 0, messages_failed: 3 })
   assert.deepEqual(metrics.queue, { events: 0, bytes: 0 })

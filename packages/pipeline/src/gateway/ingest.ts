@@ -7,8 +7,8 @@ import type { Admitted } from './admission.ts'
 import type { EventTime } from './event-time.ts'
 
 /** What may be on its way to the disk at once. Beyond, a client is told to come back, before memory is. */
-export const QUEUE_EVENTS_MAX = 20_000
-export const QUEUE_BYTES_MAX = 32 * 1024 * 1024
+const QUEUE_EVENTS_MAX = 20_000
+const QUEUE_BYTES_MAX = 32 * 1024 * 1024
 assert(QUEUE_EVENTS_MAX >= BATCH_COUNT_MAX && QUEUE_BYTES_MAX >= BODY_BYTES_MAX, 'a batch fits into the queue')
 
 /** What became of an event that passed the checks. `accepted`: it is durable. */
@@ -121,7 +121,8 @@ function withoutRepeats(events: readonly Admitted[], taken: Taken[]): readonly A
 function recordsOf(events: readonly Admitted[], topic: RawTopic): NewRecord[] {
   const records: NewRecord[] = []
   for (const event of events) {
-    if (event.topic === topic) records.push({ key: event.userId || event.eventId, value: JSON.stringify(event.event), headers: event.headers })
+    if (event.topic === topic)
+      records.push({ key: event.userId || event.eventId, value: JSON.stringify(event.event), headers: event.headers })
   }
   return records
 }

@@ -20,8 +20,10 @@ export function requireKeys(app: FastifyInstance, { isRequired, hasKey }: KeyOpt
   app.addHook('onRequest', (request, reply, done) => {
     if (!request.routeOptions.config.needsKey) return done()
     const key = keyOf(request)
-    if (key === undefined && isRequired) return void sendProblem(request, reply, refusal('this needs a write key: Authorization: Bearer …, or ?key='))
-    if (key !== undefined && !hasKey(hash('sha256', key))) return void sendProblem(request, reply, refusal('the write key is unknown or revoked'))
+    if (key === undefined && isRequired)
+      return void sendProblem(request, reply, refusal('this needs a write key: Authorization: Bearer …, or ?key='))
+    if (key !== undefined && !hasKey(hash('sha256', key)))
+      return void sendProblem(request, reply, refusal('the write key is unknown or revoked'))
     done()
   })
 }

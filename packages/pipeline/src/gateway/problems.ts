@@ -16,7 +16,13 @@ export interface Fault {
 export const PROBLEM_TYPE = 'application/problem+json'
 
 /** Seconds after which a client should try again what failed for the time being. */
-const RETRY_AFTER_SECONDS: Partial<Record<ErrorCode, number>> = { queue_full: 1, store_busy: 1, log_unavailable: 2, disk_full: 5, store_missing: 5 }
+const RETRY_AFTER_SECONDS: Partial<Record<ErrorCode, number>> = {
+  queue_full: 1,
+  store_busy: 1,
+  log_unavailable: 2,
+  disk_full: 5,
+  store_missing: 5,
+}
 
 /** Fastify's own refusals: https://fastify.dev/docs/latest/Reference/Errors/ */
 const FASTIFY_CODES: Record<string, [number, string, string]> = {
@@ -40,11 +46,13 @@ export function problemOf({ status, code, detail, errors }: Fault, traceId: stri
 
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, fault: Fault): FastifyReply {
   if (fault.headers) reply.headers(fault.headers)
-  return reply
-    .code(fault.status)
-    .header('content-type', PROBLEM_TYPE)
-    // Bytes, for to text of a JSON type Fastify would add a charset, which problem+json does not have.
-    .send(Buffer.from(JSON.stringify(problemOf(fault, traceIdOf(request.id)))))
+  return (
+    reply
+      .code(fault.status)
+      .header('content-type', PROBLEM_TYPE)
+      // Bytes, for to text of a JSON type Fastify would add a charset, which problem+json does not have.
+      .send(Buffer.from(JSON.stringify(problemOf(fault, traceIdOf(request.id)))))
+  )
 }
 
 /** What a client is told about an error. 500 is kept for our own bugs and for what only the operator can mend. */
@@ -58,7 +66,8 @@ export function faultOf(error: unknown): Fault {
   const known = code === undefined ? undefined : FASTIFY_CODES[code]
   if (known) return { status: known[0], code: known[1], detail: known[2] }
   if (statusCode === 429) return { status: 429, code: 'too_many_requests', detail: message ?? 'too many requests' }
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return { status: statusCode, code: 'bad_request', detail: message ?? 'bad request' }
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return { status: statusCode, code: 'bad_request', detail: message ?? 'bad request' }
   return { status: 500, code: 'internal_error', detail: 'something went wrong here; it has been logged' }
 }
 

@@ -1,12 +1,4 @@
-import {
-  BATCH_COUNT_MAX,
-  BatchResult,
-  BODY_BYTES_MAX,
-  EVENT_BYTES_MAX,
-  EVENT_KINDS,
-  kindOf,
-  type EventKind,
-} from '@flowguard/contract'
+import { BATCH_COUNT_MAX, BatchResult, BODY_BYTES_MAX, EVENT_BYTES_MAX, EVENT_KINDS, kindOf, type EventKind } from '@flowguard/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { step } from '../kernel/crash.ts'
@@ -88,9 +80,15 @@ function eventsOf({ headers, body }: FastifyRequest): Parsed[] | Fault {
 }
 
 function countFault(count: number): Fault | undefined {
-  if (count > BATCH_COUNT_MAX) return { status: 413, code: 'too_many_events', detail: `over ${BATCH_COUNT_MAX} events: send them in several batches` }
+  if (count > BATCH_COUNT_MAX)
+    return { status: 413, code: 'too_many_events', detail: `over ${BATCH_COUNT_MAX} events: send them in several batches` }
   if (count > 0) return undefined
-  return { status: 422, code: 'invalid_batch', detail: 'there is no event in it', errors: [{ field: '', message: 'must hold at least one event' }] }
+  return {
+    status: 422,
+    code: 'invalid_batch',
+    detail: 'there is no event in it',
+    errors: [{ field: '', message: 'must hold at least one event' }],
+  }
 }
 
 function unknownType(): Fault {
@@ -111,6 +109,13 @@ const SCHEMA = {
   tags: ['events'],
   summary: 'Up to 500 events of any kind, told apart by event_type',
   description: 'A JSON array, or NDJSON (application/x-ndjson): an event a line. The results are in the order of the events.',
-  body: { type: 'array', maxItems: BATCH_COUNT_MAX, items: { anyOf: (['order', 'click', 'general'] satisfies EventKind[]).map(withExample) } },
-  response: answers({ status: 200, schema: Type.Array(BatchResult), description: 'What became of each event' }, [400, 401, 413, 415, 422, 429, 503]),
+  body: {
+    type: 'array',
+    maxItems: BATCH_COUNT_MAX,
+    items: { anyOf: (['order', 'click', 'general'] satisfies EventKind[]).map(withExample) },
+  },
+  response: answers(
+    { status: 200, schema: Type.Array(BatchResult), description: 'What became of each event' },
+    [400, 401, 413, 415, 422, 429, 503],
+  ),
 }

@@ -1,12 +1,4 @@
-import {
-  ClickAnswer,
-  EVENT_BYTES_MAX,
-  EVENT_KINDS,
-  EventAnswer,
-  OrderAnswer,
-  type EventKind,
-  type OrderType,
-} from '@flowguard/contract'
+import { ClickAnswer, EVENT_BYTES_MAX, EVENT_KINDS, EventAnswer, OrderAnswer, type EventKind, type OrderType } from '@flowguard/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { step } from '../kernel/crash.ts'
 import type { Clock } from '../kernel/lifecycle.ts'
@@ -44,7 +36,12 @@ export function refusalOf(taken: Taken): Fault | undefined {
     return { status: 409, code: 'id_conflict', detail: `event_id ${message}`, errors: [{ field: '/event_id', message }] }
   }
   if (taken.kind === 'unknown_order') {
-    return { status: 404, code: 'unknown_order', detail: 'this user has no such order', errors: [{ field: '/order_id', message: 'is not known' }] }
+    return {
+      status: 404,
+      code: 'unknown_order',
+      detail: 'this user has no such order',
+      errors: [{ field: '/order_id', message: 'is not known' }],
+    }
   }
   return undefined
 }
@@ -87,7 +84,9 @@ export function eventRoutes(app: FastifyInstance, deps: EventRoutesDeps): void {
       const parsed = parseJson(request.body as Buffer | undefined, ONE_EVENT)
       const idempotencyKey = request.headers['idempotency-key'] as string | undefined
       const admitted =
-        'value' in parsed ? admit(kind, parsed.value, { receivedAt: clock(), traceparent: request.id, idempotencyKey, isImpression }, admission) : parsed
+        'value' in parsed
+          ? admit(kind, parsed.value, { receivedAt: clock(), traceparent: request.id, idempotencyKey, isImpression }, admission)
+          : parsed
       if (isFault(admitted)) {
         log.rejected(request, 'value' in parsed ? givenId(parsed.value) : null, admitted)
         return sendProblem(request, reply, admitted)
@@ -109,7 +108,11 @@ export function eventRoutes(app: FastifyInstance, deps: EventRoutesDeps): void {
   }
 
   const config = { needsKey: true }
-  const click: Answer = ({ eventId, event }) => ({ success: true, message: event['event_type'] === 'click' ? 'Click received' : 'Impression received', event_id: eventId })
+  const click: Answer = ({ eventId, event }) => ({
+    success: true,
+    message: event['event_type'] === 'click' ? 'Click received' : 'Impression received',
+    event_id: eventId,
+  })
 
   app.post(
     '/api/v1/orders',

@@ -43,7 +43,12 @@ export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
   const header = () => ({ version, environment, timestamp: new Date(clock()).toISOString() })
 
   app.get('/', hidden, (_request, reply) =>
-    reply.send({ service, version, environment, links: { docs: '/docs', redoc: '/redoc', openapi: '/openapi.json', health: '/health', metrics: '/metrics' } }),
+    reply.send({
+      service,
+      version,
+      environment,
+      links: { docs: '/docs', redoc: '/redoc', openapi: '/openapi.json', health: '/health', metrics: '/metrics' },
+    }),
   )
   app.get('/livez', hidden, (_request, reply) => reply.send({ status: 'alive' }))
   app.get('/readyz', hidden, async (_request, reply) => {
@@ -51,7 +56,10 @@ export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
     const failing = Object.entries({ log, database, disk }).filter(([, trouble]) => trouble !== undefined)
     if (failing.length === 0) return reply.send({ status: 'ready', checks: { log: 'ok', database: 'ok', disk: 'ok' } })
     const states = Object.fromEntries(Object.entries({ log, database, disk }).map(([name, trouble]) => [name, trouble ?? 'ok']))
-    return reply.code(503).header('retry-after', '2').send({ status: 'not_ready', failing: failing.map(([name]) => name), checks: states })
+    return reply
+      .code(503)
+      .header('retry-after', '2')
+      .send({ status: 'not_ready', failing: failing.map(([name]) => name), checks: states })
   })
   app.get('/health', hidden, async (_request, reply) => {
     const [log, database, disk, counters] = await Promise.all([checks.log(), checks.database(), checks.disk(), checks.counters()])
@@ -62,7 +70,12 @@ export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
       status: isUnhealthy ? 'unhealthy' : counters === undefined ? 'healthy' : 'degraded',
       ...header(),
       checks: {
-        kafka: { status: state(log, 'unhealthy'), connected: log === undefined, producer_stats: producerStats(), ...(log && { detail: log }) },
+        kafka: {
+          status: state(log, 'unhealthy'),
+          connected: log === undefined,
+          producer_stats: producerStats(),
+          ...(log && { detail: log }),
+        },
         database: { status: state(database, 'unhealthy'), ...(database && { detail: database }) },
         counters: { status: state(counters, 'degraded'), ...(counters && { detail: counters }) },
         disk: { status: state(disk, 'unhealthy'), ...(disk && { detail: disk }) },

@@ -1,4 +1,16 @@
-import { AdBill, AdMetrics, CHARGE_KINDS, DAY_MS, dayOf, ID_CHARS_MAX, isDay, Order, Statement, StatementEvents, type ChargeKind } from '@flowguard/contract'
+import {
+  AdBill,
+  AdMetrics,
+  CHARGE_KINDS,
+  DAY_MS,
+  dayOf,
+  ID_CHARS_MAX,
+  isDay,
+  Order,
+  Statement,
+  StatementEvents,
+  type ChargeKind,
+} from '@flowguard/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { TSchema } from 'typebox'
 import type { BillingView } from '../billing/billing-view.ts'
@@ -34,7 +46,11 @@ class BadParameter extends Error {
 export function readRoutes(app: FastifyInstance, { database, billing, clock }: ReadDeps): void {
   const today = () => dayOf(clock())
 
-  function get(url: string, doc: { summary: string; answer: TSchema & { title?: string }; params: object; query?: object }, find: (params: Params, query: Query) => Promise<object | undefined>) {
+  function get(
+    url: string,
+    doc: { summary: string; answer: TSchema & { title?: string }; params: object; query?: object },
+    find: (params: Params, query: Query) => Promise<object | undefined>,
+  ) {
     const { summary, answer, params, query } = doc
     const schema = {
       tags: ['figures'],
@@ -44,24 +60,33 @@ export function readRoutes(app: FastifyInstance, { database, billing, clock }: R
       response: answers({ status: 200, schema: answer, description: answer.title ?? '' }, [401, 404, 422, 503]),
     }
     app.get(url, { config: { needsKey: true }, schema }, async (request: FastifyRequest, reply: FastifyReply) => {
+      let found: object | undefined
       try {
-        const found = await find(request.params as Params, request.query as Query)
-        return found ? reply.send(found) : sendProblem(request, reply, { status: 404, code: 'not_found', detail: 'there is no such thing' })
+        found = await find(request.params as Params, request.query as Query)
       } catch (error) {
         if (!(error instanceof BadParameter)) throw error
         const { field, message } = error
-        return sendProblem(request, reply, { status: 422, code: 'invalid_parameter', detail: `${field} ${message}`, errors: [{ field, message }] })
+        return sendProblem(request, reply, {
+          status: 422,
+          code: 'invalid_parameter',
+          detail: `${field} ${message}`,
+          errors: [{ field, message }],
+        })
       }
+      return found ? reply.send(found) : sendProblem(request, reply, { status: 404, code: 'not_found', detail: 'there is no such thing' })
     })
   }
 
-  get('/api/v1/orders/:order_id', { summary: 'An order as the database has it', answer: Order, params: { order_id: TEXT } }, ({ order_id: id = '' }) =>
-    database.order(idOf('order_id', id)),
+  get(
+    '/api/v1/orders/:order_id',
+    { summary: 'An order as the database has it', answer: Order, params: { order_id: TEXT } },
+    ({ order_id: id = '' }) => database.order(idOf('order_id', id)),
   )
   get(
     '/api/v1/ads/metrics/:item_id',
     { summary: "A dish's figures of one day", answer: AdMetrics, params: { item_id: WHOLE }, query: { date: DATE } },
-    ({ item_id: item = '' }, { date }) => billing.itemDay(wholeOf('item_id', item, 1, Number.MAX_SAFE_INTEGER), dayIn('date', date, today())),
+    ({ item_id: item = '' }, { date }) =>
+      billing.itemDay(wholeOf('item_id', item, 1, Number.MAX_SAFE_INTEGER), dayIn('date', date, today())),
   )
   get(
     '/api/v1/billing/ads/:ad_id',

@@ -1,6 +1,6 @@
-import { RAW_TOPICS, type RawTopic } from '@flowguard/contract'
+import { RAW_TOPICS } from '@flowguard/contract'
 import type { FastifyInstance } from 'fastify'
-import { Type, type Static } from 'typebox'
+import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { EventLog } from '../log/event-log.ts'
 import { parseJson } from './body.ts'
@@ -19,7 +19,10 @@ const DeadRetry = Type.Object({
 const checkRetry = Compile(DeadRetry)
 
 const Instant = Type.Union([Type.Integer(), Type.Null()])
-const TimeAnswer = Type.Object({ highest_ts: Instant, highest: Type.Union([Type.String(), Type.Null()]), live: Type.Boolean() }, { title: 'Time' })
+const TimeAnswer = Type.Object(
+  { highest_ts: Instant, highest: Type.Union([Type.String(), Type.Null()]), live: Type.Boolean() },
+  { title: 'Time' },
+)
 const CloseAnswer = Type.Object({ closed_to: Instant, live: Type.Boolean() }, { title: 'Time closed' })
 const RetryAnswer = Type.Object({ topic: Type.String(), partition: Type.Integer(), offset: Type.Integer() }, { title: 'Appended again' })
 
@@ -27,10 +30,20 @@ const RetryAnswer = Type.Object({ topic: Type.String(), partition: Type.Integer(
 export function timeRoutes(app: FastifyInstance, { time, log }: { time: EventTime; log: EventLog }): void {
   app.get(
     '/api/v1/time',
-    { schema: { tags: ['operations'], summary: 'The highest event time accepted', response: answers({ status: 200, schema: TimeAnswer, description: 'Time' }, []) } },
+    {
+      schema: {
+        tags: ['operations'],
+        summary: 'The highest event time accepted',
+        response: answers({ status: 200, schema: TimeAnswer, description: 'Time' }, []),
+      },
+    },
     (_request, reply) => {
       const { highest, isLive } = time.now()
-      return reply.send({ highest_ts: highest ?? null, highest: highest === undefined ? null : new Date(highest).toISOString(), live: isLive })
+      return reply.send({
+        highest_ts: highest ?? null,
+        highest: highest === undefined ? null : new Date(highest).toISOString(),
+        live: isLive,
+      })
     },
   )
   app.post(
@@ -66,9 +79,9 @@ export function timeRoutes(app: FastifyInstance, { time, log }: { time: EventTim
         const errors = checkRetry.Errors(parsed.value).map(({ instancePath, message }) => ({ field: instancePath, message }))
         return sendProblem(request, reply, { status: 422, code: 'invalid_dead_letter', detail: 'not a dead letter of a raw topic', errors })
       }
-      const { topic, key, headers, value_base64: base64 } = parsed.value as Static<typeof DeadRetry>
+      const { topic, key, headers, value_base64: base64 } = parsed.value
       const value = Buffer.from(base64, 'base64')
-      const [position] = await log.append(topic as RawTopic, [{ key: key ?? '', value, headers }])
+      const [position] = await log.append(topic, [{ key: key ?? '', value, headers }])
       return reply.code(202).send({ topic, partition: position?.partition, offset: position?.offset })
     },
   )

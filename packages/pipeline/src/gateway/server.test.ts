@@ -92,19 +92,28 @@ test('an order sent again gets its first answer; another content under its id ge
 
 test('an order lives: placed, then its status, by the id given here or by the client', async () => {
   await using gateway = await openTestGateway()
-  const placed = (await gateway.post('/api/v1/orders', { ...order, order_id: 'mine-1', quantity: 2 })).json() as { order_id: string; status: string }
+  const placed = (await gateway.post('/api/v1/orders', { ...order, order_id: 'mine-1', quantity: 2 })).json() as {
+    order_id: string
+    status: string
+  }
   assert.equal(placed.status, 'confirmed')
-  const read = async () => (await gateway.get(`/api/v1/orders/${placed.order_id}`)).json() as Record<string, unknown>
+  const read = async () => (await gateway.get(`/api/v1/orders/${placed.order_id}`)).json()
   assert.deepEqual(
-    (({ status, price, quantity, client_order_id, user_id, item_name }) => [status, price, quantity, client_order_id, user_id, item_name])(await read()),
+    (({ status, price, quantity, client_order_id, user_id, item_name }) => [status, price, quantity, client_order_id, user_id, item_name])(
+      await read(),
+    ),
     ['placed', 219, 2, 'mine-1', '42', 'Crispy Chicken Burger'],
   )
   const confirmed = await gateway.post('/api/v1/orders', { ...order, order_id: placed.order_id, order_type: 'confirmed' })
-  assert.deepEqual([confirmed.statusCode, (confirmed.json() as { order_id: string }).order_id], [201, placed.order_id])
+  assert.deepEqual([confirmed.statusCode, confirmed.json().order_id], [201, placed.order_id])
   await gateway.post('/api/v1/orders', { ...order, order_id: 'mine-1', order_type: 'cancelled' })
   assert.equal((await read())['status'], 'cancelled')
   problem(await gateway.post('/api/v1/orders', { ...order, order_id: 'other', order_type: 'delivered' }), 404, 'unknown_order')
-  problem(await gateway.post('/api/v1/orders', { item_id: 7, user_id: 43, order_id: 'mine-1', order_type: 'delivered' }), 404, 'unknown_order')
+  problem(
+    await gateway.post('/api/v1/orders', { item_id: 7, user_id: 43, order_id: 'mine-1', order_type: 'delivered' }),
+    404,
+    'unknown_order',
+  )
 })
 
 test("the client's traceparent goes along with the event; a broken one does not", async () => {
@@ -138,10 +147,23 @@ test('write keys: without one 401 where one is needed, with a wrong one always, 
   const denied = await closed.post('/api/v1/clicks', click)
   problem(denied, 401, 'unauthorized')
   assert.match(String(denied.headers['www-authenticate']), /^Bearer /)
-  for (const url of ['/api/v1/orders', '/api/v1/clicks/impression', '/events', '/api/v1/batch', '/api/v1/time/close', '/api/v1/dead/retry']) {
+  for (const url of [
+    '/api/v1/orders',
+    '/api/v1/clicks/impression',
+    '/events',
+    '/api/v1/batch',
+    '/api/v1/time/close',
+    '/api/v1/dead/retry',
+  ]) {
     problem(await closed.post(url, {}), 401, 'unauthorized')
   }
-  for (const url of ['/api/v1/orders/1', '/api/v1/ads/metrics/1', '/api/v1/billing/ads/a', '/api/v1/billing/advertisers/a', '/api/v1/billing/ads/a/events']) {
+  for (const url of [
+    '/api/v1/orders/1',
+    '/api/v1/ads/metrics/1',
+    '/api/v1/billing/ads/a',
+    '/api/v1/billing/advertisers/a',
+    '/api/v1/billing/ads/a/events',
+  ]) {
     problem(await closed.get(url), 401, 'unauthorized')
   }
   for (const url of ['/', '/health', '/livez', '/readyz', '/metrics', '/docs', '/redoc', '/openapi.json']) {
@@ -219,10 +241,12 @@ test('a taken port is said in words', async () => {
 
 test('figures: good parameters reach the ledger, bad ones are 422', async () => {
   const asked: unknown[][] = []
-  const note = (name: string) => async (...args: unknown[]) => {
-    asked.push([name, ...args])
-    return undefined as never
-  }
+  const note =
+    (name: string) =>
+    async (...args: unknown[]) => {
+      asked.push([name, ...args])
+      return undefined as never
+    }
   const billing = { itemDay: note('itemDay'), adBill: note('adBill'), statement: note('statement'), events: note('events') }
   await using gateway = await openTestGateway({ billing, clock: () => Date.parse('2026-03-15T12:00:00Z') })
   for (const url of [

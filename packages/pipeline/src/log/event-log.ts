@@ -59,3 +59,8 @@ export interface EventLog extends AsyncDisposable {
   /** Deletes what was appended before `appendedBefore` and lies before the partition's entry in `readBefore`. Resolves to the records deleted. */
   trim(topic: Topic, limits: { appendedBefore: number; readBefore: ReadonlyMap<number, number> }): Promise<number>
 }
+
+/** A log that lies in its writer's own store: what is appended commits with the transaction that is open there, or not at all. */
+export interface TransactionalLog extends EventLog {
+  appendNow(topic: Topic, records: readonly NewRecord[]): readonly Position[]
+}

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, test } from 'node:test'
+import { Worker } from 'node:worker_threads'
 import { ATTRIBUTED, CLICKS, DEAD, ORDERS, type Topic } from '@flowguard/contract'
 import { hasCode } from '../kernel/errors.ts'
 import { pack, checksum } from '../log/adapters/record-batch.ts'
@@ -37,6 +39,9 @@ function failing(file: keyof typeof FILES, plant: (db: DatabaseSync) => void): s
   return failed.map(({ name }) => name)
 }
 
+/** How often the books are looked at beside live traffic, and how far apart the snapshots of the stores are then. */
+const LOOKS = 10
+const GAP_MS = 40
 const FATES = 'read = applied + duplicate + late + skipped + dead'
 const READ = 'read = in the log before the place'
 const WHOLE = 'the log is whole'
@@ -251,4 +256,32 @@ test('where there is no store, that is said', () => {
     () => auditOf(folder.path),
     (error) => hasCode(error, 'store_missing'),
   )
+})
+
+/** Widens the gap between one store's snapshot and the next: much happens in it. */
+function holdBeforeBegin(db: DatabaseSync) {
+  const exec = db.exec.bind(db)
+  db.exec = (sql) => {
+    if (sql === 'begin') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, GAP_MS)
+    exec(sql)
+  }
+}
+
+test('the books balance at every moment while events are written, read, shipped and trimmed', async () => {
+  using folder = temporaryFolder()
+  const traffic = new Worker(new URL('./fixture-traffic.ts', import.meta.url), { workerData: folder.path })
+  const ended = once(traffic, 'exit')
+  await once(traffic, 'message')
+  for (let look = 0; look < LOOKS; look += 1) {
+    using stores = openStores({ dataDir: folder.path, topics: TOPIC_SPECS, clock: () => T0 })
+    for (const db of [stores.edge, stores.raw?.db, stores.pipeline?.db]) if (db) holdBeforeBegin(db)
+    const { checks } = audit(stores)
+    assert.deepEqual(
+      checks.filter(({ ok }) => !ok),
+      [],
+    )
+  }
+  traffic.postMessage('stop')
+  assert.deepEqual(await ended, [0])
+  assert.ok(auditOf(folder.path).checks.some(({ name, actual }) => name === CREDITS && actual > 0))
 })

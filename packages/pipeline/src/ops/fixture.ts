@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { ATTRIBUTED, CLICKS, ORDERS, TIMED_TOPICS, type Ad, type OrderType } from '@flowguard/contract'
+import { ATTRIBUTED, CLICKS, ORDERS, TIMED_TOPICS, type Ad, type OrderType, type Topic } from '@flowguard/contract'
 import { budgetAlerts } from '../billing/budgets.ts'
 import { clickCharges } from '../billing/click-charges.ts'
 import { orderCharges } from '../billing/order-charges.ts'
@@ -15,10 +15,12 @@ import { readTopics } from '../log/topics.ts'
 import { openPipelineStore } from '../pipeline-store.ts'
 import { gateIn } from '../reader/gate.ts'
 import { readerLoop } from '../reader/loop.ts'
+import { passedIn } from '../reader/passed.ts'
 import { openStores } from '../stores.ts'
 import { streamProcessor } from '../stream/processor.ts'
 import { groups } from './groups.ts'
 import { FILES } from './stores.ts'
+import { isRaw } from './topics.ts'
 
 const WAIT_MS_MAX = 20_000
 export const T0 = Date.parse('2026-03-01T12:00:00Z')
@@ -136,12 +138,20 @@ export function openMachine(dataDir: string) {
       using stores = openStores({ dataDir, topics, clock })
       const until = performance.now() + WAIT_MS_MAX
       while (!groups(stores).readers.every((reader) => reader.caught_up)) {
-        if (performance.now() > until)
-          throw new Error(`the readers have not caught up: ${JSON.stringify(groups(stores).readers.map(({ name, lag }) => [name, lag]))}`)
+        const lags = groups(stores).readers.map(({ name, lag }) => `${name} ${lag}`)
+        if (performance.now() > until) throw new Error(`the readers have not caught up: ${lags.join(', ')}`)
         await Promise.race([running, wait(5)])
       }
       stop.abort()
       await running
+    },
+    readUntil: (signal: AbortSignal) => runAll(parts(), signal),
+    /** Retention: what was appended before that time, and every reader has passed. */
+    async trimBefore(at: number, trimmed: readonly Topic[]) {
+      for (const topic of trimmed) {
+        const log = isRaw(topic) ? raw : derived
+        await log.trim(topic, { appendedBefore: T0 + at, readBefore: passedIn(db, topic, topics[topic].partitions) })
+      }
     },
     stores: () => openStores({ dataDir, topics, clock }),
     async [Symbol.asyncDispose]() {

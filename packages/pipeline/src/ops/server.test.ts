@@ -60,7 +60,7 @@ const get = async (url: string, app = ops.app, headers = {}) => {
     text: body,
     type: String(answered['content-type']),
     headers: answered,
-    json: () => JSON.parse(body) as Record<string, never> & Record<string, unknown>,
+    json: () => JSON.parse(body) as Record<string, unknown>,
   }
 }
 const post = async (url: string, body: unknown) => {

@@ -10,10 +10,10 @@ import { draftOf, outboxValues } from '../database/testing/drafts.ts'
 import type { Database } from '../database/database.ts'
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { silentLogger, type Logger } from '../kernel/logging.ts'
-import { openSqliteLog, type SqliteLog } from '../log/adapters/sqlite.ts'
+import { openSqliteLog } from '../log/adapters/sqlite.ts'
 import { readTopics } from '../log/topics.ts'
 import { ROOT } from '../kernel/config.ts'
-import type { NewRecord } from '../log/event-log.ts'
+import type { NewRecord, TransactionalLog } from '../log/event-log.ts'
 import { relay } from './relay.ts'
 
 const topics = readTopics(join(ROOT, 'config/kafka/topics.yaml'))
@@ -22,7 +22,7 @@ const LIMIT_MS = 10_000
 
 interface Stage extends AsyncDisposable {
   database: Database
-  log: SqliteLog
+  log: TransactionalLog
 }
 
 function stage(): Stage {
@@ -48,7 +48,7 @@ async function takeOrders(database: Database, countEach: number): Promise<void> 
   }
 }
 
-async function shippedRecords(log: SqliteLog): Promise<{ user: string; seq: number; id: string }[]> {
+async function shippedRecords(log: TransactionalLog): Promise<{ user: string; seq: number; id: string }[]> {
   const found: { user: string; seq: number; id: string }[] = []
   for (const { partition, end } of await log.ends(ORDERS)) {
     if (end === 0) continue
@@ -221,7 +221,7 @@ test('wherever it dies, the next one ships the rest: nothing lost, repeats the s
           if (dies === 'before the append') throw died
           return at.log.append(topic, records)
         },
-      } as SqliteLog,
+      } as TransactionalLog,
     }
     await assert.rejects(relay({ ...dying, logger: silentLogger })(new AbortController().signal), died)
     await takeOrders(at.database, 1)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { copyFileSync, rmSync } from 'node:fs'
 import { test } from 'node:test'
-import { CLICKS, ORDERS } from '@flowguard/contract'
+import { CLICKS, TIMED_TOPICS } from '@flowguard/contract'
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { silentLogger, type Logger } from '../kernel/logging.ts'
 import { openSqliteLog, openSqliteLogReader } from '../log/adapters/sqlite.ts'
@@ -232,7 +232,7 @@ test('the books: of every partition read is the sum of its fates, heartbeats amo
   const kinds = ['applied', 'duplicate', 'late', 'skipped', 'dead'] as const
   const counts = new Map<string, Record<string, number>>()
   let n = 0
-  for (const topic of [ORDERS, CLICKS]) {
+  for (const topic of TIMED_TOPICS) {
     for (let round = 0; round < 40; round += 1) {
       const partition = (round * 7) % topics[topic].partitions
       const kind = kinds[n++ % kinds.length]!
@@ -247,7 +247,7 @@ test('the books: of every partition read is the sum of its fates, heartbeats amo
     apply: (batch) => batch.map(({ value }) => (value === 'dead' ? { dead: 'invalid_event', detail: 'x' } : (value as Fate))),
     timeOf: (topic, partition) => counts.get(`${topic}-${partition}`)?.['timeMs'] ?? -1,
   })
-  await run(at.store, at.raw, handler, { topics: [ORDERS, CLICKS], countMax: 11 })
+  await run(at.store, at.raw, handler, { topics: TIMED_TOPICS, countMax: 11 })
   for (const { topic, partition, read, next, timeMs, heartbeats, ...fates } of standingsIn(at.store.db)) {
     const expected = counts.get(`${topic}-${partition}`) ?? {}
     const where = `${topic}-${partition}`

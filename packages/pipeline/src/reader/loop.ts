@@ -7,8 +7,7 @@ import type { Logger } from '../kernel/logging.ts'
 import { BACKOFF, backoffMs, retried } from '../kernel/retry.ts'
 import { guarded, transaction } from '../kernel/sqlite.ts'
 import { traceIdOf } from '../kernel/trace-context.ts'
-import type { EventLog, LogRecord, Place } from '../log/event-log.ts'
-import type { SqliteLog } from '../log/adapters/sqlite.ts'
+import type { EventLog, LogRecord, Place, TransactionalLog } from '../log/event-log.ts'
 import { noTally, placesIn, type Move, type Standing } from './places.ts'
 
 /** What became of one record. `applied` changed something, `skipped` was not this reader's concern. */
@@ -35,7 +34,7 @@ export interface ReaderStore {
   db: DatabaseSync
   path: string
   /** The derived topics, on the same connection: they commit with the effect. */
-  derived: SqliteLog
+  derived: TransactionalLog
   clock: Clock
   logger: Logger
 }

@@ -2,8 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { ATTRIBUTED, type AttributedEvent, type ClickEvent, type OrderEvent } from '@flowguard/contract'
 import type { Logger } from '../kernel/logging.ts'
 import { traceIdOf } from '../kernel/trace-context.ts'
-import type { SqliteLog } from '../log/adapters/sqlite.ts'
-import type { Headers, LogRecord } from '../log/event-log.ts'
+import type { Headers, LogRecord, TransactionalLog } from '../log/event-log.ts'
 import { dueQueue } from '../reader/due-queue.ts'
 import type { Gate } from '../reader/gate.ts'
 import { journalIn } from '../reader/journal.ts'
@@ -23,7 +22,7 @@ interface Pending {
  * Attribution: clicks are kept for the window, an order is answered once the watermark has passed it. State, answers and place commit together,
  * so each order is answered once, and the same whatever the arrival was (CONTRACT, Attribution and Time).
  */
-export function streamProcessor(db: DatabaseSync, derived: SqliteLog, gate: Gate, logger: Logger): Handler {
+export function streamProcessor(db: DatabaseSync, derived: TransactionalLog, gate: Gate, logger: Logger): Handler {
   const clicks = clickIndex(journalIn(db, 'stream/clicks'))
   const pending = dueQueue<Pending>()
   const insertPending = db.prepare('insert into pending_orders values (?, ?, ?)')

@@ -6,7 +6,7 @@ import { FlowGuardError, hasCode } from '../../kernel/errors.ts'
 import type { Clock } from '../../kernel/lifecycle.ts'
 import { partitionOf } from '../../kernel/partition.ts'
 import { closeStore, guarded, openReadOnly, openStore, storeError, transaction } from '../../kernel/sqlite.ts'
-import type { EventLog, LogRecord, NewRecord, PartitionEnds, Place, Position } from '../event-log.ts'
+import type { EventLog, LogRecord, NewRecord, PartitionEnds, Place, Position, TransactionalLog } from '../event-log.ts'
 import type { TopicSpecs } from '../topics.ts'
 import { checksum, pack, unpack } from './record-batch.ts'
 
@@ -41,11 +41,6 @@ interface Waiting {
   reject: (error: unknown) => void
 }
 
-export interface SqliteLog extends EventLog {
-  /** Appends inside the transaction that is open on the store's connection: it commits with it, or not at all. */
-  appendNow(topic: Topic, records: readonly NewRecord[]): readonly Position[]
-}
-
 interface Options {
   path: string
   topics: TopicSpecs
@@ -53,7 +48,7 @@ interface Options {
 }
 
 /** Opens the log at `path` as its one writer, and makes it where there is none. */
-export function openSqliteLog({ path, topics, clock }: Options): SqliteLog {
+export function openSqliteLog({ path, topics, clock }: Options): TransactionalLog {
   const db = openStore(path)
   return sqliteLogOn(db, { path, topics, clock }, () => closeStore(db))
 }
@@ -65,7 +60,7 @@ export function openSqliteLogReader({ path, topics, clock }: Options): EventLog 
 }
 
 /** A log whose tables lie in a store that holds other things too, so that both commit together. */
-export function sqliteLogOn(db: DatabaseSync, options: Options, close: () => void = () => undefined): SqliteLog {
+export function sqliteLogOn(db: DatabaseSync, options: Options, close: () => void = () => undefined): TransactionalLog {
   guarded(options.path, () =>
     transaction(db, () => {
       db.exec(SCHEMA)
@@ -75,7 +70,7 @@ export function sqliteLogOn(db: DatabaseSync, options: Options, close: () => voi
   return logOn(db, options, close)
 }
 
-function logOn(db: DatabaseSync, { path, topics, clock }: Options, close: () => void): SqliteLog {
+function logOn(db: DatabaseSync, { path, topics, clock }: Options, close: () => void): TransactionalLog {
   const sql = guarded(path, () => ({
     id: db.prepare('select log_id from log_meta'),
     last: db.prepare(

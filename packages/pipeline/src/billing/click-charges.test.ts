@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { dayOf, LATENESS_MS, type Ad } from '@flowguard/contract'
+import fc from 'fast-check'
+import type { LogRecord } from '../log/event-log.ts'
+import { recordsAt, START, type SentClick } from '../reader/testing/fixture.ts'
+import { ADS, billing, DOUBLE_CLICK_MS } from './testing/fixture.ts'
+
+const TIMELINES = process.env['FLOWGUARD_SOAK'] ? 10_000 : 100
+const DAY = dayOf(START)
+
+test('an impression of a cpm ad, and a click on a cpc ad, are charged to the thousandth of a paisa', () => {
+  using bills = billing()
+  const log = recordsAt()
+  bills.clicks.apply([
+    log.click({ id: 'i1', ad: 'cpm', ts: START, type: 'impression' }),
+    log.click({ id: 'i2', ad: 'cpc', ts: START, type: 'impression' }),
+    log.click({ id: 'c1', ad: 'cpc', ts: START }),
+    log.click({ id: 'c2', ad: 'cpm', ts: START }),
+    log.click({ id: 'c3', ad: 'cpa', ts: START }),
+    log.click({ id: 'c4', ad: 'of nobody', ts: START }),
+    ...log.closing(START),
+  ])
+  // ₹1.23 for 1,000 is 0.123 paise each; ₹4.56 is 456 paise.
+  assert.deepEqual(bills.ledger(), [`c1 cpc ${DAY} 456000 cpc`, `i1 cpm ${DAY} 123 cpm`])
+  assert.deepEqual(bills.counted(1, DAY), { clicks: 4, impressions: 2 })
+})
+
+test('bots earn nothing and count nowhere', () => {
+  using bills = billing()
+  const log = recordsAt()
+  const fates = bills.clicks.apply([
+    log.click({ id: 'i', ad: 'cpm', ts: START, type: 'impression', isBot: true }),
+    log.click({ id: 'c', ad: 'cpc', ts: START, isBot: true }),
+    ...log.closing(START),
+  ])
+  assert.deepEqual([fates.slice(0, 2), bills.ledger(), bills.allCounted()], [['skipped', 'skipped'], [], {}])
+})
+
+test("a bot's click makes nobody's a double click", () => {
+  using bills = billing()
+  const log = recordsAt()
+  bills.clicks.apply([log.click({ id: 'bot', ad: 'cpc', ts: START, isBot: true }), log.click({ id: 'c', ad: 'cpc', ts: START + 1 }), ...log.closing(START + 1)])
+  assert.deepEqual(bills.ledger(), [`c cpc ${DAY} 456000 cpc`])
+})
+
+test('what is late is neither charged nor counted, whatever it is', () => {
+  using bills = billing()
+  const log = recordsAt()
+  bills.clicks.apply(log.heartbeats(START))
+  const late = START - LATENESS_MS - 1
+  const fates = bills.clicks.apply([
+    log.click({ id: 'i', ad: 'cpm', ts: late, type: 'impression' }),
+    log.click({ id: 'c', ad: 'cpc', ts: late }),
+    log.click({ id: 'in time', ad: 'cpc', ts: late + 1 }),
+    ...log.closing(START),
+  ])
+  assert.deepEqual(fates.slice(0, 3), ['late', 'late', 'applied'])
+  assert.deepEqual([bills.ledger(), bills.counted(1, DAY)], [[`in time cpc ${DAY} 456000 cpc`], { clicks: 1 }])
+})
+
+test('a repeat is a duplicate, with another content too: its dead letter is for the stream to write', () => {
+  using bills = billing()
+  const log = recordsAt()
+  const fates = bills.clicks.apply([
+    log.click({ id: 'c', ad: 'cpc', ts: START }),
+    log.click({ id: 'c', ad: 'cpc', ts: START }),
+    log.click({ id: 'c', ad: 'cpc', ts: START + 5_000, hash: 'other' }),
+    log.click({ id: 'c', ad: 'cpc', ts: START, user: 'u2' }),
+    ...log.closing(START + 5_000),
+  ])
+  assert.deepEqual(fates.slice(0, 4), ['applied', 'duplicate', 'duplicate', 'applied'])
+  assert.deepEqual([bills.ledger().length, bills.counted(1, DAY)], [2, { clicks: 2 }])
+})
+
+test('a double click is counted and not charged, and the earlier one is charged even if it arrived later', () => {
+  using bills = billing()
+  const log = recordsAt()
+  bills.clicks.apply([log.click({ id: 'later', ad: 'cpc', ts: START + 1_999 })])
+  bills.clicks.restart()
+  bills.clicks.apply([log.click({ id: 'earlier', ad: 'cpc', ts: START }), log.click({ id: 'free', ad: 'cpc', ts: START + 3_999 })])
+  assert.deepEqual(bills.ledger(), [], 'nothing is decided before the watermark')
+  bills.clicks.apply(log.closing(START + 3_999))
+  assert.deepEqual(bills.ledger(), [`earlier cpc ${DAY} 456000 cpc`, `free cpc ${DAY} 456000 cpc`])
+  assert.deepEqual(bills.counted(1, DAY), { clicks: 3, double_clicks: 1 })
+})
+
+test('a click decided long ago doubles the next, over a restart', () => {
+  using bills = billing()
+  const log = recordsAt()
+  bills.clicks.apply([log.click({ id: 'first', ad: 'cpc', ts: START }), ...log.closing(START)])
+  assert.equal(bills.ledger().length, 1)
+  bills.clicks.restart()
+  bills.clicks.apply([log.click({ id: 'second', ad: 'cpc', ts: START + 1_999 }), ...log.closing(START + 1_999)])
+  assert.deepEqual([bills.ledger().length, bills.counted(1, DAY)], [1, { clicks: 2, double_clicks: 1 }])
+})
+
+test('a click is charged by the rate that held when it was read', () => {
+  const ads = [...ADS]
+  using bills = billing({ ads })
+  const log = recordsAt()
+  bills.clicks.apply([log.click({ id: 'c', ad: 'cpc', ts: START })])
+  ads[1] = { ...ads[1]!, pricing: 'cpm', rate: 1 as Ad['rate'] }
+  bills.clicks.restart()
+  bills.clicks.apply(log.closing(START))
+  assert.deepEqual(bills.ledger(), [`c cpc ${DAY} 456000 cpc`])
+})
+
+test('a day that passes its budget raises one alert, and one that meets it exactly none', async () => {
+  using bills = billing()
+  const log = recordsAt()
+  // A minute apart, ₹1 each, with a budget of ₹3 a day.
+  const click = (n: number) => [log.click({ id: `${n}`, ad: 'cpc with a budget', ts: START + n * 60_000 }), ...log.closing(START + n * 60_000)]
+  for (let n = 0; n < 3; n += 1) bills.clicks.apply(click(n))
+  assert.deepEqual(await bills.alerts(), [])
+  bills.clicks.apply(click(3))
+  for (let n = 4; n < 9; n += 1) bills.clicks.apply(click(n))
+  const passed = async () => (await bills.alerts()).map(({ alert_id, spent }) => [alert_id, spent])
+  assert.deepEqual(await passed(), [[`budget/cpc with a budget/${DAY}`, 4]])
+  // Midnight: ten more at once.
+  bills.clicks.apply(Array.from({ length: 10 }, (_, n) => click(20 + n)).flat())
+  assert.deepEqual((await passed())[1], ['budget/cpc with a budget/2026-02-01', 10])
+  assert.equal((await passed()).length, 2)
+})
+
+test('a batch that is rolled back charges nothing, and then once', () => {
+  using bills = billing()
+  const log = recordsAt()
+  const batch = [log.click({ id: 'i', ad: 'cpm', ts: START, type: 'impression' }), log.click({ id: 'c', ad: 'cpc', ts: START }), ...log.closing(START)]
+  bills.clicks.applyAndRollBack(batch)
+  assert.deepEqual([bills.ledger(), bills.allCounted()], [[], {}])
+  bills.clicks.apply(batch)
+  assert.deepEqual([bills.ledger().length, bills.counted(1, DAY)], [2, { impressions: 1, clicks: 1 }])
+})
+
+/** One event, when it happened, how much later it arrived, and how often again. */
+interface Happening extends Pick<SentClick, 'ad' | 'type' | 'isBot' | 'item'> {
+  user: string
+  step: number
+  jitter: number
+  again: number[]
+}
+
+const within = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 2, arbitrary: fc.nat(LATENESS_MS - 1) })
+const happening: fc.Arbitrary<Happening> = fc.record({
+  user: fc.constantFrom('u1', 'u1', 'u2', 'u3'),
+  ad: fc.constantFrom('cpc', 'cpc', 'cpc', 'cpm', 'cpa', 'of nobody', 'cpc with a budget'),
+  type: fc.constantFrom('click', 'click', 'click', 'impression'),
+  item: fc.constantFrom(1, 1, 2, null),
+  isBot: fc.constantFrom(false, false, false, false, true),
+  step: fc.constantFrom(0, 0, 1, 500, 1_000, 1_999, 2_000, 2_001, 60_000, 300_000),
+  jitter: within,
+  again: fc.array(within, { maxLength: 2 }),
+})
+
+/** In the order of their arrival: within the bound, so that none is late. */
+function arrivalsOf(happenings: readonly Happening[]): { click: SentClick; at: number }[] {
+  let ts = START
+  return happenings
+    .flatMap(({ step, jitter, again, ...more }, n) => {
+      ts += step
+      // Ids that do not sort as they happen.
+      const click = { id: `e-${(n * 7919) % 1000}-${n}`, ts, ...more } as SentClick & { ts: number }
+      return [jitter, ...again].map((delay) => ({ click, at: click.ts + delay }))
+    })
+    .sort((a, b) => a.at - b.at)
+}
+
+/** The rules, word for word, over everything at once. */
+function oracle(happenings: readonly Happening[], doubleClickMs: number): { ledger: string[]; counted: Record<string, Record<string, number>> } {
+  const all = new Map(arrivalsOf(happenings).map(({ click }) => [click.id, click]))
+  const valid = [...all.values()].filter(({ isBot }) => !isBot).sort((a, b) => a.ts - b.ts || (a.id < b.id ? -1 : 1))
+  const counted: Record<string, Record<string, number>> = {}
+  const count = ({ item, ts }: SentClick, what: string) => {
+    if (item === null) return
+    const counts = (counted[`${item} ${dayOf(ts)}`] ??= {})
+    counts[what] = (counts[what] ?? 0) + 1
+  }
+  const ledger: string[] = []
+  valid.forEach((each, at) => {
+    const ad = ADS.find(({ adId }) => adId === each.ad)
+    count(each, each.type === 'click' ? 'clicks' : 'impressions')
+    if (each.type === 'impression' && ad?.pricing === 'cpm') ledger.push(`${each.id} cpm ${dayOf(each.ts)} 123 cpm`)
+    if (each.type !== 'click' || ad?.pricing !== 'cpc') return
+    const isDouble = valid
+      .slice(0, at)
+      .some(({ type, user, ad: other, ts }) => type === 'click' && user === each.user && other === each.ad && each.ts - ts < doubleClickMs)
+    if (isDouble) count(each, 'double_clicks')
+    else ledger.push(`${each.id} ${each.ad} ${dayOf(each.ts)} ${ad.rate * 1_000} cpc`)
+  })
+  return { ledger: ledger.sort(), counted }
+}
+
+test(`ledger and counters equal the naive rules over ${TIMELINES} timelines, whatever the arrival, the batches and the restarts`, () => {
+  // 0 is a restart, -1 a batch that is rolled back first.
+  const sizes = fc.array(fc.constantFrom(1, 2, 5, 20, 0, -1), { minLength: 1, maxLength: 6 })
+  const doubleClickMs = fc.constantFrom(DOUBLE_CLICK_MS, 0, 500, 60_001)
+  fc.assert(
+    fc.property(fc.array(happening, { minLength: 1, maxLength: 40 }), sizes, doubleClickMs, fc.nat(9), (happenings, turns, window, beatEvery) => {
+      using bills = billing({ doubleClickMs: window })
+      const log = recordsAt()
+      const arrivals = arrivalsOf(happenings)
+      const records = arrivals.flatMap(({ click }, n): LogRecord[] => {
+        // Heartbeats as the gateway sends them: of the highest time accepted.
+        const highest = Math.max(...arrivals.slice(0, n + 1).map((each) => each.click.ts))
+        return [log.click(click), ...(beatEvery > 0 && n % beatEvery === 0 ? log.heartbeats(highest) : [])]
+      })
+      records.push(...log.closing(Math.max(...arrivals.map(({ click }) => click.ts))))
+      for (let from = 0, turn = 0; from < records.length; turn += 1) {
+        const size = turns[turn % turns.length]!
+        const batch = records.slice(from, from + Math.max(3, size))
+        if (size === 0) bills.clicks.restart()
+        if (size === -1) bills.clicks.applyAndRollBack(batch)
+        const fates = bills.clicks.apply(batch)
+        assert.ok(!fates.includes('late'))
+        bills.ledger()
+        from += batch.length
+      }
+      assert.deepEqual({ ledger: bills.ledger(), counted: bills.allCounted() }, oracle(happenings, window))
+    }),
+    { numRuns: TIMELINES },
+  )
+})
