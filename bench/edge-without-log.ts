@@ -53,7 +53,12 @@ const gateway = await createGateway({
   billing: { itemDay: unasked, adBill: unasked, statement: unasked, events: unasked },
   lane: () => Promise.resolve({ queueLength: 0, pendingMessages: 0, activeWorkers: 0 }),
   clock: Date.now,
-  logger: createLogger({ name: 'edge-without-log', file: join(settings.DATA_DIR, 'logs/edge-without-log.log'), level: settings.LOG_LEVEL, stderrLevel: 'error' }),
+  logger: createLogger({
+    name: 'edge-without-log',
+    file: join(settings.DATA_DIR, 'logs/edge-without-log.log'),
+    level: settings.LOG_LEVEL,
+    stderrLevel: 'error',
+  }),
   version: 'bench',
   environment: settings.ENVIRONMENT,
   dataDir: settings.DATA_DIR,

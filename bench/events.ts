@@ -80,8 +80,24 @@ const TIME = '2000-01-01T00:00:00.000Z'
 
 /** A common event: as long and as rich as an app sends them, about 400 bytes. */
 function eventOf(kind: 'click' | 'order' | 'impression', item: number): object {
-  const common = { event_type: kind, event_id: ID, user_id: USER_FIRST, timestamp: TIME, item_id: item, session_id: `s-${pick(90_000) + 10_000}`, city: 'Bengaluru' }
-  if (kind === 'order') return { ...common, item_name: `Dish ${item}`, price: 99 + pick(400), quantity: 1 + pick(3), restaurant_id: 1 + pick(500), user_agent: agent() }
+  const common = {
+    event_type: kind,
+    event_id: ID,
+    user_id: USER_FIRST,
+    timestamp: TIME,
+    item_id: item,
+    session_id: `s-${pick(90_000) + 10_000}`,
+    city: 'Bengaluru',
+  }
+  if (kind === 'order')
+    return {
+      ...common,
+      item_name: `Dish ${item}`,
+      price: 99 + pick(400),
+      quantity: 1 + pick(3),
+      restaurant_id: 1 + pick(500),
+      user_agent: agent(),
+    }
   const pricing = PRICINGS[pick(PRICINGS.length)]
   return {
     ...common,

@@ -55,7 +55,13 @@ export async function fill({ load }: Bench, { port }: Measured, count: number, r
 }
 
 /** Single events of one kind: with the log, without it, and by a bare server; a round of each in turn. Resolves to what the edge accepted. */
-export async function singles(bench: Bench, contenders: Contenders, traffic: 'click' | 'order', sizes: Sizes, report: Report): Promise<number> {
+export async function singles(
+  bench: Bench,
+  contenders: Contenders,
+  traffic: 'click' | 'order',
+  sizes: Sizes,
+  report: Report,
+): Promise<number> {
   const names = ['edge', 'withoutLog', 'bare'] as const
   const rounds: Record<(typeof names)[number], { result: Result; us: number }>[] = []
   let accepted = 0
@@ -81,17 +87,34 @@ export async function singles(bench: Bench, contenders: Contenders, traffic: 'cl
   const rate = (name: (typeof names)[number]) => median(rounds.map((round) => perSecond(round[name].result)))
   const cpu = (name: (typeof names)[number]) => median(rounds.map((round) => round[name].us))
   const ratio = (to: (typeof names)[number]) => median(rounds.map((round) => perSecond(round.edge.result) / perSecond(round[to].result)))
-  const busy = (name: (typeof names)[number]) => `generator ${(median(rounds.map((round) => round[name].result.busy)) * 100).toFixed(0)}% of a core`
-  const note = (name: (typeof names)[number]) => `${cpu(name).toFixed(0)} µs of CPU each; ${busy(name)}${refusals(...rounds.map((round) => round[name].result))}`
+  const busy = (name: (typeof names)[number]) =>
+    `generator ${(median(rounds.map((round) => round[name].result.busy)) * 100).toFixed(0)}% of a core`
+  const note = (name: (typeof names)[number]) =>
+    `${cpu(name).toFixed(0)} µs of CPU each; ${busy(name)}${refusals(...rounds.map((round) => round[name].result))}`
   const group = `Single ${traffic}s, durable, 64 connections, median of ${sizes.rounds} rounds in turn`
   report.add(
     { group, name: 'the edge', value: rate('edge'), unit: `${traffic}s/s`, note: note('edge') },
     { group, name: 'the same route, no log behind it', value: rate('withoutLog'), unit: `${traffic}s/s`, note: note('withoutLog') },
     { group, name: 'bare node:http', value: rate('bare'), unit: `${traffic}s/s`, note: note('bare') },
-    { group, name: 'edge to the same route', value: ratio('withoutLog'), unit: '', aim: { atLeast: RATIO_AIM[traffic] }, note: `${(cpu('withoutLog') / cpu('edge')).toFixed(2)} by CPU` },
+    {
+      group,
+      name: 'edge to the same route',
+      value: ratio('withoutLog'),
+      unit: '',
+      aim: { atLeast: RATIO_AIM[traffic] },
+      note: `${(cpu('withoutLog') / cpu('edge')).toFixed(2)} by CPU`,
+    },
     { group, name: 'edge to bare node:http', value: ratio('bare'), unit: '' },
   )
-  accepted += await profile(bench, contenders.edge, { traffic, size: 1, connections: CONNECTIONS, warmUpMs: 0 }, sizes, group, 'the edge', report)
+  accepted += await profile(
+    bench,
+    contenders.edge,
+    { traffic, size: 1, connections: CONNECTIONS, warmUpMs: 0 },
+    sizes,
+    group,
+    'the edge',
+    report,
+  )
   return accepted
 }
 
@@ -168,7 +191,15 @@ export async function latency(bench: Bench, { edge, withoutLog }: Contenders, si
 type ProfiledJob = Pick<Parameters<Bench['load']['run']>[0], 'traffic' | 'size' | 'connections' | 'warmUpMs'>
 
 /** By itself, after the figures: watching costs time. */
-async function profile(bench: Bench, edge: Measured, job: ProfiledJob, { profileMs }: Sizes, group: string, name: string, report: Report): Promise<number> {
+async function profile(
+  bench: Bench,
+  edge: Measured,
+  job: ProfiledJob,
+  { profileMs }: Sizes,
+  group: string,
+  name: string,
+  report: Report,
+): Promise<number> {
   let accepted = 0
   const found = await edge.profiled(async () => {
     accepted = (await bench.load.run({ ...job, port: edge.port, durationMs: profileMs })).acceptedInAll

@@ -35,7 +35,8 @@ export function openWatch(dataDir: string): Watch {
       // The places first: what is appended meanwhile is lag, and never less than none.
       const places = standingsIn(pipeline).filter((each) => each.reader === reader)
       const ends = (await Promise.all(read.map(async (topic) => (await log.ends(topic)).map((each) => ({ topic, ...each }))))).flat()
-      const nextOf = (topic: Topic, partition: number) => places.find((each) => each.topic === topic && each.partition === partition)?.next ?? 0
+      const nextOf = (topic: Topic, partition: number) =>
+        places.find((each) => each.topic === topic && each.partition === partition)?.next ?? 0
       return {
         read: places.reduce((sum, each) => sum + each.read, 0),
         heartbeats: places.reduce((sum, each) => sum + each.heartbeats, 0),

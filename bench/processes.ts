@@ -62,7 +62,9 @@ export async function openBench(): Promise<Bench> {
   const dataDir = join(folder, 'data')
   const start = async (entry: string, args: readonly string[]) => {
     const env = await environment(dataDir)
-    const child = watched(fork(entry, [...args], { env, execArgv: [...NODE_FLAGS, '--import', PROBE], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }))
+    const child = watched(
+      fork(entry, [...args], { env, execArgv: [...NODE_FLAGS, '--import', PROBE], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
+    )
     await told(child, `${args.join(' ') || entry} is not ready`, (message) => message === 'ready' || undefined)
     return measured(child, Number(env['GATEWAY_PORT']))
   }
@@ -90,7 +92,9 @@ export async function openBench(): Promise<Bench> {
 
 async function startUp(watched: (child: ChildProcess) => ChildProcess, dataDir: string, env: NodeJS.ProcessEnv): Promise<number> {
   const startedAt = performance.now()
-  const child = watched(spawn(process.execPath, [...NODE_FLAGS, COMMAND, 'up', '--data-dir', dataDir], { env, stdio: ['ignore', 'ignore', 'pipe'] }))
+  const child = watched(
+    spawn(process.execPath, [...NODE_FLAGS, COMMAND, 'up', '--data-dir', dataDir], { env, stdio: ['ignore', 'ignore', 'pipe'] }),
+  )
   const ended = once(child, 'exit')
   let said = ''
   const isReady = new Promise<void>((resolve) => {

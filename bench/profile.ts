@@ -26,7 +26,10 @@ const RULES: readonly Rule[] = [
   { part: 'queue and answer', url: /gateway\/(ingest|routes-\w+|event-time)\.ts$/ },
   { part: 'count', url: /gateway\/metrics\.ts$|prom-client/ },
   { part: 'headers (helmet, CORS)', url: /helmet|@fastify\/cors/ },
-  { part: 'HTTP and Fastify', url: /gateway\/|node_modules\/(@?fastify|find-my-way|light-my-request|avvio|process-warning|secure-json-parse|fast-\w+)/ },
+  {
+    part: 'HTTP and Fastify',
+    url: /gateway\/|node_modules\/(@?fastify|find-my-way|light-my-request|avvio|process-warning|secure-json-parse|fast-\w+)/,
+  },
   { part: 'orders table and outbox', url: /database\/|outbox\// },
   { part: 'read and unpack', url: /log\/adapters\//, functionName: /^(unpack|readPartition|readShares|read)$/ },
   { part: 'log write', url: /log\/adapters\//, functionName: /^(append|appendNow|appendByTopic|commitWaiting|pack)$/ },
@@ -78,7 +81,9 @@ function partOf(leaf: Profiler.ProfileNode, parents: ReadonlyMap<number, Profile
   for (let node: Profiler.ProfileNode | undefined = leaf; node; node = parents.get(node.id)) {
     const frame = node.callFrame
     isHttp ||= /^node:(_http|net|internal\/(http|stream|streams))/.test(frame.url)
-    const rule = RULES.find((each) => each.url.test(frame.url) && (each.functionName?.test(frame.functionName) ?? !TRANSPARENT.test(frame.url)))
+    const rule = RULES.find(
+      (each) => each.url.test(frame.url) && (each.functionName?.test(frame.functionName) ?? !TRANSPARENT.test(frame.url)),
+    )
     // Beginning and committing are statements of their own; the commit holds the flush to the disk.
     if (rule) return functionName === 'exec' ? `${rule.part}: commit` : rule.part
   }

@@ -23,7 +23,8 @@ export async function catchUp(
   { reader, role, aim }: { reader: string; role: Measured; aim: boolean },
   { watch, sizes, report, group, name }: { watch: Watch; sizes: Sizes; report: Report; group: string; name: string },
 ): Promise<void> {
-  const readTo = (count: number) => until(`${reader} to read ${count}`, async () => (await watch.standing(reader)).read >= count, CATCH_UP_MS_MAX)
+  const readTo = (count: number) =>
+    until(`${reader} to read ${count}`, async () => (await watch.standing(reader)).read >= count, CATCH_UP_MS_MAX)
   const stand = async () => ({ at: performance.now(), ...(await role.usage()), ...(await watch.standing(reader)) })
   await readTo(sizes.filled * 0.2)
   let profiled = 0
@@ -39,13 +40,24 @@ export async function catchUp(
   const read = to.read - from.read
   const rate = (read * 1_000) / (to.at - from.at)
   const cpu = to.cpu - from.cpu
-  report.add({ group, name, value: read / cpu, unit: 'events/s', ...(aim && { aim: { atLeast: ATTRIBUTION_AIM } }), note: `per core; ${(rate / 1_000).toFixed(1)}k/s by the clock` })
+  report.add({
+    group,
+    name,
+    value: read / cpu,
+    unit: 'events/s',
+    ...(aim && { aim: { atLeast: ATTRIBUTION_AIM } }),
+    note: `per core; ${(rate / 1_000).toFixed(1)}k/s by the clock`,
+  })
   report.addTime({ group, name, parts: partsOf(found, profiled) })
   await levelled(reader, watch)
 }
 
 export function levelled(reader: string, watch: Watch): Promise<void> {
-  return until(`${reader} to be level`, async () => watch.outbox() === 0 && (await watch.standing(reader)).lag < LEVEL_COUNT, CATCH_UP_MS_MAX)
+  return until(
+    `${reader} to be level`,
+    async () => watch.outbox() === 0 && (await watch.standing(reader)).lag < LEVEL_COUNT,
+    CATCH_UP_MS_MAX,
+  )
 }
 
 /** Gateway, attribution and billing at once: the rate at which the lag stays level. Resolves to what the edge accepted. */
@@ -67,7 +79,13 @@ export async function together(
   )
   accepted += governed.result.acceptedInAll
   const found = perSecond(governed.result)
-  report.add({ group, name: 'found by holding the load while the lag is high', value: found, unit: 'events/s', note: refusals(governed.result).slice(2) })
+  report.add({
+    group,
+    name: 'found by holding the load while the lag is high',
+    value: found,
+    unit: 'events/s',
+    note: refusals(governed.result).slice(2),
+  })
   for (const share of SHARES) {
     await levelAll(watch)
     const { result, lags } = await withLag(
@@ -101,7 +119,10 @@ export async function together(
   const work = async () => {
     profiled.result = await bench.load.run({ ...FULL_BATCHES, port: edge.port, durationMs: sizes.profileMs, requestsPerSecond: rate })
   }
-  for (const [name, each] of [['the edge', edge], ['the pipeline', pipeline]] as const) {
+  for (const [name, each] of [
+    ['the edge', edge],
+    ['the pipeline', pipeline],
+  ] as const) {
     const profile = await each.profiled(work)
     const count = profiled.result?.acceptedInAll ?? 0
     accepted += count
@@ -116,7 +137,11 @@ async function levelAll(watch: Watch): Promise<void> {
 }
 
 /** Watches the lag while the load runs: of the slowest reader of the raw topics, with the orders that wait for the log and the answers that wait for billing. */
-async function withLag<T>(running: Promise<T>, watch: Watch, onLag: (lag: number) => void = () => undefined): Promise<{ result: T; lags: number[] }> {
+async function withLag<T>(
+  running: Promise<T>,
+  watch: Watch,
+  onLag: (lag: number) => void = () => undefined,
+): Promise<{ result: T; lags: number[] }> {
   const lags: number[] = []
   let isOver = false
   const result = running.finally(() => {
@@ -125,7 +150,11 @@ async function withLag<T>(running: Promise<T>, watch: Watch, onLag: (lag: number
   // It is awaited below, and must not count as unheard before.
   result.catch(() => undefined)
   while (!isOver) {
-    const [stream, billing, orders] = await Promise.all([watch.standing('stream'), watch.standing('billing'), watch.standing('billing-orders')])
+    const [stream, billing, orders] = await Promise.all([
+      watch.standing('stream'),
+      watch.standing('billing'),
+      watch.standing('billing-orders'),
+    ])
     const lag = Math.max(stream.lag, billing.lag) + orders.lag + watch.outbox()
     lags.push(lag)
     onLag(lag)

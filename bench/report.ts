@@ -34,13 +34,20 @@ export function createReport(about: Record<string, string>): Report {
     add: (...more) => void figures.push(...more),
     addTime: (spent) => void times.push(spent),
     print(write) {
-      write(`\n${Object.entries(about).map(([name, value]) => `${name}: ${value}`).join('   ')}\n`)
+      write(
+        `\n${Object.entries(about)
+          .map(([name, value]) => `${name}: ${value}`)
+          .join('   ')}\n`,
+      )
       for (const group of new Set([...figures, ...times].map((each) => each.group))) {
         write(`\n${group}\n`)
         const rows = figures.filter((each) => each.group === group).map(rowOf)
         const widths = [0, 1, 2, 3].map((column) => Math.max(0, ...rows.map((row) => (row[column] as string).length)))
         for (const [name, value, aim, met, note] of rows) {
-          write(`  ${name.padEnd(widths[0]!)}  ${value.padStart(widths[1]!)}  ${aim.padEnd(widths[2]!)}  ${met.padEnd(widths[3]!)}  ${note}`.trimEnd() + '\n')
+          write(
+            `  ${name.padEnd(widths[0]!)}  ${value.padStart(widths[1]!)}  ${aim.padEnd(widths[2]!)}  ${met.padEnd(widths[3]!)}  ${note}`.trimEnd() +
+              '\n',
+          )
         }
         for (const { name, parts } of times.filter((each) => each.group === group)) write(timeLine(name, parts))
       }
@@ -62,7 +69,10 @@ function rowOf(figure: Figure): Row {
   const { name, value, unit, aim, note = '' } = figure
   const text = (number: number) => `${formatted(number)}${unit && ` ${unit}`}`
   if (!aim) return [name, text(value), '', '', note]
-  const words = 'atLeast' in aim ? `aim ≥ ${formatted(aim.atLeast)}` : `aim ≤ ${formatted(aim.atMost)}${aim.alternative ? ` or ${aim.alternative.words}` : ''}`
+  const words =
+    'atLeast' in aim
+      ? `aim ≥ ${formatted(aim.atLeast)}`
+      : `aim ≤ ${formatted(aim.atMost)}${aim.alternative ? ` or ${aim.alternative.words}` : ''}`
   return [name, text(value), words, isMet(figure) ? 'met' : 'NOT MET', note]
 }
 

@@ -23,7 +23,15 @@ import { createReport, type Report } from './report.ts'
 const MEASURES = ['start', 'batches', 'clicks', 'orders', 'latency', 'attribution', 'together'] as const
 type Measure = (typeof MEASURES)[number]
 
-const FULL: Sizes = { filled: 3_000_000, stretch: 500_000, rounds: 5, roundMs: 2_000, latencyMs: 5_000, profileMs: 3_000, togetherMs: 12_000 }
+const FULL: Sizes = {
+  filled: 3_000_000,
+  stretch: 500_000,
+  rounds: 5,
+  roundMs: 2_000,
+  latencyMs: 5_000,
+  profileMs: 3_000,
+  togetherMs: 12_000,
+}
 const QUICK: Sizes = { filled: 300_000, stretch: 100_000, rounds: 3, roundMs: 1_000, latencyMs: 2_000, profileMs: 1_500, togetherMs: 4_000 }
 const MIB = 1024 * 1024
 const EDGE_MB_AIM = 250
@@ -81,17 +89,31 @@ async function warmStart(bench: Bench, accepted: number, report: Report): Promis
 
 async function memory(name: string, process: Measured, aim: number, report: Report): Promise<void> {
   const { rss, rssMax } = await process.usage()
-  report.add({ group: 'Memory after the run', name, value: rss / MIB, unit: 'MiB', aim: { atMost: aim }, note: `highest ${Math.round(rssMax / MIB)} MiB` })
+  report.add({
+    group: 'Memory after the run',
+    name,
+    value: rss / MIB,
+    unit: 'MiB',
+    aim: { atMost: aim },
+    note: `highest ${Math.round(rssMax / MIB)} MiB`,
+  })
 }
 
 async function measureGateway(bench: Bench, edge: Measured, chosen: ReadonlySet<Measure>, sizes: Sizes, report: Report): Promise<number> {
-  const contenders: Contenders = { edge, withoutLog: await bench.startFile('edge-without-log.ts'), bare: await bench.startFile('bare-http.ts') }
+  const contenders: Contenders = {
+    edge,
+    withoutLog: await bench.startFile('edge-without-log.ts'),
+    bare: await bench.startFile('bare-http.ts'),
+  }
   let accepted = 0
   if (chosen.has('batches')) {
     note('batches')
     accepted += await batches(bench, contenders, sizes, report)
   }
-  for (const [measure, traffic] of [['clicks', 'click'], ['orders', 'order']] as const) {
+  for (const [measure, traffic] of [
+    ['clicks', 'click'],
+    ['orders', 'order'],
+  ] as const) {
     if (!chosen.has(measure)) continue
     note(`single ${measure}`)
     accepted += await singles(bench, contenders, traffic, sizes, report)
@@ -104,7 +126,14 @@ async function measureGateway(bench: Bench, edge: Measured, chosen: ReadonlySet<
   return accepted
 }
 
-async function measureReaders(bench: Bench, edge: Measured, acceptedBefore: number, chosen: ReadonlySet<Measure>, sizes: Sizes, report: Report): Promise<number> {
+async function measureReaders(
+  bench: Bench,
+  edge: Measured,
+  acceptedBefore: number,
+  chosen: ReadonlySet<Measure>,
+  sizes: Sizes,
+  report: Report,
+): Promise<number> {
   const group = `One reader alone, from the log to its commit, after ${sizes.filled.toLocaleString('en-US')} events`
   let accepted = acceptedBefore
   note('attribution')
@@ -126,13 +155,22 @@ async function measureReaders(bench: Bench, edge: Measured, acceptedBefore: numb
   const { read, heartbeats, lag } = await watch.standing('stream')
   report.add(
     { group: 'Accepted is durable', name: 'events answered as accepted', value: accepted, unit: '' },
-    { group: 'Accepted is durable', name: 'events in the log', value: read - heartbeats, unit: '', aim: { atLeast: accepted }, note: `${heartbeats} heartbeats besides, ${lag} records unread` },
+    {
+      group: 'Accepted is durable',
+      name: 'events in the log',
+      value: read - heartbeats,
+      unit: '',
+      aim: { atLeast: accepted },
+      note: `${heartbeats} heartbeats besides, ${lag} records unread`,
+    },
   )
   return accepted
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string', multiple: true }, json: { type: 'string' } } })
+  const { values } = parseArgs({
+    options: { quick: { type: 'boolean', default: false }, only: { type: 'string', multiple: true }, json: { type: 'string' } },
+  })
   const unknown = values.only?.filter((name) => !(MEASURES as readonly string[]).includes(name)) ?? []
   if (unknown.length > 0) throw new Error(`--only takes ${MEASURES.join(', ')}; not ${unknown.join(', ')}`)
   const chosen = new Set((values.only ?? MEASURES) as readonly Measure[])

@@ -1,9 +1,12 @@
+import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { dayOf, type AttributedEvent } from '@flowguard/contract'
 import { ROOT } from '../../packages/pipeline/src/kernel/config.ts'
 import { openReadOnly } from '../../packages/pipeline/src/kernel/sqlite.ts'
 import { openSqliteLogReader } from '../../packages/pipeline/src/log/adapters/sqlite.ts'
 import { readTopics } from '../../packages/pipeline/src/log/topics.ts'
+import { audit } from '../../packages/pipeline/src/ops/audit.ts'
+import { openStores } from '../../packages/pipeline/src/stores.ts'
 
 /** An event as a client sends it. */
 export interface Sent {
@@ -47,7 +50,9 @@ export function expectedAnswers(sent: readonly Sent[]): Answers {
   })
   const revenue = (group: typeof orders) => group.reduce((sum, order) => sum + (order.price ?? 0) * (order.quantity ?? 1), 0)
   const perDay = (group: typeof orders, value: (day: typeof orders) => number) =>
-    Object.fromEntries([...Map.groupBy(group, (order) => dayOf(order.ts))].sort().map(([day, of]) => [day, value(of)]))
+    Object.fromEntries(
+      [...Map.groupBy(group, (order) => dayOf(order.ts))].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([day, of]) => [day, value(of)]),
+    )
   return {
     clicks: clicks.length,
     orders: orders.length,
@@ -73,13 +78,20 @@ export async function answersOf(dataDir: string): Promise<Answers> {
     orders.push(...records.map(({ value }) => JSON.parse(value) as AttributedEvent))
   }
   const db = openReadOnly(path)
-  const items = db.prepare('select sum(clicks) as clicks, sum(double_clicks) as double from item_counters').get() as { clicks: number; double: number }
+  const items = db.prepare('select sum(clicks) as clicks, sum(double_clicks) as double from item_counters').get() as {
+    clicks: number
+    double: number
+  }
   const charged = db.prepare(`select count(*) as count from ledger where kind = 'cpc'`).get() as { count: number }
   db.close()
   const attributed = orders.filter((order) => order.click)
   const revenue = (group: AttributedEvent[]) => Math.round(group.reduce((sum, order) => sum + order.price * order.quantity * 100, 0)) / 100
   const perDay = (group: AttributedEvent[], value: (day: AttributedEvent[]) => number) =>
-    Object.fromEntries([...Map.groupBy(group, (order) => order.timestamp.slice(0, 10))].sort().map(([day, of]) => [day, value(of)]))
+    Object.fromEntries(
+      [...Map.groupBy(group, (order) => order.timestamp.slice(0, 10))]
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .map(([day, of]) => [day, value(of)]),
+    )
   return {
     clicks: items.clicks ?? 0,
     orders: orders.length,
@@ -92,4 +104,13 @@ export async function answersOf(dataDir: string): Promise<Answers> {
     ordersPerDay: perDay(orders, (day) => day.length),
     gmvPerDay: perDay(orders, revenue),
   }
+}
+
+/** The books of a data folder balance; where they do not, what does not is told. */
+export function assertBalanced(dataDir: string): void {
+  using stores = openStores({ dataDir, topics: readTopics(join(ROOT, 'config/kafka/topics.yaml')), clock: Date.now })
+  assert.deepEqual(
+    audit(stores).checks.filter(({ ok }) => !ok),
+    [],
+  )
 }

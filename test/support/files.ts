@@ -25,7 +25,15 @@ export function writeEvents(folder: string, name: string, events: readonly Sent[
 export function writeAds(folder: string, events: readonly Sent[]): string {
   const ads = new Map(events.filter((event) => event.ad_id).map((event) => [event.ad_id, event.item_id]))
   const file = join(folder, 'ads.json')
-  const rows = [...ads].map(([ad_id, item_id]) => ({ ad_id, item_id, campaign_id: 'cmp', advertiser_id: 'adv', pricing: 'cpc', rate: 2.5, daily_budget: 0 }))
+  const rows = [...ads].map(([ad_id, item_id]) => ({
+    ad_id,
+    item_id,
+    campaign_id: 'cmp',
+    advertiser_id: 'adv',
+    pricing: 'cpc',
+    rate: 2.5,
+    daily_budget: 0,
+  }))
   writeFileSync(file, JSON.stringify(rows))
   return file
 }
@@ -69,10 +77,19 @@ export function madeUpEvents(count: number, random: () => number): Sent[] {
     const [user_id, item_id] = [1 + pick(200), 1 + pick(40)]
     const ad_id = `ad_${item_id}`
     events.push({ event_type: 'click', event_id: `c-${n}`, timestamp: time(at), user_id, item_id, ad_id })
-    if (random() < 0.1) events.push({ event_type: 'click', event_id: `d-${n}`, timestamp: time(at + 1 + pick(3_000)), user_id, item_id, ad_id })
+    if (random() < 0.1)
+      events.push({ event_type: 'click', event_id: `d-${n}`, timestamp: time(at + 1 + pick(3_000)), user_id, item_id, ad_id })
     if (random() < 0.15) {
       const wait = [0, 60_000, 1_799_999, 1_800_000, 1_800_001, 3_000_000][pick(6)] as number
-      events.push({ event_type: 'order', event_id: `o-${n}`, timestamp: time(at + wait), user_id, item_id, price: 99 + pick(400), quantity: 1 + pick(3) })
+      events.push({
+        event_type: 'order',
+        event_id: `o-${n}`,
+        timestamp: time(at + wait),
+        user_id,
+        item_id,
+        price: 99 + pick(400),
+        quantity: 1 + pick(3),
+      })
     }
   }
   return events.sort((a, b) => Date.parse(a.timestamp) - Date.parse(b.timestamp))

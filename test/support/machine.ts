@@ -5,7 +5,8 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-const MAIN = join(import.meta.dirname, '../../packages/pipeline/src/main.ts')
+const ROOT = join(import.meta.dirname, '../..')
+const MAIN = join(ROOT, 'packages/pipeline/src/main.ts')
 const NODE_FLAGS = ['--disable-warning=ExperimentalWarning']
 const READY_MS = 20_000
 
@@ -46,6 +47,7 @@ export async function startMachine({ env: more = {}, idle = false }: { env?: Nod
     OPS_PORT: String(opsPort),
     STORE_PORT: String(storePort),
     NO_COLOR: '1',
+    NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/compiled'),
     // The runner's own channel is not for the processes under test.
     NODE_TEST_CONTEXT: undefined,
     ...more,
@@ -66,7 +68,11 @@ export async function startMachine({ env: more = {}, idle = false }: { env?: Nod
     gatewayUrl: `http://127.0.0.1:${gatewayPort}`,
     opsUrl: `http://127.0.0.1:${opsPort}`,
     async start(name, extra = {}) {
-      const child = fork(MAIN, ['run', name], { env: { ...env, ...extra }, execArgv: NODE_FLAGS, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+      const child = fork(MAIN, ['run', name], {
+        env: { ...env, ...extra },
+        execArgv: NODE_FLAGS,
+        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      })
       running.set(name, child)
       const ready = once(child, 'message', { signal: AbortSignal.timeout(READY_MS) })
       const ended = once(child, 'exit')
@@ -94,7 +100,7 @@ export async function startMachine({ env: more = {}, idle = false }: { env?: Nod
 }
 
 /** Runs one command of the real command line. */
-export async function runCli(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Finished> {
+async function runCli(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Finished> {
   const child = spawn(process.execPath, [...NODE_FLAGS, MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const [stdout, stderr] = [[] as Buffer[], [] as Buffer[]]
   child.stdout.on('data', (part: Buffer) => stdout.push(part))

@@ -23,6 +23,18 @@ const RFC3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,12}))
  * Undefined for what is no such time.
  */
 export function parseTimestamp(text: string): EventTime | undefined {
+  if (text !== lastText) {
+    lastTime = parsed(text)
+    lastText = text
+  }
+  return lastTime
+}
+
+/** A timestamp is asked for twice: when its event is checked, and when it is worked off. */
+let lastText = ''
+let lastTime: EventTime | undefined
+
+function parsed(text: string): EventTime | undefined {
   const parts = RFC3339.exec(text)
   if (!parts) return undefined
   const [year, month, day, hour, minute, second] = parts.slice(1, 7).map(Number) as [number, number, number, number, number, number]

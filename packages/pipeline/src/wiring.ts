@@ -170,7 +170,10 @@ async function startStream(machine: Machine): Promise<readonly Part[]> {
   const { db, path, derived } = machine.pipeline()
   const log = await rawReader(machine)
   const handler = streamProcessor(db, derived, gateIn(db, 'stream', topics), logger)
-  return [readerLoop({ name: 'stream', topics: ['raw.orders.v1', 'raw.clicks.v1'], log, handler }, { db, path, derived, clock, logger }), retainDerived(machine)]
+  return [
+    readerLoop({ name: 'stream', topics: ['raw.orders.v1', 'raw.clicks.v1'], log, handler }, { db, path, derived, clock, logger }),
+    retainDerived(machine),
+  ]
 }
 
 async function startBilling(machine: Machine): Promise<readonly Part[]> {

@@ -4,7 +4,11 @@ import { pause, type Part } from '../kernel/lifecycle.ts'
 const REFRESH_MS = 5_000
 
 /** The ads table in memory, read again every few seconds. */
-export function adsInMemory(read: () => Promise<readonly Ad[]>): { adOf: (adId: string) => Ad | undefined; load: () => Promise<void>; refresh: Part } {
+export function adsInMemory(read: () => Promise<readonly Ad[]>): {
+  adOf: (adId: string) => Ad | undefined
+  load: () => Promise<void>
+  refresh: Part
+} {
   let ads = new Map<string, Ad>()
   const load = async () => {
     ads = new Map((await read()).map((ad) => [ad.adId, ad]))

@@ -40,7 +40,11 @@ test('bots earn nothing and count nowhere', () => {
 test("a bot's click makes nobody's a double click", () => {
   using bills = billing()
   const log = recordsAt()
-  bills.clicks.apply([log.click({ id: 'bot', ad: 'cpc', ts: START, isBot: true }), log.click({ id: 'c', ad: 'cpc', ts: START + 1 }), ...log.closing(START + 1)])
+  bills.clicks.apply([
+    log.click({ id: 'bot', ad: 'cpc', ts: START, isBot: true }),
+    log.click({ id: 'c', ad: 'cpc', ts: START + 1 }),
+    ...log.closing(START + 1),
+  ])
   assert.deepEqual(bills.ledger(), [`c cpc ${DAY} 456000 cpc`])
 })
 
@@ -110,7 +114,10 @@ test('a day that passes its budget raises one alert, and one that meets it exact
   using bills = billing()
   const log = recordsAt()
   // A minute apart, ₹1 each, with a budget of ₹3 a day.
-  const click = (n: number) => [log.click({ id: `${n}`, ad: 'cpc with a budget', ts: START + n * 60_000 }), ...log.closing(START + n * 60_000)]
+  const click = (n: number) => [
+    log.click({ id: `${n}`, ad: 'cpc with a budget', ts: START + n * 60_000 }),
+    ...log.closing(START + n * 60_000),
+  ]
   for (let n = 0; n < 3; n += 1) bills.clicks.apply(click(n))
   assert.deepEqual(await bills.alerts(), [])
   bills.clicks.apply(click(3))
@@ -126,11 +133,42 @@ test('a day that passes its budget raises one alert, and one that meets it exact
 test('a batch that is rolled back charges nothing, and then once', () => {
   using bills = billing()
   const log = recordsAt()
-  const batch = [log.click({ id: 'i', ad: 'cpm', ts: START, type: 'impression' }), log.click({ id: 'c', ad: 'cpc', ts: START }), ...log.closing(START)]
+  const batch = [
+    log.click({ id: 'i', ad: 'cpm', ts: START, type: 'impression' }),
+    log.click({ id: 'c', ad: 'cpc', ts: START }),
+    ...log.closing(START),
+  ]
   bills.clicks.applyAndRollBack(batch)
   assert.deepEqual([bills.ledger(), bills.allCounted()], [[], {}])
   bills.clicks.apply(batch)
   assert.deepEqual([bills.ledger().length, bills.counted(1, DAY)], [2, { impressions: 1, clicks: 1 }])
+})
+
+test('what was counted before a record failed its batch is counted once', () => {
+  using bills = billing()
+  const log = recordsAt()
+  const shown = log.click({ id: 'i', ad: 'cpm', ts: START, type: 'impression' })
+  const broken = { ...log.click({ id: 'c', ad: 'cpc', ts: START }), headers: undefined } as unknown as LogRecord
+  assert.throws(() => bills.clicks.apply([shown, broken]))
+  bills.clicks.apply([shown, ...log.closing(START)])
+  assert.deepEqual([bills.ledger(), bills.counted(1, DAY)], [[`i cpm ${DAY} 123 cpm`], { impressions: 1 }])
+})
+
+test('a click that waits is not lost with those that were read with it and are decided', () => {
+  using bills = billing()
+  const log = recordsAt()
+  const click = (id: string, ts: number) => log.click({ id, ad: 'cpc', ts })
+  const charged = () => bills.ledger().map((row) => row.split(' ')[0])
+  bills.clicks.apply([
+    click('early', START),
+    click('waiting', START + 60_000),
+    click('waiting too', START + 55_000),
+    ...log.heartbeats(START + 30_000),
+  ])
+  assert.deepEqual(charged(), ['early'])
+  bills.clicks.restart()
+  bills.clicks.apply(log.closing(START + 60_000))
+  assert.deepEqual(charged(), ['early', 'waiting', 'waiting too'])
 })
 
 /** One event, when it happened, how much later it arrived, and how often again. */
@@ -167,7 +205,10 @@ function arrivalsOf(happenings: readonly Happening[]): { click: SentClick; at: n
 }
 
 /** The rules, word for word, over everything at once. */
-function oracle(happenings: readonly Happening[], doubleClickMs: number): { ledger: string[]; counted: Record<string, Record<string, number>> } {
+function oracle(
+  happenings: readonly Happening[],
+  doubleClickMs: number,
+): { ledger: string[]; counted: Record<string, Record<string, number>> } {
   const all = new Map(arrivalsOf(happenings).map(({ click }) => [click.id, click]))
   const valid = [...all.values()].filter(({ isBot }) => !isBot).sort((a, b) => a.ts - b.ts || (a.id < b.id ? -1 : 1))
   const counted: Record<string, Record<string, number>> = {}
@@ -196,28 +237,34 @@ test(`ledger and counters equal the naive rules over ${TIMELINES} timelines, wha
   const sizes = fc.array(fc.constantFrom(1, 2, 5, 20, 0, -1), { minLength: 1, maxLength: 6 })
   const doubleClickMs = fc.constantFrom(DOUBLE_CLICK_MS, 0, 500, 60_001)
   fc.assert(
-    fc.property(fc.array(happening, { minLength: 1, maxLength: 40 }), sizes, doubleClickMs, fc.nat(9), (happenings, turns, window, beatEvery) => {
-      using bills = billing({ doubleClickMs: window })
-      const log = recordsAt()
-      const arrivals = arrivalsOf(happenings)
-      const records = arrivals.flatMap(({ click }, n): LogRecord[] => {
-        // Heartbeats as the gateway sends them: of the highest time accepted.
-        const highest = Math.max(...arrivals.slice(0, n + 1).map((each) => each.click.ts))
-        return [log.click(click), ...(beatEvery > 0 && n % beatEvery === 0 ? log.heartbeats(highest) : [])]
-      })
-      records.push(...log.closing(Math.max(...arrivals.map(({ click }) => click.ts))))
-      for (let from = 0, turn = 0; from < records.length; turn += 1) {
-        const size = turns[turn % turns.length]!
-        const batch = records.slice(from, from + Math.max(3, size))
-        if (size === 0) bills.clicks.restart()
-        if (size === -1) bills.clicks.applyAndRollBack(batch)
-        const fates = bills.clicks.apply(batch)
-        assert.ok(!fates.includes('late'))
-        bills.ledger()
-        from += batch.length
-      }
-      assert.deepEqual({ ledger: bills.ledger(), counted: bills.allCounted() }, oracle(happenings, window))
-    }),
+    fc.property(
+      fc.array(happening, { minLength: 1, maxLength: 40 }),
+      sizes,
+      doubleClickMs,
+      fc.nat(9),
+      (happenings, turns, window, beatEvery) => {
+        using bills = billing({ doubleClickMs: window })
+        const log = recordsAt()
+        const arrivals = arrivalsOf(happenings)
+        const records = arrivals.flatMap(({ click }, n): LogRecord[] => {
+          // Heartbeats as the gateway sends them: of the highest time accepted.
+          const highest = Math.max(...arrivals.slice(0, n + 1).map((each) => each.click.ts))
+          return [log.click(click), ...(beatEvery > 0 && n % beatEvery === 0 ? log.heartbeats(highest) : [])]
+        })
+        records.push(...log.closing(Math.max(...arrivals.map(({ click }) => click.ts))))
+        for (let from = 0, turn = 0; from < records.length; turn += 1) {
+          const size = turns[turn % turns.length]!
+          const batch = records.slice(from, from + Math.max(3, size))
+          if (size === 0) bills.clicks.restart()
+          if (size === -1) bills.clicks.applyAndRollBack(batch)
+          const fates = bills.clicks.apply(batch)
+          assert.ok(!fates.includes('late'))
+          bills.ledger()
+          from += batch.length
+        }
+        assert.deepEqual({ ledger: bills.ledger(), counted: bills.allCounted() }, oracle(happenings, window))
+      },
+    ),
     { numRuns: TIMELINES },
   )
 })

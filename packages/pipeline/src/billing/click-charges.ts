@@ -68,7 +68,15 @@ export function clickCharges({ db, gate, adOf, budgets, doubleClickMs, logger }:
     if (itemId !== undefined) tables.count(itemId, day)[isClick ? 'clicks' : 'impressions'] += 1
     const ad = adOf(adId)
     if (isClick && ad?.pricing === 'cpc') {
-      const click: PaidClick = { id: eventId, ts, userId: event.user_id, adId, itemId: itemId ?? null, amount: chargeOf(ad), traceId: traceIdOf(headers['traceparent'] ?? '') }
+      const click: PaidClick = {
+        id: eventId,
+        ts,
+        userId: event.user_id,
+        adId,
+        itemId: itemId ?? null,
+        amount: chargeOf(ad),
+        traceId: traceIdOf(headers['traceparent'] ?? ''),
+      }
       pending.add(click)
       const { seq } = journal.add(JSON.stringify(click), ts)
       const row = rows.at(-1)

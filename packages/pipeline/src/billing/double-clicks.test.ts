@@ -56,7 +56,10 @@ test('with a window of 0 nothing is double', () => {
 test('other users and other ads do not double', () => {
   const doubles = doubleClicks(2_000)
   const of = (userId: string, adId: string) => doubles.isDouble({ userId, adId, ts: 0 })
-  assert.deepEqual([of('u', 'a'), of('u', 'b'), of('v', 'a'), of('a b', 'c'), of('a', 'b c'), of('u', 'a')], [false, false, false, false, false, true])
+  assert.deepEqual(
+    [of('u', 'a'), of('u', 'b'), of('v', 'a'), of('a b', 'c'), of('a', 'b c'), of('u', 'a')],
+    [false, false, false, false, false, true],
+  )
 })
 
 test('cleared, it has forgotten', () => {

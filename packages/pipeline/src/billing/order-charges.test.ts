@@ -58,7 +58,10 @@ test('an order is of the day of its event time, an order at midnight of the new 
   using bills = billing()
   const log = recordsAt()
   const midnight = Date.parse(NEXT_DAY)
-  bills.orders.apply([log.attributed({ id: 'last', ts: midnight - 1, ad: 'cpa' }), log.attributed({ id: 'first', ts: midnight, ad: 'cpa' })])
+  bills.orders.apply([
+    log.attributed({ id: 'last', ts: midnight - 1, ad: 'cpa' }),
+    log.attributed({ id: 'first', ts: midnight, ad: 'cpa' }),
+  ])
   assert.deepEqual(bills.ledger(), [`first cpa ${NEXT_DAY} 7890000 cpa`, `last cpa ${DAY} 7890000 cpa`])
 })
 
@@ -119,8 +122,11 @@ test('a batch that is rolled back charges nothing, and then once', () => {
 test('revenue beyond what a number of paise may be spoils no neighbour: the handler refuses it', () => {
   using bills = billing()
   const log = recordsAt()
-  assert.throws(() => bills.orders.apply([log.attributed({ id: 'absurd', ts: START, price: 1e300 })]))
-  bills.orders.restart()
+  const neighbour = log.attributed({ id: 'neighbour', ts: START, item: 2, ad: 'cpa' })
+  assert.throws(() => bills.orders.apply([neighbour, log.attributed({ id: 'absurd', ts: START, price: 1e300 })]))
+  assert.deepEqual([bills.ledger(), bills.allCounted()], [[], {}])
+  bills.orders.apply([neighbour])
+  assert.deepEqual([bills.ledger().length, bills.counted(2, DAY)['orders']], [1, 1])
   bills.orders.apply([log.attributed({ id: 'huge', ts: START, price: 1_000_000, quantity: 100_000 })])
   assert.equal(bills.counted(1, DAY)['revenue_paise'], 10_000_000_000_000)
 })
@@ -190,7 +196,13 @@ test(`charges and credits equal the naive rules over ${TIMELINES} timelines, whi
         if (again) waiting.orders.push(order())
         if (cancelledAfterDays === null) return
         // A user of its own each, so that none is late.
-        const cancel = { id: `c${n}`, user: `u${n}`, orderId: `order-of-o${n}`, ts: at(day + cancelledAfterDays), type: 'cancelled' as const }
+        const cancel = {
+          id: `c${n}`,
+          user: `u${n}`,
+          orderId: `order-of-o${n}`,
+          ts: at(day + cancelledAfterDays),
+          type: 'cancelled' as const,
+        }
         waiting.clicks.push(log.order(cancel))
         if (again) waiting.clicks.push(log.order(cancel))
       })

@@ -21,7 +21,15 @@ export interface ItemCounts {
   attributedPaise: number
 }
 
-const noCounts = (): ItemCounts => ({ impressions: 0, clicks: 0, doubleClicks: 0, orders: 0, attributedOrders: 0, revenuePaise: 0, attributedPaise: 0 })
+const noCounts = (): ItemCounts => ({
+  impressions: 0,
+  clicks: 0,
+  doubleClicks: 0,
+  orders: 0,
+  attributedOrders: 0,
+  revenuePaise: 0,
+  attributedPaise: 0,
+})
 
 /** The ledger and the counters, written in the transaction of the reader that earned them. A batch's counts are summed first: a row an ad and day. */
 export function billingTables(db: DatabaseSync) {

@@ -25,7 +25,11 @@ async function showAudit(context: Context): Promise<ExitCode> {
       if (total > offenders.length) out.line(`      … and ${count(total - offenders.length)} more`)
     }
     out.line()
-    out.line(books.balanced ? c.green(`The books balance (${duration(books.took_ms)}).`) : c.red(`The books do not balance (${duration(books.took_ms)}).`))
+    out.line(
+      books.balanced
+        ? c.green(`The books balance (${duration(books.took_ms)}).`)
+        : c.red(`The books do not balance (${duration(books.took_ms)}).`),
+    )
   }
   return books.balanced ? EXIT.done : EXIT.failed
 }

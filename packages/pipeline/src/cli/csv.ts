@@ -40,7 +40,10 @@ type ColumnKind = 'number' | 'boolean' | 'object' | 'text'
 /** What the contract wants each of its fields to be; where two events differ, text that both take. */
 const COLUMN_KINDS: ReadonlyMap<string, ColumnKind> = new Map(
   Object.values(EVENT_KINDS).flatMap(({ input }) =>
-    Object.entries(input.properties as Record<string, { type?: string; anyOf?: { type?: string }[] }>).map(([name, schema]) => [name, kindOfSchema(schema)]),
+    Object.entries(input.properties as Record<string, { type?: string; anyOf?: { type?: string }[] }>).map(([name, schema]) => [
+      name,
+      kindOfSchema(schema),
+    ]),
   ),
 )
 
@@ -52,7 +55,9 @@ function kindOfSchema({ type, anyOf }: { type?: string; anyOf?: { type?: string 
 
 /** An event from a row: empty cells are absent; numbers, booleans and objects where the contract's field needs one. */
 export function eventOfRow(header: readonly string[], fields: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(header.map((name, at) => [name, cell(COLUMN_KINDS.get(name) ?? 'text', fields[at] ?? '')]).filter(([, value]) => value !== undefined))
+  return Object.fromEntries(
+    header.map((name, at) => [name, cell(COLUMN_KINDS.get(name) ?? 'text', fields[at] ?? '')]).filter(([, value]) => value !== undefined),
+  )
 }
 
 /** What cannot be read as its kind stays text, for the gateway to refuse with the reason. */

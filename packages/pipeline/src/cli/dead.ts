@@ -29,7 +29,9 @@ interface SettleFlags extends Filter {
 
 /** `dead`: what could not be worked off. Looking reads the stores; settling asks the pipeline, which owns them. */
 export function deadCommand(cli: Cli): Command {
-  const dead = new Command('dead').description('dead letters: what could not be worked off').addHelpText('after', example('dead list', 'dead show DEAD_ID', 'dead retry --reason handler_failed'))
+  const dead = new Command('dead')
+    .description('dead letters: what could not be worked off')
+    .addHelpText('after', example('dead list', 'dead show DEAD_ID', 'dead retry --reason handler_failed'))
   dead.addCommand(
     filtered(new Command('list').description('by reason, and the newest of them'))
       .addOption(new Option('--state <state>', 'only these').choices(['waiting', 'retried', 'dropped']))
@@ -53,7 +55,10 @@ export function deadCommand(cli: Cli): Command {
       filtered(new Command(name).description(about).argument('[id]', 'one letter’s dead_id'))
         .option('--all', 'every letter that waits')
         .option('--note <text>', 'why; kept with it')
-        .addHelpText('after', example(`dead ${name} stream/raw.clicks.v1-3-1234`, `dead ${name} --reason id_conflict --note "sent twice by the old app"`))
+        .addHelpText(
+          'after',
+          example(`dead ${name} stream/raw.clicks.v1-3-1234`, `dead ${name} --reason id_conflict --note "sent twice by the old app"`),
+        )
         .action(action<SettleFlags, [string | undefined]>(cli, (context, flags, id) => settle(context, name, flags, id))),
     )
   }
@@ -82,7 +87,13 @@ function printList(out: Output, { total, groups, letters, next_after: nextAfter 
   const groupRows = groups.map((each) => [c.red(each.reason), each.reader, count(each.count), count(each.waiting), dateTime(each.newest)])
   out.line(table([{ title: 'reason' }, { title: 'reader' }, right('letters'), right('waiting'), { title: 'newest' }], groupRows, c))
   out.line()
-  const rows = letters.map((each) => [dateTime(each.died_at), c.cyan(each.dead_id), each.reason, each.state, printable(each.detail).slice(0, 100)])
+  const rows = letters.map((each) => [
+    dateTime(each.died_at),
+    c.cyan(each.dead_id),
+    each.reason,
+    each.state,
+    printable(each.detail).slice(0, 100),
+  ])
   out.line(table([{ title: 'died' }, { title: 'dead_id' }, { title: 'reason' }, { title: 'state' }, { title: 'detail' }], rows, c))
   if (nextAfter !== null) out.note(`${count(letters.length)} of ${count(total)}; further with --after '${nextAfter}'`)
 }
@@ -100,7 +111,22 @@ async function show(context: Context, _options: object, id = ''): Promise<ExitCo
 }
 
 function printLetter(out: Output, letter: DeadShown): void {
-  const { dead_id: id, reason, detail, reader, topic, partition, offset, tries, died_at: diedAt, key, event_id: eventId, trace_id: traceId, state, fault } = letter
+  const {
+    dead_id: id,
+    reason,
+    detail,
+    reader,
+    topic,
+    partition,
+    offset,
+    tries,
+    died_at: diedAt,
+    key,
+    event_id: eventId,
+    trace_id: traceId,
+    state,
+    fault,
+  } = letter
   const entries: [string, string][] = [
     ['dead_id', id],
     ['reason', `${out.colors.red(reason)}: ${printable(detail)}`],
@@ -129,7 +155,9 @@ async function settle({ settings, out }: Context, what: 'retry' | 'drop', flags:
   const { letters, records, failed } = settled
   if (out.isJson) out.json(settled)
   else {
-    out.line(what === 'retry' ? `${count(records)} records sent again, of ${count(letters)} letters.` : `${count(letters)} letters given up.`)
+    out.line(
+      what === 'retry' ? `${count(records)} records sent again, of ${count(letters)} letters.` : `${count(letters)} letters given up.`,
+    )
     for (const each of failed) out.line(`  ${out.colors.red('not')} ${each.dead_id}: ${printable(each.detail)}`)
   }
   if (letters === 0 && failed.length === 0) out.note('No waiting letter fits.')

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -68,13 +68,23 @@ function checkNode(): Finding {
   const major = Number(process.versions.node.split('.')[0])
   const detail = `${process.versions.node} on ${process.platform} ${process.arch}, ${availableParallelism()} cores`
   if (major >= NODE_MAJOR_MIN) return { name: 'Node', state: 'ok', detail }
-  return { name: 'Node', state: 'fail', detail, advice: `FlowGuard needs Node ${NODE_MAJOR_MIN}: start it with \`npx flowguard\`, which brings its own.` }
+  return {
+    name: 'Node',
+    state: 'fail',
+    detail,
+    advice: `FlowGuard needs Node ${NODE_MAJOR_MIN}: start it with \`npx flowguard\`, which brings its own.`,
+  }
 }
 
 function checkMemory(): Finding {
   const free = process.availableMemory()
   if (free >= MEMORY_BYTES_WARN) return { name: 'memory', state: 'ok', detail: `${bytes(free)} available` }
-  return { name: 'memory', state: 'warn', detail: `${bytes(free)} available`, advice: `Under load FlowGuard may need up to ${bytes(MEMORY_BYTES_WARN)}.` }
+  return {
+    name: 'memory',
+    state: 'warn',
+    detail: `${bytes(free)} available`,
+    advice: `Under load FlowGuard may need up to ${bytes(MEMORY_BYTES_WARN)}.`,
+  }
 }
 
 function checkClock(now: number): Finding {
@@ -96,17 +106,19 @@ function checkFolder(folder: string, clock: () => number): Finding {
     const advice = 'Give your user the right to write there, or choose another folder with --data-dir.'
     return { name: 'data folder', state: 'fail', detail: `${folder}: ${(error as Error).message}`, advice }
   } finally {
-    rmSync(probe, { force: true })
+    if (existsSync(probe)) rmSync(probe)
   }
 }
 
-function checkDisk(folder: string): Finding {
+function checkDisk(folder: string): Finding[] {
+  // A folder that could not be made is a finding already.
+  if (!existsSync(folder)) return []
   const { bavail, bsize } = statfsSync(folder)
   const free = bavail * bsize
   const detail = `${bytes(free)} free`
   const advice = 'Free some space on the disk that holds the data folder.'
-  if (free < DISK_FREE_BYTES_FAIL) return { name: 'disk', state: 'fail', detail, advice }
-  return free < DISK_FREE_BYTES_WARN ? { name: 'disk', state: 'warn', detail, advice } : { name: 'disk', state: 'ok', detail }
+  if (free < DISK_FREE_BYTES_FAIL) return [{ name: 'disk', state: 'fail', detail, advice }]
+  return [free < DISK_FREE_BYTES_WARN ? { name: 'disk', state: 'warn', detail, advice } : { name: 'disk', state: 'ok', detail }]
 }
 
 function checkFiles({ TOPICS_FILE, FOODS_FILE, ADS_FILE }: Settings): Finding[] {
@@ -124,7 +136,12 @@ function checkFiles({ TOPICS_FILE, FOODS_FILE, ADS_FILE }: Settings): Finding[] 
     try {
       return { name, state: 'ok', detail: `${read()} in ${file}` }
     } catch (error) {
-      return { name, state: 'fail', detail: `${file}: ${(error as Error).message}`, advice: 'Mend the file, or put back the one that came with FlowGuard.' }
+      return {
+        name,
+        state: 'fail',
+        detail: `${file}: ${(error as Error).message}`,
+        advice: 'Mend the file, or put back the one that came with FlowGuard.',
+      }
     }
   })
 }
@@ -133,7 +150,12 @@ function checkLock(folder: string): Finding {
   const pid = holderOf(join(folder, 'flowguard.lock'))
   if (pid === undefined) return { name: 'lock', state: 'ok', detail: 'FlowGuard does not run on this data folder' }
   if (isAlive(pid)) return { name: 'lock', state: 'ok', detail: `FlowGuard runs on this data folder (process ${pid})` }
-  return { name: 'lock', state: 'warn', detail: `left behind by process ${pid}, which is gone`, advice: 'Nothing to do: the next `npx flowguard up` takes it over.' }
+  return {
+    name: 'lock',
+    state: 'warn',
+    detail: `left behind by process ${pid}, which is gone`,
+    advice: 'Nothing to do: the next `npx flowguard up` takes it over.',
+  }
 }
 
 function checkStores(folder: string): Finding[] {
@@ -147,7 +169,11 @@ function checkStores(folder: string): Finding[] {
     }
     try {
       const isWhole = checkStore(path, size <= CHECKED_BYTES_MAX)
-      return { name: file, state: 'ok', detail: `${bytes(size)}, ${isWhole ? 'sound' : 'opens (too large to check whole here: `npx flowguard audit` reads all of it)'}` }
+      return {
+        name: file,
+        state: 'ok',
+        detail: `${bytes(size)}, ${isWhole ? 'sound' : 'opens (too large to check whole here: `npx flowguard audit` reads all of it)'}`,
+      }
     } catch (error) {
       const advice = error instanceof FlowGuardError ? error.advice : undefined
       return { name: file, state: 'fail', detail: (error as Error).message, ...(advice && { advice }) }
@@ -174,10 +200,17 @@ function checkKeys({ HOST, WRITE_KEYS, DATA_DIR }: Settings): Finding {
   if (!isNeeded) {
     const isOpen = !isLoopback(HOST)
     const detail = isOpen ? `anybody who reaches ${HOST} may write: WRITE_KEYS=off` : 'not needed on this machine alone'
-    return isOpen ? { name: 'write keys', state: 'warn', detail, advice: 'Set WRITE_KEYS=auto and make keys, unless that is meant.' } : { name: 'write keys', state: 'ok', detail }
+    return isOpen
+      ? { name: 'write keys', state: 'warn', detail, advice: 'Set WRITE_KEYS=auto and make keys, unless that is meant.' }
+      : { name: 'write keys', state: 'ok', detail }
   }
   if (count > 0) return { name: 'write keys', state: 'ok', detail: `${count} valid` }
-  return { name: 'write keys', state: 'fail', detail: `needed to listen on ${HOST}, and there is none`, advice: 'Make one with `npx flowguard keys add NAME`.' }
+  return {
+    name: 'write keys',
+    state: 'fail',
+    detail: `needed to listen on ${HOST}, and there is none`,
+    advice: 'Make one with `npx flowguard keys add NAME`.',
+  }
 }
 
 function keyCount(path: string): number {
@@ -207,9 +240,20 @@ async function checkPorts(settings: Settings): Promise<Finding[]> {
     const name = `port ${port}`
     if (taken === undefined) findings.push({ name, state: 'ok', detail: `free for the ${service}` })
     else if (taken !== 'EADDRINUSE') {
-      findings.push({ name, state: 'fail', detail: `${settings.HOST}:${port} cannot be listened on (${taken})`, advice: `Choose another HOST or ${setting}.` })
+      findings.push({
+        name,
+        state: 'fail',
+        detail: `${settings.HOST}:${port} cannot be listened on (${taken})`,
+        advice: `Choose another HOST or ${setting}.`,
+      })
     } else if (status === 'healthy') findings.push({ name, state: 'ok', detail: `FlowGuard’s ${service} answers, and is healthy` })
-    else if (status === 'degraded') findings.push({ name, state: 'warn', detail: `FlowGuard’s ${service} answers, and is degraded`, advice: 'See `npx flowguard health-check`.' })
+    else if (status === 'degraded')
+      findings.push({
+        name,
+        state: 'warn',
+        detail: `FlowGuard’s ${service} answers, and is degraded`,
+        advice: 'See `npx flowguard health-check`.',
+      })
     else {
       const advice = `If that is FlowGuard, see \`npx flowguard logs\`; else stop it, or choose another port with ${setting}.`
       findings.push({ name, state: 'fail', detail: `taken, and what is there is no healthy ${service}: ${detail}`, advice })

@@ -23,7 +23,12 @@ async function settingsFindings(cli: Cli, command: Command): Promise<Finding[]> 
   } catch (error) {
     if (!hasCode(error, 'settings_invalid')) throw error
     const faults = (error as Error).message.split('; ')
-    return faults.map((detail) => ({ name: 'settings', state: 'fail', detail, advice: 'Correct it where it was set: flag, environment or .env.' }))
+    return faults.map((detail) => ({
+      name: 'settings',
+      state: 'fail',
+      detail,
+      advice: 'Correct it where it was set: flag, environment or .env.',
+    }))
   }
 }
 
@@ -38,5 +43,11 @@ function print(out: Output, findings: readonly Finding[]): void {
   }
   const [fails, warns] = (['fail', 'warn'] as const).map((wanted) => findings.filter(({ state }) => state === wanted).length)
   out.line()
-  out.line(fails ? c.red(`${fails} to mend${warns ? `, ${warns} to look at` : ''}.`) : warns ? c.yellow(`Nothing to mend, ${warns} to look at.`) : c.green('All is well.'))
+  out.line(
+    fails
+      ? c.red(`${fails} to mend${warns ? `, ${warns} to look at` : ''}.`)
+      : warns
+        ? c.yellow(`Nothing to mend, ${warns} to look at.`)
+        : c.green('All is well.'),
+  )
 }

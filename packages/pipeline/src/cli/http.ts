@@ -1,3 +1,4 @@
+import type { Problem } from '@flowguard/contract'
 import { FlowGuardError } from '../kernel/errors.ts'
 
 const REQUEST_MS_MAX = 30_000
@@ -20,12 +21,19 @@ export interface Request {
 }
 
 /** One request over a kept connection. Throws `unreachable` where no whole answer came, whatever the answer's status. */
-export async function request(url: string, { method = 'GET', body, contentType = 'application/json', key, timeoutMs, signal }: Request = {}): Promise<Answer> {
+export async function request(
+  url: string,
+  { method = 'GET', body, contentType = 'application/json', key, timeoutMs, signal }: Request = {},
+): Promise<Answer> {
   const limit = AbortSignal.timeout(timeoutMs ?? REQUEST_MS_MAX)
   try {
     const response = await fetch(url, {
       method,
-      headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': contentType }), ...(key ? { authorization: `Bearer ${key}` } : {}) },
+      headers: {
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-type': contentType }),
+        ...(key ? { authorization: `Bearer ${key}` } : {}),
+      },
       ...(body === undefined ? {} : { body }),
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     })
@@ -50,8 +58,8 @@ export function refused(url: string, { status, body }: Answer): FlowGuardError {
 /** The problem+json answer in one line. */
 export function problemText(body: unknown): string {
   if (typeof body !== 'object' || body === null) return String(body).slice(0, 200) || 'nothing'
-  const { title, detail, errors } = body as { title?: unknown; detail?: unknown; errors?: { field?: unknown; message?: unknown }[] }
-  const fields = Array.isArray(errors) ? errors.map((each) => `${String(each.field)} ${String(each.message)}`).join(', ') : ''
+  const { title, detail, errors } = body as Partial<Problem>
+  const fields = Array.isArray(errors) ? errors.map(({ field, message }) => `${field} ${message}`).join(', ') : ''
   return [detail ?? title ?? JSON.stringify(body).slice(0, 200), fields].filter(Boolean).join(': ')
 }
 

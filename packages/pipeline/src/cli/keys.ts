@@ -8,14 +8,20 @@ const KEY_BYTES = 32
 
 /** `keys`: who may write from beyond this machine. Only a key's hash is kept. */
 export function keysCommand(cli: Cli): Command {
-  const keys = new Command('keys').description('write keys: who may send events').addHelpText('after', example('keys add till-3', 'keys list', 'keys revoke till-3'))
+  const keys = new Command('keys')
+    .description('write keys: who may send events')
+    .addHelpText('after', example('keys add till-3', 'keys list', 'keys revoke till-3'))
   keys
     .command('add')
     .description('make a key, and show it this once; a key of the same name is replaced')
     .argument('<name>', 'whose it is')
     .addHelpText('after', example('keys add till-3'))
     .action(action<object>(cli, add))
-  keys.command('list').description('the keys that there are').addHelpText('after', example('keys list')).action(action<object, []>(cli, list))
+  keys
+    .command('list')
+    .description('the keys that there are')
+    .addHelpText('after', example('keys list'))
+    .action(action<object, []>(cli, list))
   keys
     .command('revoke')
     .description('take a key back: at once, without a restart')
@@ -32,7 +38,9 @@ async function add({ io, settings, out }: Context, _options: object, name = ''):
   await database.addKey(name, hash('sha256', key))
   if (out.isJson) out.json({ name, key, replaced: isReplaced })
   else out.line(key)
-  out.note(`${isReplaced ? 'The key before it is no longer valid. ' : ''}This is shown only now. Send it as "Authorization: Bearer …", or set WRITE_KEY for the commands here.`)
+  out.note(
+    `${isReplaced ? 'The key before it is no longer valid. ' : ''}This is shown only now. Send it as "Authorization: Bearer …", or set WRITE_KEY for the commands here.`,
+  )
   return EXIT.done
 }
 
@@ -43,7 +51,11 @@ async function list({ io, settings, out }: Context): Promise<ExitCode> {
   if (out.isJson) out.json(keys.map(({ name, createdAt, revokedAt }) => ({ name, created_at: createdAt, revoked_at: revokedAt })))
   else if (keys.length === 0) out.note('There are no keys yet: make one with `npx flowguard keys add NAME`.')
   else {
-    const rows = keys.map(({ name, createdAt, revokedAt }) => [name, dateTime(createdAt), revokedAt === null ? c.green('valid') : c.red(`revoked ${dateTime(revokedAt)}`)])
+    const rows = keys.map(({ name, createdAt, revokedAt }) => [
+      name,
+      dateTime(createdAt),
+      revokedAt === null ? c.green('valid') : c.red(`revoked ${dateTime(revokedAt)}`),
+    ])
     out.line(table([{ title: 'name' }, { title: 'made' }, { title: '' }], rows, c))
   }
   return EXIT.done

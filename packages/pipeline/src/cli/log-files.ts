@@ -26,10 +26,11 @@ export function partsIn(folder: string): string[] {
   }
 }
 
-export function parseLine(part: string, text: string): LogLine {
+function parseLine(part: string, text: string): LogLine {
   try {
     const fields = JSON.parse(text) as Record<string, unknown>
-    if (typeof fields === 'object' && fields !== null) return { part, text, time: typeof fields['time'] === 'string' ? fields['time'] : '', fields }
+    if (typeof fields === 'object' && fields !== null)
+      return { part, text, time: typeof fields['time'] === 'string' ? fields['time'] : '', fields }
   } catch {
     // A line torn by a kill, or a crash's own words: shown as it is.
   }
@@ -56,7 +57,7 @@ function* linesBackwards(path: string): Generator<string> {
   try {
     let rest: Buffer = Buffer.alloc(0)
     let isFirst = true
-    for (let end = fstatSync(fd).size; end > 0; ) {
+    for (let end = fstatSync(fd).size; end > 0;) {
       const from = Math.max(0, end - CHUNK_BYTES)
       const chunk = Buffer.alloc(end - from)
       readSync(fd, chunk, 0, chunk.length, from)

@@ -75,7 +75,7 @@ function formatter(c: Colors): (line: LogLine) => string {
     colorize: c.isColorSupported,
     translateTime: 'UTC:HH:MM:ss.l',
     ignore: 'pid,hostname,name',
-    customPrettifiers: { level: (level) => String(level).toUpperCase().padEnd(5) },
+    customPrettifiers: { level: (level) => (level as string).toUpperCase().padEnd(5) },
     singleLine: true,
   })
   return ({ part, text, fields }) => {

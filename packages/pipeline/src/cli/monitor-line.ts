@@ -46,11 +46,14 @@ export function lineOf({ record, type, fields }: SeenRecord, c: Colors): string 
   const paint = PAINTS[type]?.(c) ?? c.cyan
   const time = new Date(record.appendedAt).toISOString().slice(11, 23)
   const place = `${record.topic}-${record.partition}@${record.offset}`
-  return [c.dim(time), c.dim(place.padEnd(PLACE_CHARS)), paint(type.padEnd(TYPE_CHARS)), ...details(record.topic, fields, c)].join('  ').trimEnd()
+  return [c.dim(time), c.dim(place.padEnd(PLACE_CHARS)), paint(type.padEnd(TYPE_CHARS)), ...details(record.topic, fields, c)]
+    .join('  ')
+    .trimEnd()
 }
 
 function details(topic: Topic, fields: Readonly<Record<string, unknown>>, c: Colors): string[] {
-  const text = (name: string) => (typeof fields[name] === 'string' || typeof fields[name] === 'number' ? printable(String(fields[name])) : undefined)
+  const text = (name: string) =>
+    typeof fields[name] === 'string' || typeof fields[name] === 'number' ? printable(String(fields[name])) : undefined
   if (topic === DEAD) return [c.red(text('reason') ?? ''), text('detail') ?? '', c.dim(text('dead_id') ?? '')]
   const click = fields['click'] as { ad_id?: unknown } | null | undefined
   const ad = click ? printable(String(click.ad_id)) : text('ad_id')

@@ -63,7 +63,13 @@ function matcher({ user, type }: Flags): (each: SeenRecord) => boolean {
 }
 
 /** Shows what is appended to these topics of one store, until the signal aborts. */
-async function follow(context: Context, store: 'raw' | 'pipeline', topics: readonly Topic[], flags: Flags, show: (each: SeenRecord) => void): Promise<void> {
+async function follow(
+  context: Context,
+  store: 'raw' | 'pipeline',
+  topics: readonly Topic[],
+  flags: Flags,
+  show: (each: SeenRecord) => void,
+): Promise<void> {
   const { signal } = context.io
   if (topics.length === 0) return
   const opened = await openWhenThere(context, store)
@@ -80,14 +86,18 @@ async function follow(context: Context, store: 'raw' | 'pipeline', topics: reado
 }
 
 /** `isNew`: it was made while we waited, so all of it is to be seen. */
-async function openWhenThere({ io, settings, out }: Context, store: 'raw' | 'pipeline'): Promise<{ log: EventLog; isNew: boolean } | undefined> {
+async function openWhenThere(
+  { io, settings, out }: Context,
+  store: 'raw' | 'pipeline',
+): Promise<{ log: EventLog; isNew: boolean } | undefined> {
   const options = { dataDir: settings.DATA_DIR, topics: readTopics(settings.TOPICS_FILE), clock: io.clock }
   for (let tries = 1; !io.signal.aborted; tries += 1) {
     try {
       return { log: openLogReader(store, options), isNew: tries > 1 }
     } catch (error) {
       if (!hasCode(error, 'store_missing')) throw error
-      if (tries === 1 && store === 'raw') out.note(`There is no log in ${settings.DATA_DIR} yet: waiting for it (\`npx flowguard up\` makes it).`)
+      if (tries === 1 && store === 'raw')
+        out.note(`There is no log in ${settings.DATA_DIR} yet: waiting for it (\`npx flowguard up\` makes it).`)
       await pause(OPEN_WAIT_MS, io.signal)
     }
   }
@@ -97,7 +107,8 @@ async function openWhenThere({ io, settings, out }: Context, store: 'raw' | 'pip
 async function placesIn(log: EventLog, topics: readonly Topic[], from: 'start' | 'end'): Promise<Map<string, Place>> {
   const places = new Map<string, Place>()
   for (const topic of topics) {
-    for (const { partition, start, end } of await log.ends(topic)) places.set(`${topic}-${partition}`, { topic, partition, next: from === 'end' ? end : start })
+    for (const { partition, start, end } of await log.ends(topic))
+      places.set(`${topic}-${partition}`, { topic, partition, next: from === 'end' ? end : start })
   }
   return places
 }

@@ -78,13 +78,16 @@ export function sayFailure({ stderr, env }: Pick<Io, 'stderr' | 'env'>, error: u
   const c = colorsFor(stderr, env)
   const isDebug = ['debug', 'trace'].includes(env['LOG_LEVEL'] ?? '')
   const message = error instanceof Error ? error.message : String(error)
-  const advice = error instanceof FlowGuardError ? error.advice : 'This is a fault in FlowGuard itself. Run it again with LOG_LEVEL=debug to see where.'
+  const advice =
+    error instanceof FlowGuardError ? error.advice : 'This is a fault in FlowGuard itself. Run it again with LOG_LEVEL=debug to see where.'
   stderr.write(`${c.red('error:')} ${message}\n  ${c.dim(advice)}\n`)
-  if (isDebug && error instanceof Error) stderr.write(`${error.stack}\n${error.cause === undefined ? '' : `caused by ${String((error.cause as Error).stack ?? error.cause)}\n`}`)
+  if (!isDebug || !(error instanceof Error)) return
+  stderr.write(`${error.stack}\n`)
+  if (error.cause instanceof Error) stderr.write(`caused by ${error.cause.stack}\n`)
 }
 
 /** The streams of this process. Ctrl-C aborts the signal once; a second one ends the process as if there were none. */
-export function processIo(): Io {
+function processIo(): Io {
   let stop: AbortController | undefined
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // Whoever read us has had enough (`| head`).

@@ -4,7 +4,14 @@ import { BATCH_COUNT_MAX, BODY_BYTES_MAX } from '@flowguard/contract'
 import { batchesOf, retimed, type BatchOptions } from './replay-batches.ts'
 import type { FileEvent } from './replay-file.ts'
 
-const OPTIONS: BatchOptions = { sha256: 'f'.repeat(64), afterLine: 0, retime: null, speed: Infinity, clock: Date.now, signal: new AbortController().signal }
+const OPTIONS: BatchOptions = {
+  sha256: 'f'.repeat(64),
+  afterLine: 0,
+  retime: null,
+  speed: Infinity,
+  clock: Date.now,
+  signal: new AbortController().signal,
+}
 const START = Date.parse('2026-01-01T00:00:00Z')
 
 function events(count: number, make: (line: number) => Record<string, unknown> = (line) => ({ event_id: `e${line}` })): FileEvent[] {
@@ -31,13 +38,16 @@ test('a batch has at most 500 events and 1 MiB, in the order of the file', async
     batches.flatMap(({ body }) => sent(body).map((event) => event['event_id'])),
     events(1_201).map(({ line }) => `e${line}`),
   )
-  const large = await Array.fromAsync(batchesOf(stream(events(100, (line) => ({ event_id: `e${line}`, note: 'é'.repeat(15_000) }))), OPTIONS))
+  const large = await Array.fromAsync(
+    batchesOf(stream(events(100, (line) => ({ event_id: `e${line}`, note: 'é'.repeat(15_000) }))), OPTIONS),
+  )
   assert.ok(large.length > 2)
   for (const { body } of large) assert.ok(Buffer.byteLength(body) <= BODY_BYTES_MAX)
 })
 
 test('an event without an id gets one from the file and its line, the same each time', async () => {
-  const make = (line: number) => [{ event_id: 'own' }, { event_id: 'string' }, { event_id: '' }, { event_id: null }, {}][line - 1] as Record<string, unknown>
+  const make = (line: number) =>
+    [{ event_id: 'own' }, { event_id: 'string' }, { event_id: '' }, { event_id: null }, {}][line - 1] as Record<string, unknown>
   const ids = async (sha256: string) => {
     const [batch] = await Array.fromAsync(batchesOf(stream(events(5, make)), { ...OPTIONS, sha256 }))
     return sent(batch?.body ?? '').map((event) => event['event_id'] as string)
@@ -54,7 +64,9 @@ test('an event without an id gets one from the file and its line, the same each 
 
 test('lines up to the one noted are passed over, and faults travel with their batch', async () => {
   const faulty: FileEvent = { line: 4, fault: 'malformed_json', detail: '' }
-  const [batch] = await Array.fromAsync(batchesOf(stream(events(3), [faulty], [{ ...events(5)[4]!, line: 5 }]), { ...OPTIONS, afterLine: 2 }))
+  const [batch] = await Array.fromAsync(
+    batchesOf(stream(events(3), [faulty], [{ ...events(5)[4]!, line: 5 }]), { ...OPTIONS, afterLine: 2 }),
+  )
   assert.deepEqual(batch?.lines, [3, 5])
   assert.deepEqual(batch?.faults, [faulty])
   assert.equal(batch?.lastLine, 5)
@@ -70,8 +82,11 @@ test('a file that ends in faults is read to its end', async () => {
 
 test('times are moved, and keep their distances divided by the speed', async () => {
   assert.equal(retimed(5_000, { from: 1_000, to: 100_000, speed: 2 }), 102_000)
-  const make = (line: number) => (line === 2 ? { event_id: 'b' } : { event_id: `e${line}`, timestamp: new Date(START + line * 1_000).toISOString() })
-  const [batch] = await Array.fromAsync(batchesOf(stream(events(3, make)), { ...OPTIONS, retime: { from: START + 3_000, to: START + 1e9, speed: 1 } }))
+  const make = (line: number) =>
+    line === 2 ? { event_id: 'b' } : { event_id: `e${line}`, timestamp: new Date(START + line * 1_000).toISOString() }
+  const [batch] = await Array.fromAsync(
+    batchesOf(stream(events(3, make)), { ...OPTIONS, retime: { from: START + 3_000, to: START + 1e9, speed: 1 } }),
+  )
   const moved = sent(batch?.body ?? '').map((event) => event['timestamp'])
   assert.deepEqual(moved, [new Date(START + 1e9 - 2_000).toISOString(), undefined, new Date(START + 1e9).toISOString()])
   assert.equal(batch?.lastTime, START + 1e9)

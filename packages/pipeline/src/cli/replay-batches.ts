@@ -73,7 +73,8 @@ export async function* batchesOf(events: AsyncIterable<FileEvent[]>, options: Ba
         batch = emptyBatch()
         bytes = 0
       }
-      for (let left = dueAt(ts) - clock(); left > 0 && !signal.aborted; left = dueAt(ts) - clock()) await pause(Math.min(left, PAUSE_MS_MAX), signal)
+      for (let left = dueAt(ts) - clock(); left > 0 && !signal.aborted; left = dueAt(ts) - clock())
+        await pause(Math.min(left, PAUSE_MS_MAX), signal)
       if (signal.aborted) return
       batch.body += `${text}\n`
       batch.lines.push(each.line)
@@ -93,7 +94,11 @@ function emptyBatch(): Batch {
 }
 
 /** The line as it stands in the file wherever nothing has to be put into it. */
-function textToSend({ line, event, text }: Extract<FileEvent, { text: string }>, ts: number | undefined, { sha256, retime }: BatchOptions): string {
+function textToSend(
+  { line, event, text }: Extract<FileEvent, { text: string }>,
+  ts: number | undefined,
+  { sha256, retime }: BatchOptions,
+): string {
   const id = event['event_id']
   const needsId = id === undefined || id === null || id === '' || id === 'string'
   const needsTime = retime !== null && ts !== undefined

@@ -30,7 +30,9 @@ export function waitingFor(progress: Progress, target: DrainTarget, seen: Set<st
   const behind = target.watermarkMs !== null && (watermark === null || watermark < target.watermarkMs)
   if (behind && watermark === null) return ['time to begin', ...lagging(progress)]
   const waits: string[] = behind ? [`time to pass (${duration((target.watermarkMs ?? 0) - (watermark ?? 0))} to go)`] : []
-  const todo = new Map(progress.readers.map(({ name, lag, caught_up: isDone }) => [`${name} (${lag} behind)`, { key: name, isDone: isDone && lag === 0 }]))
+  const todo = new Map(
+    progress.readers.map(({ name, lag, caught_up: isDone }) => [`${name} (${lag} behind)`, { key: name, isDone: isDone && lag === 0 }]),
+  )
   todo.set(`outbox (${outbox} orders)`, { key: 'outbox', isDone: outbox === 0 })
   if (!target.isLive) todo.set(`${pending} orders waiting for their time`, { key: 'pending', isDone: pending === 0 })
   for (const [text, { key, isDone }] of todo) {
@@ -75,7 +77,8 @@ export async function drain(options: DrainOptions): Promise<boolean> {
     if (now !== last) movedAt = clock()
     last = now
     onWait(waits)
-    if (clock() - movedAt >= stallMs) throw new FlowGuardError('part_failed', `nothing has moved for ${duration(stallMs)}; still waiting for ${now}`)
+    if (clock() - movedAt >= stallMs)
+      throw new FlowGuardError('part_failed', `nothing has moved for ${duration(stallMs)}; still waiting for ${now}`)
     await pause(POLL_MS, signal)
   }
   return false

@@ -16,7 +16,11 @@ const brief = (events: readonly FileEvent[]) => events.map((each) => ('event' in
 test('NDJSON is read line by line, with its faults, blank lines and Windows ends', async () => {
   using folder = temporaryFolder()
   const path = folder.file('a.ndjson')
-  const bytes = Buffer.concat([Buffer.from('\ufeff{"a":1}\r\n\n{"a":\n[1]\n'), Buffer.from([0x22, 0xff, 0x22, 0x0a]), Buffer.from('{"a":2}')])
+  const bytes = Buffer.concat([
+    Buffer.from('\ufeff{"a":1}\r\n\n{"a":\n[1]\n'),
+    Buffer.from([0x22, 0xff, 0x22, 0x0a]),
+    Buffer.from('{"a":2}'),
+  ])
   writeFileSync(path, bytes)
   assert.deepEqual(brief(await all(path)), [
     [1, { a: 1 }],
@@ -90,7 +94,10 @@ test('an event over the limit is a fault of its line, not of the batch', async (
 test('a file is named by its bytes, and spans its event times', async () => {
   using folder = temporaryFolder()
   const path = folder.file('a.ndjson')
-  writeFileSync(path, '{"timestamp":"2026-01-01T00:00:01Z"}\n{}\n{"timestamp":"2026-01-01T00:00:03Z"}\n{"timestamp":"2026-01-01T00:00:02Z"}\n')
+  writeFileSync(
+    path,
+    '{"timestamp":"2026-01-01T00:00:01Z"}\n{}\n{"timestamp":"2026-01-01T00:00:03Z"}\n{"timestamp":"2026-01-01T00:00:02Z"}\n',
+  )
   writeFileSync(folder.file('b.ndjson'), '{"timestamp":"2026-01-01T00:00:01Z"}\n')
   const start = Date.parse('2026-01-01T00:00:00Z')
   assert.deepEqual(await timeSpan(path), { first: start + 1_000, last: start + 3_000 })

@@ -72,7 +72,8 @@ export async function* readEvents(path: string, onBytes?: (bytes: number) => voi
   for await (const lines of readLines(path, onBytes)) {
     const events: FileEvent[] = []
     for (const { line, text } of lines) {
-      const event: FileEvent | undefined = text === undefined ? { line, fault: 'not_utf8', detail: 'the line is not UTF-8' } : toEvent(line, text)
+      const event: FileEvent | undefined =
+        text === undefined ? { line, fault: 'not_utf8', detail: 'the line is not UTF-8' } : toEvent(line, text)
       if (event) events.push(event)
     }
     yield events
@@ -92,11 +93,14 @@ interface Line {
 function ndjsonReader(path: string): LineReader {
   return (line, text) => {
     if (text.trim() === '') return undefined
-    if (line === 1 && text.trim() === '[') throw new FlowGuardError('file_invalid', `${path}: is one JSON array; replay reads an event a line (NDJSON)`)
-    if (Buffer.byteLength(text) > EVENT_BYTES_MAX) return { line, fault: 'too_large', detail: `an event is at most ${EVENT_BYTES_MAX} bytes` }
+    if (line === 1 && text.trim() === '[')
+      throw new FlowGuardError('file_invalid', `${path}: is one JSON array; replay reads an event a line (NDJSON)`)
+    if (Buffer.byteLength(text) > EVENT_BYTES_MAX)
+      return { line, fault: 'too_large', detail: `an event is at most ${EVENT_BYTES_MAX} bytes` }
     try {
       const event: unknown = JSON.parse(text)
-      if (typeof event === 'object' && event !== null && !Array.isArray(event)) return { line, event: event as Record<string, unknown>, text }
+      if (typeof event === 'object' && event !== null && !Array.isArray(event))
+        return { line, event: event as Record<string, unknown>, text }
       return { line, fault: 'malformed_json', detail: 'an event is a JSON object' }
     } catch (error) {
       return { line, fault: 'malformed_json', detail: (error as Error).message }
@@ -110,17 +114,21 @@ function csvReader(path: string): LineReader {
   let open: { line: number; text: string } | undefined
   return (line, text) => {
     const isEnd = line === Infinity
-    const record: { line: number; text: string } = open ? { line: open.line, text: isEnd ? open.text : `${open.text}\n${text}` } : { line, text }
+    const record: { line: number; text: string } = open
+      ? { line: open.line, text: isEnd ? open.text : `${open.text}\n${text}` }
+      : { line, text }
     open = undefined
     if (!isEnd && isQuoteOpen(record.text)) {
-      if (record.text.length > LINE_BYTES_MAX) throw new FlowGuardError('file_invalid', `${path}: line ${record.line}: the quote is never closed`)
+      if (record.text.length > LINE_BYTES_MAX)
+        throw new FlowGuardError('file_invalid', `${path}: line ${record.line}: the quote is never closed`)
       open = record
       return undefined
     }
     if (record.text.trim() === '') return undefined
     const fields = csvFields(record.text)
     if (!header) {
-      if (!fields || fields.some((name) => name.trim() === '')) throw new FlowGuardError('file_invalid', `${path}: line 1: must name every column`)
+      if (!fields || fields.some((name) => name.trim() === ''))
+        throw new FlowGuardError('file_invalid', `${path}: line 1: must name every column`)
       header = fields.map((name) => name.trim())
       return undefined
     }
@@ -130,7 +138,8 @@ function csvReader(path: string): LineReader {
     }
     const event = eventOfRow(header, fields)
     const json = JSON.stringify(event)
-    if (Buffer.byteLength(json) > EVENT_BYTES_MAX) return { line: record.line, fault: 'too_large', detail: `an event is at most ${EVENT_BYTES_MAX} bytes` }
+    if (Buffer.byteLength(json) > EVENT_BYTES_MAX)
+      return { line: record.line, fault: 'too_large', detail: `an event is at most ${EVENT_BYTES_MAX} bytes` }
     return { line: record.line, event, text: json }
   }
 }
@@ -157,7 +166,8 @@ async function* readLines(path: string, onBytes?: (bytes: number) => void): Asyn
         from = end + 1
       }
       rest = chunk.subarray(from)
-      if (rest.length > LINE_BYTES_MAX) throw new FlowGuardError('file_invalid', `${path}: line ${line + 1} is over ${LINE_BYTES_MAX} bytes long`)
+      if (rest.length > LINE_BYTES_MAX)
+        throw new FlowGuardError('file_invalid', `${path}: line ${line + 1} is over ${LINE_BYTES_MAX} bytes long`)
       if (lines.length > 0) yield lines
     }
   } catch (error) {

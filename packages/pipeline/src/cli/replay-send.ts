@@ -41,7 +41,11 @@ export async function askPatiently(url: string, options: Request, patience: Pati
       say(`${trouble}. Trying again for up to ${duration(patienceMs)} …`)
     }
     const leftMs = firstFailureAt + patienceMs - clock()
-    if (leftMs <= 0) throw new FlowGuardError('unreachable', `${trouble}, for ${duration(patienceMs)} now. What was answered is noted; started again, the replay goes on from there.`)
+    if (leftMs <= 0)
+      throw new FlowGuardError(
+        'unreachable',
+        `${trouble}, for ${duration(patienceMs)} now. What was answered is noted; started again, the replay goes on from there.`,
+      )
     const waitMs = retryAfterMs(answer, clock()) ?? backoffMs(tries, { firstMs: 100, longestMs: RETRY_MS_MAX, random })
     await pause(Math.min(waitMs, leftMs), signal)
   }
@@ -95,7 +99,10 @@ export function countRejected(counts: ReplayCounts, line: number, cause: string,
 /** Adds a batch's answer to the counts. Throws `refused` where it does not say what became of each event. */
 export function countResults(counts: ReplayCounts, lines: readonly number[], body: unknown): void {
   if (!Array.isArray(body) || body.length !== lines.length) {
-    throw new FlowGuardError('refused', `the gateway's answer does not have one result for each of the ${lines.length} events sent: ${JSON.stringify(body)?.slice(0, 200)}`)
+    throw new FlowGuardError(
+      'refused',
+      `the gateway's answer does not have one result for each of the ${lines.length} events sent: ${JSON.stringify(body)?.slice(0, 200)}`,
+    )
   }
   counts.sent += lines.length
   ;(body as BatchResult[]).forEach(({ status, error }, at) => {

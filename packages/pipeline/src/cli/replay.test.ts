@@ -10,11 +10,21 @@ import { run, start, temporaryFolder } from './testing/run.ts'
 const START = Date.parse('2026-01-01T00:00:00Z')
 
 function ndjson(count: number): string {
-  return Array.from({ length: count }, (_, at) => JSON.stringify({ event_type: 'click', event_id: `e${at + 1}`, timestamp: new Date(START + at * 1_000).toISOString() })).join('\n')
+  return Array.from({ length: count }, (_, at) =>
+    JSON.stringify({ event_type: 'click', event_id: `e${at + 1}`, timestamp: new Date(START + at * 1_000).toISOString() }),
+  ).join('\n')
 }
 
 const ids = (count: number) => Array.from({ length: count }, (_, at) => `e${at + 1}`)
-const base = (gateway: FakeGateway, folder: { path: string }) => ['--data-dir', folder.path, '--gateway-url', gateway.url, '--ops-url', gateway.url, '--json']
+const base = (gateway: FakeGateway, folder: { path: string }) => [
+  '--data-dir',
+  folder.path,
+  '--gateway-url',
+  gateway.url,
+  '--ops-url',
+  gateway.url,
+  '--json',
+]
 const batches = (gateway: FakeGateway) => gateway.requests.filter(({ url }) => url === '/api/v1/batch')
 
 test('a gzipped file goes out whole, in order, 500 at a time, with the write key', async () => {
@@ -35,7 +45,12 @@ test('a gateway that fails now and then costs no event and no order', async () =
   await using gateway = await fakeGateway()
   const random = mulberry32(7)
   writeFileSync(folder.file('a.ndjson'), ndjson(6_000))
-  const failures = [{ status: 503, headers: { 'retry-after': '0' } }, { status: 429, headers: { 'retry-after': '0' } }, { status: 502 }, { reset: true as const }]
+  const failures = [
+    { status: 503, headers: { 'retry-after': '0' } },
+    { status: 429, headers: { 'retry-after': '0' } },
+    { status: 502 },
+    { reset: true as const },
+  ]
   gateway.told = () => (random() < 0.5 ? failures[Math.floor(random() * failures.length)] : undefined)
   const { code } = await run(['replay', folder.file('a.ndjson'), ...base(gateway, folder)])
   assert.equal(code, 0)
@@ -46,7 +61,8 @@ test('Retry-After is honoured, and an outage is said once', async () => {
   using folder = temporaryFolder()
   await using gateway = await fakeGateway()
   writeFileSync(folder.file('a.ndjson'), ndjson(3))
-  gateway.told = (_url, count) => (count <= 2 ? { status: 503, headers: { 'retry-after': '1' }, body: { detail: 'the disk is full' } } : undefined)
+  gateway.told = (_url, count) =>
+    count <= 2 ? { status: 503, headers: { 'retry-after': '1' }, body: { detail: 'the disk is full' } } : undefined
   const startedAt = performance.now()
   const { code, stderr } = await run(['replay', folder.file('a.ndjson'), ...base(gateway, folder)])
   assert.equal(code, 0)
@@ -149,7 +165,9 @@ test('rejected events are counted by cause with their lines; --strict makes them
   gateway.told = (url) => {
     if (url !== '/api/v1/batch') return undefined
     const error = { code: 'invalid_event', detail: 'no', errors: [{ field: '/item_id', message: 'must be a positive integer' }] }
-    const results = Array.from({ length: 19 }, (_, index) => (index === 1 ? { index, status: 'duplicate' } : { index, status: index % 3 === 0 ? 'rejected' : 'accepted', error }))
+    const results = Array.from({ length: 19 }, (_, index) =>
+      index === 1 ? { index, status: 'duplicate' } : { index, status: index % 3 === 0 ? 'rejected' : 'accepted', error },
+    )
     return { body: results }
   }
   const { code, stdout } = await run(['replay', folder.file('a.ndjson'), ...base(gateway, folder)])
@@ -161,7 +179,10 @@ test('rejected events are counted by cause with their lines; --strict makes them
     malformed_json: { count: 1, lines: [5], detail: 'Unexpected token \'o\', "no json" is not valid JSON' },
   })
   assert.equal((await run(['replay', folder.file('a.ndjson'), '--strict', ...base(gateway, folder)])).code, 1)
-  gateway.told = (url) => (url === '/api/v1/batch' ? { body: Array.from({ length: 19 }, (_, index) => ({ index, status: 'rejected', error: { code: 'x', detail: 'y' } })) } : undefined)
+  gateway.told = (url) =>
+    url === '/api/v1/batch'
+      ? { body: Array.from({ length: 19 }, (_, index) => ({ index, status: 'rejected', error: { code: 'x', detail: 'y' } })) }
+      : undefined
   assert.equal((await run(['replay', folder.file('a.ndjson'), ...base(gateway, folder)])).code, 1)
 })
 
@@ -181,7 +202,12 @@ test('--drain closes time and waits until nothing is left', async () => {
   using folder = temporaryFolder()
   await using gateway = await fakeGateway()
   writeFileSync(folder.file('a.ndjson'), ndjson(5))
-  const reader = (lag: number) => ({ readers: [{ name: 'stream', lag, caught_up: lag === 0 }], watermark_ms: START + 5_000 - 10_000 * lag, pending_orders: 0, outbox: 0 })
+  const reader = (lag: number) => ({
+    readers: [{ name: 'stream', lag, caught_up: lag === 0 }],
+    watermark_ms: START + 5_000 - 10_000 * lag,
+    pending_orders: 0,
+    outbox: 0,
+  })
   let polls = 0
   gateway.told = (url) => {
     if (url === '/api/v1/time/close') return { status: 202, body: { closed_to: START + 15_000, live: false } }
@@ -202,7 +228,9 @@ test('a drain that stops moving fails, naming what lags', async () => {
   gateway.told = (url) => (url === '/api/summary' ? { body: { readers, watermark_ms: START, pending_orders: 0, outbox: 0 } } : undefined)
   // A clock that runs a hundred times as fast: 120 s without progress pass in 1.2 s.
   const startedAt = Date.now()
-  const { code, stderr } = await run(['replay', folder.file('a.ndjson'), '--drain', ...base(gateway, folder)], { clock: () => startedAt + (Date.now() - startedAt) * 100 })
+  const { code, stderr } = await run(['replay', folder.file('a.ndjson'), '--drain', ...base(gateway, folder)], {
+    clock: () => startedAt + (Date.now() - startedAt) * 100,
+  })
   assert.equal(code, 1)
   assert.match(stderr, /nothing has moved for 2 min 0 s; still waiting for .*billing \(3 behind\)/)
 })

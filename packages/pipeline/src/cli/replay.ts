@@ -25,14 +25,21 @@ export function replayCommand(cli: Cli): Command {
   return new Command('replay')
     .description('send files of real events through the gateway, in their order')
     .argument('<file...>', 'NDJSON, or CSV with a header row (.csv); either may be gzipped')
-    .addOption(new Option('--speed <n>', 'times real time, by the events’ own times; max: as fast as answers come').argParser(speed).default(Infinity, 'max'))
+    .addOption(
+      new Option('--speed <n>', 'times real time, by the events’ own times; max: as fast as answers come')
+        .argParser(speed)
+        .default(Infinity, 'max'),
+    )
     .option('--drain', 'afterwards close time, and wait until every reader has caught up')
     .option('--retime', 'move the file’s times to now: its last event, or with --speed its first, is now')
     .option('--late', 'send it even where all of it is late')
     .option('--restart', 'begin at the beginning, whatever was sent before')
     .option('--strict', 'exit 1 if any event was rejected')
     .option('--patience <seconds>', 'how long the gateway may be away', positiveNumber, 60)
-    .addHelpText('after', example('replay events.ndjson.gz --drain', 'replay monday.csv --speed 60', 'replay events.ndjson --retime --json'))
+    .addHelpText(
+      'after',
+      example('replay events.ndjson.gz --drain', 'replay monday.csv --speed 60', 'replay events.ndjson --retime --json'),
+    )
     .action(action<ReplayOptions, [string[]]>(cli, replay))
 }
 
@@ -83,7 +90,9 @@ async function planFiles({ io, settings, out }: Context, options: ReplayOptions,
     const path = notePath(settings.DATA_DIR, file.sha256, settings.GATEWAY_URL)
     const note = readNote(path)
     if (note && options.retime && !note.retime) {
-      out.note(`${basename(file.path)} was sent to this gateway before, with its own times: moved ones would be refused as other events under the same ids.`)
+      out.note(
+        `${basename(file.path)} was sent to this gateway before, with its own times: moved ones would be refused as other events under the same ids.`,
+      )
       out.note(`Use a --data-dir of its own, or, where that gateway's data is gone, delete ${path}.`)
       return undefined
     }
@@ -111,7 +120,9 @@ async function isInTime(context: Context, { file, retime }: Plan, options: Repla
   const first = retime ? retimed(own, retime) : own
   if (highest - LATENESS_MS <= first) return true
   const name = basename(file.path)
-  out.note(`${name} begins at ${new Date(first).toISOString()}${retime ? ' (moved)' : ''}, but events up to ${new Date(highest).toISOString()} have been accepted:`)
+  out.note(
+    `${name} begins at ${new Date(first).toISOString()}${retime ? ' (moved)' : ''}, but events up to ${new Date(highest).toISOString()} have been accepted:`,
+  )
   out.note(`its first event would be ${duration(highest - first)} late, and late events are not attributed until reconciliation.`)
   out.note(
     retime
@@ -204,7 +215,9 @@ function startOf({ file, note, retime }: Plan, { restart }: ReplayOptions, out: 
   if (retime) out.note(`Times are moved: ${new Date(retime.from).toISOString()} becomes ${new Date(retime.to).toISOString()}.`)
   if (!note) return 0
   if (note.finished || restart) {
-    out.note(`${name} was sent to this gateway before (${note.finished ? 'all of it' : `up to line ${count(note.line)}`}): what is repeated counts once.`)
+    out.note(
+      `${name} was sent to this gateway before (${note.finished ? 'all of it' : `up to line ${count(note.line)}`}): what is repeated counts once.`,
+    )
     return 0
   }
   out.note(`${name}: going on after line ${count(note.line)}, where it was interrupted (--restart begins at the beginning).`)
@@ -230,7 +243,7 @@ function progressBar(out: Output, { path, bytes }: EventFile, counts: ReplayCoun
 }
 
 function patienceOf({ io, out }: Context, { patience }: ReplayOptions): Patience {
-  return { patienceMs: patience * 1_000, clock: io.clock, random: io.random, signal: io.signal, say: out.note }
+  return { patienceMs: patience * 1_000, clock: io.clock, random: io.random, signal: io.signal, say: (text) => out.note(text) }
 }
 
 async function drainAll(context: Context, options: ReplayOptions, lastTime: number): Promise<number | undefined> {
@@ -254,12 +267,16 @@ function report(out: Output, counts: ReplayCounts, sentMs: number, drainMs: numb
   const seconds = sentMs / 1_000
   const rate = Math.round(sent / Math.max(seconds, 0.001))
   if (out.isJson) {
-    const byCause = Object.fromEntries([...causes].map(([cause, { count: number, lines, detail }]) => [cause, { count: number, lines, detail }]))
+    const byCause = Object.fromEntries(
+      [...causes].map(([cause, { count: number, lines, detail }]) => [cause, { count: number, lines, detail }]),
+    )
     const drained = drainMs === undefined ? {} : { drained: true, drain_seconds: drainMs / 1_000 }
     return out.json({ sent, accepted, duplicate, rejected, rejected_by_cause: byCause, seconds, events_per_second: rate, ...drained })
   }
   const c = out.colors
-  out.line(`${c.bold(count(sent))} sent in ${duration(sentMs)} (${count(rate)} events/s): ${c.green(`${count(accepted)} accepted`)}, ${count(duplicate)} duplicate, ${rejected > 0 ? c.red(`${count(rejected)} rejected`) : '0 rejected'}`)
+  out.line(
+    `${c.bold(count(sent))} sent in ${duration(sentMs)} (${count(rate)} events/s): ${c.green(`${count(accepted)} accepted`)}, ${count(duplicate)} duplicate, ${rejected > 0 ? c.red(`${count(rejected)} rejected`) : '0 rejected'}`,
+  )
   for (const [cause, { count: number, lines, detail }] of causes) {
     out.line(`  ${c.red(cause)}  ${count(number)} × ${detail}  (line ${lines.join(', ')}${number > lines.length ? ', …' : ''})`)
   }

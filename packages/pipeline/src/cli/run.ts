@@ -15,11 +15,7 @@ export function runCommand(cli: Cli): Command {
     .description('run one part alone, or one of the two processes of `up` (edge, pipeline)')
     .addArgument(new Argument('<role>', 'the part').choices([...ROLES, ...Object.keys(PROCESSES)]))
     .addHelpText('after', example('run gateway', 'run pipeline'))
-    .action(
-      action(cli, (context, _options: object, role) =>
-        runHere(context, role as string, isProcess(role as string) ? PROCESSES[role as keyof typeof PROCESSES] : [role as Role]),
-      ),
-    )
+    .action(action(cli, (context, _options: object, role) => runHere(context, role, isProcess(role) ? PROCESSES[role] : [role as Role])))
 }
 
 interface StartOptions {

@@ -30,7 +30,9 @@ interface Flags {
 
 /** `send`: one test event, and what became of it. */
 export function sendCommand(cli: Cli): Command {
-  const send = new Command('send').description('one test event, and what became of it').addHelpText('after', example('send click', 'send order --wait 15', 'send event --type purchase'))
+  const send = new Command('send')
+    .description('one test event, and what became of it')
+    .addHelpText('after', example('send click', 'send order --wait 15', 'send event --type purchase'))
   send.addCommand(
     subCommand(cli, 'order', 'an order placed, or its new status', sendOrder)
       .option('--item <id>', 'the dish (default: that of the first ad)', wholeNumber(1))
@@ -38,7 +40,10 @@ export function sendCommand(cli: Cli): Command {
       .option('--quantity <n>', 'how many', wholeNumber(1))
       .addOption(new Option('--type <type>', 'what happened to the order').choices(['placed', 'confirmed', 'cancelled', 'delivered']))
       .option('--order <id>', 'for a status: the order’s id')
-      .addHelpText('after', example('send order', 'send order --item 4 --user 1001 --wait 15', 'send order --type cancelled --order ORDER_ID --item 4')),
+      .addHelpText(
+        'after',
+        example('send order', 'send order --item 4 --user 1001 --wait 15', 'send order --type cancelled --order ORDER_ID --item 4'),
+      ),
   )
   send.addCommand(
     subCommand(cli, 'click', 'a click on an ad, or its showing', sendClick)
@@ -67,7 +72,8 @@ function subCommand(cli: Cli, name: string, about: string, work: (context: Conte
 
 function rupees(text: string): number {
   const value = Number(text)
-  if (text.trim() === '' || !(value >= 0) || toRupees(toPaise(value)) !== value) throw new InvalidArgumentError('It must be an amount in rupees, with at most 2 decimals.')
+  if (text.trim() === '' || !(value >= 0) || toRupees(toPaise(value)) !== value)
+    throw new InvalidArgumentError('It must be an amount in rupees, with at most 2 decimals.')
   return value
 }
 
@@ -107,12 +113,19 @@ function post({ settings }: Context, route: string, event: object): Promise<unkn
 }
 
 /** Shows the answer, then the event's way so far, as far as this machine's data folder knows it. */
-async function report(context: Context, { wait }: Flags, { answer, stored }: { answer: { event_id: string }; stored?: Order }): Promise<ExitCode> {
+async function report(
+  context: Context,
+  { wait }: Flags,
+  { answer, stored }: { answer: { event_id: string }; stored?: Order },
+): Promise<ExitCode> {
   const { out } = context
   const c = out.colors
   if (!out.isJson) {
     out.line(`${c.green('accepted')}  ${JSON.stringify(answer)}`)
-    if (stored) out.line(`${c.green('stored')}    ${stored.item_name ?? `item ${stored.item_id}`} × ${stored.quantity} at ₹${stored.price}, ${stored.status}`)
+    if (stored)
+      out.line(
+        `${c.green('stored')}    ${stored.item_name ?? `item ${stored.item_id}`} × ${stored.quantity} at ₹${stored.price}, ${stored.status}`,
+      )
   }
   const trace = await settledTrace(context, answer.event_id, wait * 1_000)
   if (out.isJson) out.json({ answer, ...(stored && { order: stored }), trace: trace ?? null })

@@ -61,8 +61,14 @@ const CITIES = ['Mumbai', 'Delhi', 'Bengaluru', 'Hyderabad', 'Chennai', 'Pune', 
 const DEVICES = [
   ['mobile', 'Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Mobile Safari/537.36'],
   ['mobile', 'Mozilla/5.0 (Linux; Android 14; SM-S918B) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36'],
-  ['mobile', 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1'],
-  ['tablet', 'Mozilla/5.0 (iPad; CPU OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1'],
+  [
+    'mobile',
+    'Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1',
+  ],
+  [
+    'tablet',
+    'Mozilla/5.0 (iPad; CPU OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1',
+  ],
   ['desktop', 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36'],
   ['desktop', 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:143.0) Gecko/20100101 Firefox/143.0'],
 ] as const
@@ -75,6 +81,7 @@ const AD_TYPES = ['banner', 'native', 'native', 'video'] as const
 const REFERRERS = ['https://www.google.com/', 'https://www.instagram.com/', ''] as const
 
 const FIRST_USER = 1001
+const ID_MIX = 0x9e3779b1
 const TASTE_EXPONENT = 1.1
 const USER_EXPONENT = 0.7
 /** Of impressions hovered over, those clicked; of a person's clicks, those that end in an order. */
@@ -112,16 +119,21 @@ export function* simulatePeople(options: PeopleOptions): Generator<SimulatedEven
   const nextStep = stepsOf(random, options, crowd, haste)
   const planned: Planned[] = []
   const shapeMean = durationMs === 0 ? hungerMean(startMs, DAY_MS) : hungerMean(startMs, durationMs)
-  // Half a mean step in, so that a short run has as many events as its rate says.
-  for (let at = startMs + 500 / rate; durationMs === 0 || at < startMs + durationMs; ) {
+  // One event in each step of time, somewhere in it: the count is as asked, the moments are nobody's clockwork.
+  let stepMs: number
+  for (let from = startMs; durationMs === 0 || from < startMs + durationMs; from += stepMs) {
+    stepMs = (SECOND_MS / rate) * (shapeMean / hungerAt(from))
+    const at = from + random() * stepMs
     const due = takeDue(planned, at)
     const now = due ? due.make(at) : nextStep(at, planned)
     yield now
     if (random() < duplicates && !due?.isRepeat) {
-      planned.push({ atMs: at + between(random, RESEND_MS.least, RESEND_MS.most) * haste, make: (atMs) => ({ ...now, atMs }), isRepeat: true })
+      planned.push({
+        atMs: at + between(random, RESEND_MS.least, RESEND_MS.most) * haste,
+        make: (atMs) => ({ ...now, atMs }),
+        isRepeat: true,
+      })
     }
-    const mean = (SECOND_MS / rate) * (shapeMean / hungerAt(at))
-    at += mean * between(random, 0.5, 1.5)
   }
 }
 
@@ -138,12 +150,26 @@ function crowdOf(random: Random, { users, bots, foods }: PeopleOptions): readonl
   return Array.from({ length: users }, (_, index) => {
     const [device, agent] = pick(random, DEVICES)
     const isBot = random() < bots
-    return { id: FIRST_USER + index, city: pick(random, CITIES), device, agent: isBot ? pick(random, BOT_AGENTS) : agent, isBot, taste: shuffled(random, foods) }
+    return {
+      id: FIRST_USER + index,
+      city: pick(random, CITIES),
+      device,
+      agent: isBot ? pick(random, BOT_AGENTS) : agent,
+      isBot,
+      taste: shuffled(random, foods),
+    }
   })
 }
 
 /** One more step of one of the people who are there: whoever is drawn sees, clicks, or leaves for the next. */
-function stepsOf(random: Random, { rate, users, late, foods, ads, durationMs }: PeopleOptions, crowd: readonly Person[], haste: number) {
+function stepsOf(
+  random: Random,
+  { seed, startMs, rate, users, late, foods, ads, durationMs }: PeopleOptions,
+  crowd: readonly Person[],
+  haste: number,
+) {
+  // Of the start too: the same seed tomorrow is the same people with new events, not repeats of today's.
+  const randomForIds = mulberry32(seed ^ Math.imul(Math.floor(startMs), ID_MIX))
   const lookMs = durationMs === 0 ? STEP_MS : Math.min(STEP_MS, durationMs / 10)
   const presentMax = Math.max(1, Math.min(Math.floor(users * PRESENT_SHARE_MAX), Math.round((rate * lookMs) / SECOND_MS)))
   const present: Session[] = []
@@ -162,7 +188,14 @@ function stepsOf(random: Random, { rate, users, late, foods, ads, durationMs }: 
   function base(at: number, { person, id }: Session) {
     const isLate = random() < late
     const timestamp = new Date(at - (isLate ? between(random, LATE_MS.least, LATE_MS.most) : 0)).toISOString()
-    return { event_id: uuidAt(random, at), timestamp, user_id: person.id, session_id: id, city: person.city, user_agent: person.agent }
+    return {
+      event_id: uuidAt(randomForIds, at),
+      timestamp,
+      user_id: person.id,
+      session_id: id,
+      city: person.city,
+      user_agent: person.agent,
+    }
   }
 
   function hover(at: number, session: Session): SimulatedEvent {
@@ -170,11 +203,19 @@ function stepsOf(random: Random, { rate, users, late, foods, ads, durationMs }: 
     const ofFood = adsOf.get(food.food_id)
     const ad = ofFood && random() < 0.85 ? pick(random, ofFood) : undefined
     session.seen = { food, adId: ad?.ad_id ?? `food_${food.food_id}`, campaignId: ad?.campaign_id, adType: pick(random, AD_TYPES) }
-    return { atMs: at, kind: 'impression', event: { event_type: 'impression', ...base(at, session), ...adFields(random, session), is_click: false } }
+    return {
+      atMs: at,
+      kind: 'impression',
+      event: { event_type: 'impression', ...base(at, session), ...adFields(random, session), is_click: false },
+    }
   }
 
   function click(at: number, session: Session, planned: Planned[]): SimulatedEvent {
-    const made: SimulatedEvent = { atMs: at, kind: 'click', event: { event_type: 'click', ...base(at, session), ...adFields(random, session), is_click: true } }
+    const made: SimulatedEvent = {
+      atMs: at,
+      kind: 'click',
+      event: { event_type: 'click', ...base(at, session), ...adFields(random, session), is_click: true },
+    }
     const food = session.seen?.food
     session.seen = undefined
     if (food && !session.person.isBot && random() < ORDER_SHARE) {
@@ -232,7 +273,7 @@ function adFields(random: Random, { person, seen }: Session) {
 
 /** Between the hours it changes gradually. */
 function hungerAt(ms: number): number {
-  const hours = (((ms + IST_OFFSET_MS) % DAY_MS) + DAY_MS) % DAY_MS / (60 * MINUTE_MS)
+  const hours = ((((ms + IST_OFFSET_MS) % DAY_MS) + DAY_MS) % DAY_MS) / (60 * MINUTE_MS)
   const hour = Math.floor(hours)
   const [from, to] = [HUNGER[hour % 24] as number, HUNGER[(hour + 1) % 24] as number]
   return from + (to - from) * (hours - hour)

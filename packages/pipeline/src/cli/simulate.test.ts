@@ -11,7 +11,18 @@ const NEVER = new AbortController().signal
 
 test('it sends what its people do, each by its own route, and counts it', async () => {
   await using gateway = await fakeGateway()
-  const { code, stdout, stderr } = await run(['simulate', '--rate', '40', '--duration', '1', '--seed', '5', '--gateway-url', gateway.url, '--json'])
+  const { code, stdout, stderr } = await run([
+    'simulate',
+    '--rate',
+    '40',
+    '--duration',
+    '1',
+    '--seed',
+    '5',
+    '--gateway-url',
+    gateway.url,
+    '--json',
+  ])
   const totals = JSON.parse(stdout) as Record<string, number>
   assert.equal(code, 0)
   assert.match(stderr, /Seed 5/)

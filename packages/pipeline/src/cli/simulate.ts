@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { BATCH_COUNT_MAX, Food, type BatchResult } from '@flowguard/contract'
+import type { Food } from '@flowguard/contract'
+import { BATCH_COUNT_MAX, type BatchResult } from '@flowguard/contract'
 import { Command } from 'commander'
 import type { Settings } from '../kernel/config.ts'
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'
@@ -150,14 +151,19 @@ export function simulateCommand(cli: Cli): Command {
     .option('--late <share>', 'share of events that are late, 0 to 1', share, 0)
     .option('--duplicates <share>', 'share of events sent twice, 0 to 1', share, 0)
     .option('--bots <share>', 'share of people who are bots, 0 to 1', share, BOTS)
-    .addHelpText('after', example('simulate --rate 5 --duration 10', 'simulate --rate 50 --duration 0 --late 0.01 --duplicates 0.05', 'simulate --seed 42'))
+    .addHelpText(
+      'after',
+      example('simulate --rate 5 --duration 10', 'simulate --rate 50 --duration 0 --late 0.01 --duplicates 0.05', 'simulate --seed 42'),
+    )
     .action(action<Flags, []>(cli, run))
 }
 
 async function run({ io, settings, out }: Context, flags: Flags): Promise<ExitCode> {
   const seed = flags.seed ?? randomSeed(io.random)
   await requestOk(`${settings.GATEWAY_URL}/livez`)
-  out.note(`Simulating ${flags.users} people at ${flags.rate} events/s${flags.duration ? ` for ${flags.duration} s` : ' until stopped'}. Seed ${seed}.`)
+  out.note(
+    `Simulating ${flags.users} people at ${flags.rate} events/s${flags.duration ? ` for ${flags.duration} s` : ' until stopped'}. Seed ${seed}.`,
+  )
   const startedAt = io.clock()
   const totals = await simulate({
     ...flags,
@@ -167,7 +173,8 @@ async function run({ io, settings, out }: Context, flags: Flags): Promise<ExitCo
     clock: io.clock,
     signal: io.signal,
     onSent: (now) => out.progress(`${duration(io.clock() - startedAt)}  ${parts(now)}`),
-    onAway: (isAway, why) => out.note(isAway ? `The gateway does not take events: ${why}. Going on all the same.` : 'The gateway takes events again.'),
+    onAway: (isAway, why) =>
+      out.note(isAway ? `The gateway does not take events: ${why}. Going on all the same.` : 'The gateway takes events again.'),
   })
   out.endProgress()
   report(out, totals, seed, io.clock() - startedAt)
@@ -184,6 +191,15 @@ function report(out: Output, totals: SimulateTotals, seed: number, ms: number): 
   const { accepted, duplicate, rejected, unavailable } = totals
   const c = out.colors
   out.line(`${parts(totals)} in ${duration(ms)}`)
-  const rest = [duplicate && `${count(duplicate)} duplicate`, rejected && c.red(`${count(rejected)} rejected`), unavailable && c.red(`${count(unavailable)} not taken`)]
-  out.line(`${c.green(`${count(accepted)} accepted`)}${rest.filter(Boolean).map((text) => `, ${text}`).join('')}`)
+  const rest = [
+    duplicate && `${count(duplicate)} duplicate`,
+    rejected && c.red(`${count(rejected)} rejected`),
+    unavailable && c.red(`${count(unavailable)} not taken`),
+  ]
+  out.line(
+    `${c.green(`${count(accepted)} accepted`)}${rest
+      .filter(Boolean)
+      .map((text) => `, ${text}`)
+      .join('')}`,
+  )
 }

@@ -51,7 +51,12 @@ function supervised(...scripts: string[]) {
     said,
     stop,
     run: () => supervise(children, { logger, onReady: () => said.push('ready'), onRestart })(stop.signal),
-    pids: (at: number) => readOr(file(`${at}.pids`)).trim().split('\n').filter(Boolean).map(Number),
+    pids: (at: number) =>
+      readOr(file(`${at}.pids`))
+        .trim()
+        .split('\n')
+        .filter(Boolean)
+        .map(Number),
     lastWord: (at: number) => readOr(file(`${at}.pids.stopped`)),
     [Symbol.dispose]: () => folder[Symbol.dispose](),
   }
@@ -82,20 +87,29 @@ test('a child that dies after it was ready is started again, and its neighbour i
   await eventually(() => of.pids(0).length === 2 && of.said.includes('ready'), 'it was started again')
   of.stop.abort()
   await running
-  assert.deepEqual(of.said.filter((each) => each !== 'ready'), ['ended with code 9; starting it again', 'child-0 1'])
+  assert.deepEqual(
+    of.said.filter((each) => each !== 'ready'),
+    ['ended with code 9; starting it again', 'child-0 1'],
+  )
   assert.deepEqual([of.said.filter((each) => each === 'ready').length, of.pids(1).length], [1, 1])
 })
 
 test('a child that cannot start ends all, at once', async () => {
   using of = supervised(STAYS, NEVER_READY)
-  await assert.rejects(of.run(), (error: Error) => hasCode(error, 'part_failed') && /child-1 ended with code 3 before it was ready/.test(error.message))
+  await assert.rejects(
+    of.run(),
+    (error: Error) => hasCode(error, 'part_failed') && /child-1 ended with code 3 before it was ready/.test(error.message),
+  )
   assert.equal(of.pids(1).length, 1)
   assert.ok(!of.pids(0).some(isAlive))
 })
 
 test('a child that dies over and over ends all', async () => {
   using of = supervised(STAYS, DIES_ALWAYS)
-  await assert.rejects(of.run(), (error: Error) => hasCode(error, 'part_failed') && /child-1 ended with code 7, 6 times/.test(error.message))
+  await assert.rejects(
+    of.run(),
+    (error: Error) => hasCode(error, 'part_failed') && /child-1 ended with code 7, 6 times/.test(error.message),
+  )
   assert.equal(of.pids(1).length, 6)
   assert.ok(of.said.includes('child-1 5'))
   assert.deepEqual([of.lastWord(0), of.pids(0).some(isAlive)], [LAST_WORD, false])

@@ -59,7 +59,8 @@ export function supervise(children: readonly ChildSpec[], { logger, onReady, onR
         if (signal.aborted) return
         restartedAt = [...restartedAt.filter((at) => Date.now() - at < RESTARTS_SPAN_MS), Date.now()]
         if (!wasReady && restartedAt.length === 1) throw new FlowGuardError('part_failed', `${spec.name} ${how} before it was ready`)
-        if (restartedAt.length > RESTARTS_MAX) throw new FlowGuardError('part_failed', `${spec.name} ${how}, ${restartedAt.length} times within a minute`)
+        if (restartedAt.length > RESTARTS_MAX)
+          throw new FlowGuardError('part_failed', `${spec.name} ${how}, ${restartedAt.length} times within a minute`)
         logger.error({ child: spec.name }, `${how}; starting it again`)
         onRestart(spec.name, restartedAt.length)
         await pause(backoffMs(restartedAt.length, BACKOFF), signal)

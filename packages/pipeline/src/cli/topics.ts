@@ -30,10 +30,22 @@ function overview(all: readonly TopicInfo[], { out: { colors: c } }: Context): s
   const rows = all.map(({ topic, partitions, records, bytes: size, retention_ms: kept }) => {
     const oldest = earliest(partitions.map((each) => each.oldest_appended))
     const newest = latest(partitions.map((each) => each.newest_appended))
-    return [c.cyan(topic), String(partitions.length || '–'), count(records), bytes(size), `${kept / DAY_MS} d`, dateTime(oldest), dateTime(newest)]
+    return [
+      c.cyan(topic),
+      String(partitions.length || '–'),
+      count(records),
+      bytes(size),
+      `${kept / DAY_MS} d`,
+      dateTime(oldest),
+      dateTime(newest),
+    ]
   })
   const right = (title: string) => ({ title, align: 'right' as const })
-  return table([{ title: 'topic' }, right('partitions'), right('records'), right('size'), right('kept'), { title: 'oldest' }, { title: 'newest' }], rows, c)
+  return table(
+    [{ title: 'topic' }, right('partitions'), right('records'), right('size'), right('kept'), { title: 'oldest' }, { title: 'newest' }],
+    rows,
+    c,
+  )
 }
 
 function byPartition({ topic, partitions }: TopicInfo, { out: { colors: c } }: Context): string {
@@ -47,8 +59,16 @@ function byPartition({ topic, partitions }: TopicInfo, { out: { colors: c } }: C
     dateTime(each.oldest_appended),
     dateTime(each.newest_appended),
   ])
-  return table([{ title: 'partition' }, right('from'), right('to'), right('records'), right('size'), { title: 'oldest' }, { title: 'newest' }], rows, c)
+  return table(
+    [{ title: 'partition' }, right('from'), right('to'), right('records'), right('size'), { title: 'oldest' }, { title: 'newest' }],
+    rows,
+    c,
+  )
 }
 
 const earliest = (times: readonly (string | null)[]) => times.filter((time) => time !== null).sort()[0] ?? null
-const latest = (times: readonly (string | null)[]) => times.filter((time) => time !== null).sort().at(-1) ?? null
+const latest = (times: readonly (string | null)[]) =>
+  times
+    .filter((time) => time !== null)
+    .sort()
+    .at(-1) ?? null

@@ -24,12 +24,17 @@ async function showTrace(context: Context, id: string): Promise<ExitCode> {
 const PART_CHARS = 14
 
 /** The way step by step, then what came of it. */
-export function printTrace(out: Output, { event_id: eventId, event_type: type, user_id: user, order_id: orderId, trace_id: traceId, steps, outcome }: Trace): void {
+export function printTrace(
+  out: Output,
+  { event_id: eventId, event_type: type, user_id: user, order_id: orderId, trace_id: traceId, steps, outcome }: Trace,
+): void {
   const c = out.colors
   const about = [user && `user ${user}`, orderId && `order ${orderId}`, traceId && `trace ${traceId}`].filter(Boolean).join(', ')
   out.line(`${c.bold(printable(`${type ?? 'event'} ${eventId ?? ''}`))}  ${c.dim(printable(about))}`)
   for (const { at, part, what } of steps) {
-    out.line(`  ${c.dim((at === null ? '' : `${at.slice(0, 10)} ${at.slice(11, 23)}`).padEnd(23))}  ${c.cyan(part.padEnd(PART_CHARS))}  ${printable(what)}`)
+    out.line(
+      `  ${c.dim((at === null ? '' : `${at.slice(0, 10)} ${at.slice(11, 23)}`).padEnd(23))}  ${c.cyan(part.padEnd(PART_CHARS))}  ${printable(what)}`,
+    )
   }
   for (const line of outcome) out.line(`  ${c.bold('→')} ${printable(line)}`)
 }

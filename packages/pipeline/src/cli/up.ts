@@ -39,7 +39,8 @@ async function up({ settings, io, out }: Context, rate: number | undefined): Pro
     supervise(children, {
       logger,
       onReady: ready.resolve,
-      onRestart: (name, restarts) => out.note(out.noteColors.yellow(`${name} died and is started again (${restarts}); see npx flowguard logs`)),
+      onRestart: (name, restarts) =>
+        out.note(out.noteColors.yellow(`${name} died and is started again (${restarts}); see npx flowguard logs`)),
     }),
     async (signal) => {
       await Promise.race([ready.promise, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))])

@@ -50,7 +50,8 @@ function entries<T extends TSchema>(file: string, schema: T, id: keyof Static<T>
       throw new FlowGuardError('file_invalid', `${where}: ${fault?.instancePath || '/'} ${fault?.message}`)
     }
     const name = entry[id]
-    if (seen.has(name)) throw new FlowGuardError('file_invalid', `${where}: /${String(id)} ${String(name)} is that of entry ${seen.get(name)} too`)
+    if (seen.has(name))
+      throw new FlowGuardError('file_invalid', `${where}: /${String(id)} ${String(name)} is that of entry ${seen.get(name)} too`)
     seen.set(name, index + 1)
     return entry
   })

@@ -35,7 +35,7 @@ async function once(log: EventLog, readBefore: Partial<Record<Topic, () => Reado
     ...log,
     async trim(topic, limits) {
       if (topic === last) stop.abort()
-      return await log.trim(topic, limits)
+      return log.trim(topic, limits)
     },
   }
   await retention({ log: watched, topics, readBefore, clock: () => now, logger: silentLogger })(stop.signal)

@@ -39,7 +39,7 @@ export const FILES = { edge: 'edge.db', raw: 'raw-log.db', pipeline: 'pipeline.d
 export function inSnapshot<T>(stores: Stores, work: () => T): T {
   const open: DatabaseSync[] = []
   try {
-    for (const db of [stores.raw?.db, stores.edge, stores.pipeline?.db]) {
+    for (const db of [stores.pipeline?.db, stores.edge, stores.raw?.db]) {
       if (!db) continue
       db.exec('begin')
       open.push(db)

@@ -56,7 +56,7 @@ export function traceEvent(stores: Stores, id: string): Trace {
     const found = inLog(stores, eventId, order, searched)
     const [first] = found
     const event = first?.event ?? outbox ?? null
-    const text = (name: string) => (typeof event?.[name] === 'string' ? (event[name] as string) : null)
+    const text = (name: string) => (typeof event?.[name] === 'string' ? event[name] : null)
     const traceparent = first?.record.headers['traceparent']
     const sources = { stores, standings }
     const isFound = order !== undefined || event !== null

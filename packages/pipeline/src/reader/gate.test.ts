@@ -14,7 +14,8 @@ function gateOn(store: ReturnType<typeof memoryStore>) {
   return gate
 }
 
-const nameOf = (passed: Passed) => (passed.kind !== 'decided' ? passed.kind : typeof passed.fate === 'string' ? passed.fate : passed.fate.dead)
+const nameOf = (passed: Passed) =>
+  passed.kind !== 'decided' ? passed.kind : typeof passed.fate === 'string' ? passed.fate : passed.fate.dead
 
 test('a record is late when it is over 10 s behind its own partition, to the millisecond', () => {
   using store = memoryStore()
@@ -65,9 +66,13 @@ test('an event is the same by topic, user and id; an order by its id alone', () 
   const gate = gateOn(store)
   const log = recordsAt()
   const click = (user: string, id: string, hash = 'h') => nameOf(gate.pass(log.click({ id, user, ad: 'a', ts: START, hash })))
-  assert.deepEqual([click('u1', 'x'), click('u1', 'x'), click('u2', 'x'), click('u1', 'x', 'other')], ['event', 'duplicate', 'event', 'id_conflict'])
+  assert.deepEqual(
+    [click('u1', 'x'), click('u1', 'x'), click('u2', 'x'), click('u1', 'x', 'other')],
+    ['event', 'duplicate', 'event', 'id_conflict'],
+  )
   assert.deepEqual([click('a\nb', 'c'), click('a', 'b\nc'), click('a b', 'c'), click('a', 'b c')], ['event', 'event', 'event', 'event'])
-  const order = (user: string) => nameOf(gate.pass(log.record(ORDERS, user, JSON.parse(log.order({ id: 'x', user, ts: START }).value) as object, 'h')))
+  const order = (user: string) =>
+    nameOf(gate.pass(log.record(ORDERS, user, JSON.parse(log.order({ id: 'x', user, ts: START }).value) as object, 'h')))
   assert.deepEqual([order('u1'), order('u2')], ['event', 'duplicate'])
 })
 

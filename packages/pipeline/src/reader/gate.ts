@@ -1,5 +1,14 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { LATENESS_MS, ORDERS, parseLogged, TIMED_TOPICS, type ClickEvent, type GeneralEvent, type OrderEvent, type Topic } from '@flowguard/contract'
+import {
+  LATENESS_MS,
+  ORDERS,
+  parseLogged,
+  TIMED_TOPICS,
+  type ClickEvent,
+  type GeneralEvent,
+  type OrderEvent,
+  type Topic,
+} from '@flowguard/contract'
 import type { LogRecord } from '../log/event-log.ts'
 import type { TopicSpecs } from '../log/topics.ts'
 import type { Fate } from './loop.ts'

@@ -49,7 +49,12 @@ function isShared(first: Uint32Array, second: Uint32Array): boolean {
 
 // By chance two of 2 million ids share 64 bits once in ten million such tests: all 128 bits are far from it.
 test('no two of 2 million structured ids share even two of the four lanes', () => {
-  for (const [first, second] of [[0, 1], [2, 3], [0, 2], [1, 3]] as const) {
+  for (const [first, second] of [
+    [0, 1],
+    [2, 3],
+    [0, 2],
+    [1, 3],
+  ] as const) {
     assert.equal(isShared(lanes[first]!, lanes[second]!), false, `lanes ${first} and ${second}`)
   }
 })

@@ -6,7 +6,8 @@ import { memoryStore } from './testing/fixture.ts'
 
 const loaded = (journal: Journal) => [...journal.load()]
 /** Adds `line 0`, `line 1`, …, each of its number as its time. */
-const addLines = (journal: Journal, count: number, from = 0) => Array.from({ length: count }, (_, at) => journal.add(`line ${from + at}`, from + at))
+const addLines = (journal: Journal, count: number, from = 0) =>
+  Array.from({ length: count }, (_, at) => journal.add(`line ${from + at}`, from + at))
 
 test('a row holds 64 lines, and the last of them the rest', () => {
   using store = memoryStore()

@@ -39,7 +39,7 @@ export interface ReaderStore {
   logger: Logger
 }
 
-export const BATCH_COUNT_MAX = 5_000
+const BATCH_COUNT_MAX = 5_000
 const WAIT_MS = 500
 /** How often a record whose handling fails is tried before it is a dead letter. */
 const TRIES_MAX = 3
@@ -109,7 +109,8 @@ export function readerLoop({ name, topics, log, handler }: Reader, store: Reader
     const moves: Move[] = []
     let move: Move | undefined
     batch.forEach(({ topic, partition, offset, key }, at) => {
-      if (move?.topic !== topic || move.partition !== partition) move = moves.find((each) => each.topic === topic && each.partition === partition)
+      if (move?.topic !== topic || move.partition !== partition)
+        move = moves.find((each) => each.topic === topic && each.partition === partition)
       if (!move) {
         const from = standings.find((each) => each.topic === topic && each.partition === partition)?.next ?? 0
         moves.push((move = { topic, partition, from, next: from, timeMs: -1, heartbeats: 0, tally: noTally() }))

@@ -47,10 +47,13 @@ test('a topic without readers is passed to its end', () => {
 })
 
 test('nothing is passed while the pipeline has no store, or no tables in it yet', () => {
-  assert.deepEqual([...passedIn(undefined, CLICKS, 2)], [
-    [0, 0],
-    [1, 0],
-  ])
+  assert.deepEqual(
+    [...passedIn(undefined, CLICKS, 2)],
+    [
+      [0, 0],
+      [1, 0],
+    ],
+  )
   using db = new DatabaseSync(':memory:')
   assert.deepEqual([...passedIn(db, CLICKS, 1)], [[0, 0]])
 })

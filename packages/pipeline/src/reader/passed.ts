@@ -11,7 +11,9 @@ export function passedIn(db: DatabaseSync | undefined, topic: Topic, partitions:
   const standings = db ? standingsOrNone(db) : []
   return new Map(
     Array.from({ length: partitions }, (_, partition) => {
-      const nexts = readers.map((name) => standings.find((each) => each.reader === name && each.topic === topic && each.partition === partition)?.next ?? 0)
+      const nexts = readers.map(
+        (name) => standings.find((each) => each.reader === name && each.topic === topic && each.partition === partition)?.next ?? 0,
+      )
       return [partition, Math.min(Number.MAX_SAFE_INTEGER, ...nexts)]
     }),
   )

@@ -22,9 +22,10 @@ test('a partition begins once, and no later beginning moves it', () => {
   const places = placesIn(store.db, 'mine')
   places.begin('log-a', { topic: CLICKS, partition: 1, next: 7 })
   places.begin('log-b', { topic: CLICKS, partition: 1, next: 9 })
-  assert.deepEqual(places.standings().map((each) => ({ ...each })), [
-    { reader: 'mine', topic: CLICKS, partition: 1, logId: 'log-a', began: 7, next: 7, timeMs: -1, heartbeats: 0, ...noTally() },
-  ])
+  assert.deepEqual(
+    places.standings().map((each) => ({ ...each })),
+    [{ reader: 'mine', topic: CLICKS, partition: 1, logId: 'log-a', began: 7, next: 7, timeMs: -1, heartbeats: 0, ...noTally() }],
+  )
 })
 
 test('a move adds to the books and keeps where the reader began', () => {

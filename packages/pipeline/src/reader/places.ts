@@ -52,7 +52,9 @@ export const PLACES_SCHEMA = `
 export function placesIn(db: DatabaseSync, reader: string) {
   const update = db.prepare(`update places set next = ?, time_ms = ?, heartbeats = heartbeats + ?, read = read + ?, applied = applied + ?,
     duplicate = duplicate + ?, late = late + ?, skipped = skipped + ?, dead = dead + ? where reader = ? and topic = ? and partition = ? and next = ?`)
-  const insert = db.prepare('insert or ignore into places (reader, topic, partition, log_id, began, next, time_ms) values (?, ?, ?, ?, ?, ?, -1)')
+  const insert = db.prepare(
+    'insert or ignore into places (reader, topic, partition, log_id, began, next, time_ms) values (?, ?, ?, ?, ?, ?, -1)',
+  )
   return {
     standings: () => standingsIn(db).filter((each) => each.reader === reader),
     /** A partition that this reader has never read begins at `next`. */
@@ -61,15 +63,27 @@ export function placesIn(db: DatabaseSync, reader: string) {
     },
     /** Inside the transaction of the effect. Throws `place_moved` where another reader has moved it meanwhile. */
     move({ topic, partition, from, next, timeMs, heartbeats, tally: t }: Move) {
-      const { changes } = update.run(next, timeMs, heartbeats, t.read, t.applied, t.duplicate, t.late, t.skipped, t.dead, reader, topic, partition, from)
+      const { changes } = update.run(
+        next,
+        timeMs,
+        heartbeats,
+        t.read,
+        t.applied,
+        t.duplicate,
+        t.late,
+        t.skipped,
+        t.dead,
+        reader,
+        topic,
+        partition,
+        from,
+      )
       if (Number(changes) !== 1) {
         throw new FlowGuardError('place_moved', `${reader}: ${topic}-${partition} no longer stands at ${from}`)
       }
     },
   }
 }
-
-export type Places = ReturnType<typeof placesIn>
 
 /** Every reader's standing in this store. */
 export function standingsIn(db: DatabaseSync): Standing[] {

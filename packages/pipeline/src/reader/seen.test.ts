@@ -71,6 +71,8 @@ test('ids of a transaction that was rolled back are new again', () => {
     }),
   )
   seen.load()
+  seen.write()
+  assert.equal(rowsIn(store), 1, 'and are not written with what comes next')
   assert.deepEqual([seen.check('lost', '', 0), seen.check('lost too', '', 0), seen.check('kept', '', 0)], ['new', 'new', 'same'])
   seen.write()
   assert.equal(loaded(store).check('lost', '', 0), 'same')
@@ -104,7 +106,8 @@ test(`of ${FULL_COUNT} ids over six tables none is taken for another, and each c
   const bytesPerId = (process.memoryUsage().arrayBuffers - before) / FULL_COUNT
   assert.ok(bytesPerId > 20 && bytesPerId < 30, `${bytesPerId.toFixed(1)} bytes an id`)
   for (const each of [first, again]) {
-    for (let n = 0; n < FULL_COUNT; n += 7) if (each.check(`user-${n % 977}\n${n}`, 'content', 0) !== 'same') assert.fail(`id ${n} was forgotten`)
+    for (let n = 0; n < FULL_COUNT; n += 7)
+      if (each.check(`user-${n % 977}\n${n}`, 'content', 0) !== 'same') assert.fail(`id ${n} was forgotten`)
   }
 })
 

@@ -64,7 +64,9 @@ export function seenIn(db: DatabaseSync, owner: string) {
       fresh = []
       freshAt = 0
       nextSeq = 1
-      for (const { seq, appendedAt, ids } of all.iterate(owner) as Iterable<{ seq: number; appendedAt: number; ids: Uint8Array } & Record<string, never>>) {
+      for (const { seq, appendedAt, ids } of all.iterate(owner) as Iterable<
+        { seq: number; appendedAt: number; ids: Uint8Array } & Record<string, never>
+      >) {
         const words = new Uint32Array(Uint8Array.from(ids).buffer)
         for (let at = 0; at < words.length; at += WORDS) {
           place(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!, words[at + 4]!, appendedAt, seq)

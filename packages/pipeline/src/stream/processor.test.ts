@@ -37,7 +37,19 @@ interface Happening {
 }
 
 const happening: fc.Arbitrary<Happening> = fc.record({
-  kind: fc.constantFrom('click', 'click', 'click', 'order', 'order', 'bot click', 'impression', 'bot order', 'status', 'heartbeat', 'rubbish'),
+  kind: fc.constantFrom(
+    'click',
+    'click',
+    'click',
+    'order',
+    'order',
+    'bot click',
+    'impression',
+    'bot order',
+    'status',
+    'heartbeat',
+    'rubbish',
+  ),
   user: fc.nat(3),
   item: fc.integer({ min: 1, max: 2 }),
   step: fc.constantFrom(...CLOCK_STEPS),
@@ -80,7 +92,14 @@ function recordsOf(timeline: readonly Happening[]): LogRecord[] {
     const common = { event_id, ts: clock - delay, received_at: '', is_bot: kind.startsWith('bot'), user_id, item_id: item }
     const event =
       topic === ORDERS
-        ? { event_type: 'order', ...common, order_id: `o-${at}`, price: 100, quantity: 1, order_type: kind === 'status' ? 'confirmed' : 'placed' }
+        ? {
+            event_type: 'order',
+            ...common,
+            order_id: `o-${at}`,
+            price: 100,
+            quantity: 1,
+            order_type: kind === 'status' ? 'confirmed' : 'placed',
+          }
         : { event_type: kind === 'impression' ? 'impression' : 'click', ...common, ad_id: `ad-${item}` }
     const value = JSON.stringify(event)
     sent.push({ topic, partition, value, hash: `hash-${at}` })
@@ -94,7 +113,15 @@ function recordsOf(timeline: readonly Happening[]): LogRecord[] {
 function oracle(records: readonly LogRecord[]): string[] {
   const times = new Map<string, number>()
   const seen = new Set<string>()
-  const valid: { event_type: string; event_id: string; user_id: string; item_id: number; ts: number; is_bot: boolean; order_type?: string }[] = []
+  const valid: {
+    event_type: string
+    event_id: string
+    user_id: string
+    item_id: number
+    ts: number
+    is_bot: boolean
+    order_type?: string
+  }[] = []
   for (const { topic, partition, value } of records) {
     let event
     try {
@@ -148,7 +175,15 @@ function attribute(records: readonly LogRecord[], sizes: readonly number[]): { r
       for (const { topic, partition, next } of standingsIn(db)) {
         const read = batch.filter((each) => each.topic === topic && each.partition === partition).length
         const tally = { read, applied: read, duplicate: 0, late: 0, skipped: 0, dead: 0 }
-        places.move({ topic, partition, from: next, next: next + read, timeMs: Math.max(-1, handler.timeOf(topic, partition)), heartbeats: 0, tally })
+        places.move({
+          topic,
+          partition,
+          from: next,
+          next: next + read,
+          timeMs: Math.max(-1, handler.timeOf(topic, partition)),
+          heartbeats: 0,
+          tally,
+        })
       }
     })
     at += batch.length
@@ -156,7 +191,9 @@ function attribute(records: readonly LogRecord[], sizes: readonly number[]): { r
   const bodies = db.prepare(`select body from log_batches where topic = 'attributed.events.v1'`).all() as { body: Uint8Array }[]
   const rows = bodies.flatMap(({ body }) => {
     const [, ...values] = Buffer.from(body).toString().split('\n')
-    return values.map((value) => JSON.parse(value) as AttributedEvent).map((each) => `${each.event_id} <- ${each.click?.event_id ?? 'none'}`)
+    return values
+      .map((value) => JSON.parse(value) as AttributedEvent)
+      .map((each) => `${each.event_id} <- ${each.click?.event_id ?? 'none'}`)
   })
   db.close()
   return { rows: rows.sort(), fates }
@@ -209,7 +246,9 @@ test('a click that arrives after its order, but happened before it, earns it', (
 test('another content under a known id is a dead letter, the same content a duplicate', () => {
   const records = recordsOf([at('click', 0), at('click', 1, { repeats: 0 }), at('click', 1, { repeats: 0, isConflict: true })])
   assert.deepEqual(
-    attribute(records, [100]).fates.slice(0, 3).map((fate) => (typeof fate === 'string' ? fate : fate.dead)),
+    attribute(records, [100])
+      .fates.slice(0, 3)
+      .map((fate) => (typeof fate === 'string' ? fate : fate.dead)),
     ['applied', 'duplicate', 'id_conflict'],
   )
 })

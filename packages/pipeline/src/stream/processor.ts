@@ -81,7 +81,8 @@ export function streamProcessor(db: DatabaseSync, derived: TransactionalLog, gat
       gate.load(standings)
       clicks.load()
       pending.clear()
-      for (const { body } of selectPending.iterate() as Iterable<{ body: string } & Record<string, never>>) pending.add(JSON.parse(body) as Pending)
+      for (const { body } of selectPending.iterate() as Iterable<{ body: string } & Record<string, never>>)
+        pending.add(JSON.parse(body) as Pending)
     },
     apply(batch) {
       const arrived: Pending[] = []
@@ -99,12 +100,19 @@ export function streamProcessor(db: DatabaseSync, derived: TransactionalLog, gat
 function pendingOf(event: OrderEvent, headers: Headers): Pending {
   const { event_id, order_id, user_id, item_id, price, quantity, ts, is_bot } = event
   const order = { order_id, event_id, user_id, item_id, price, quantity, timestamp: iso(ts), ...(is_bot ? { is_bot } : {}) }
-  return { id: event_id, ts, order: order as Pending['order'], headers }
+  return { id: event_id, ts, order, headers }
 }
 
 function clickOf(event: ClickEvent, itemId: number): Click {
   const { user_id, ts, event_id, ad_id, ad_campaign_id } = event
-  return { userId: user_id, itemId, ts, id: event_id, adId: ad_id, campaignId: ad_campaign_id === undefined ? null : String(ad_campaign_id) }
+  return {
+    userId: user_id,
+    itemId,
+    ts,
+    id: event_id,
+    adId: ad_id,
+    campaignId: ad_campaign_id === undefined ? null : String(ad_campaign_id),
+  }
 }
 
 function traceOf(headers: Headers): string {

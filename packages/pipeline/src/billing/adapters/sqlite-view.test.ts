@@ -36,7 +36,14 @@ function opened() {
   }
 }
 
-const charge = (eventId: string, day: string, more: Partial<Charge> = {}): Charge => ({ eventId, adId: 'cpc', day, amount: 456_000, kind: 'cpc', ...more })
+const charge = (eventId: string, day: string, more: Partial<Charge> = {}): Charge => ({
+  eventId,
+  adId: 'cpc',
+  day,
+  amount: 456_000,
+  kind: 'cpc',
+  ...more,
+})
 const url = (ad: string, day: string, kind: string) => `/api/v1/billing/ads/${ad}/events?date=${day}&kind=${kind}`
 
 test("an ad's bill has a line a day and kind, and its total is their exact sum", async () => {
@@ -45,8 +52,15 @@ test("an ad's bill has a line a day and kind, and its total is their exact sum",
   at.charge(charge('x', '2026-01-31', { amount: -123, kind: 'credit' }), charge('d', '2026-02-01'))
   at.charge(charge('e', '2026-01-31', { adId: 'cpa', kind: 'cpa' }))
   assert.deepEqual(await at.view.adBill('cpc', '2026-01-31', '2026-02-01'), {
-    ...{ ad_id: 'cpc', item_id: 1, campaign_id: 'campaign', advertiser_id: 'advertiser', pricing: 'cpc', rate: 4.56 },
-    ...{ from: '2026-01-31', to: '2026-02-01', total: 13.67877 },
+    ad_id: 'cpc',
+    item_id: 1,
+    campaign_id: 'campaign',
+    advertiser_id: 'advertiser',
+    pricing: 'cpc',
+    rate: 4.56,
+    from: '2026-01-31',
+    to: '2026-02-01',
+    total: 13.67877,
     lines: [
       { ad_id: 'cpc', date: '2026-01-31', kind: 'cpc', count: 2, amount: 9.12, events_url: url('cpc', '2026-01-31', 'cpc') },
       { ad_id: 'cpc', date: '2026-01-31', kind: 'credit', count: 1, amount: -0.00123, events_url: url('cpc', '2026-01-31', 'credit') },
@@ -71,10 +85,7 @@ test('a statement has the lines of all ads of its advertiser, and of no other', 
   at.charge(charge('a', '2026-01-31'), charge('b', '2026-01-31', { adId: 'cpm', amount: 123, kind: 'cpm' }))
   at.charge(charge('c', '2026-01-31', { adId: other.adId, amount: 1, kind: 'cpm' }), charge('d', '2026-01-31', { adId: 'in no ads table' }))
   const statement = await at.view.statement('advertiser', '2026-01-31', '2026-01-31')
-  assert.deepEqual(
-    [statement?.total, statement?.lines.map(({ ad_id }) => ad_id)],
-    [4.56123, ['cpm', 'cpc']],
-  )
+  assert.deepEqual([statement?.total, statement?.lines.map(({ ad_id }) => ad_id)], [4.56123, ['cpm', 'cpc']])
   const theirs = await at.view.statement('another', '2026-01-31', '2026-01-31')
   assert.deepEqual(
     theirs?.lines.map(({ amount, events_url }) => [amount, events_url]),
@@ -101,11 +112,16 @@ test('the events behind a line come in pages, the last of which says so even whe
   using at = opened()
   const line = { adId: 'cpc', day: '2026-01-31', kind: 'cpc' as const }
   for (let n = 0; n < 7; n += 1) {
-    at.charge(charge(`e${n}`, line.day), charge(`x${n}`, '2026-02-01'), charge(`y${n}`, line.day, { kind: 'credit' }), charge(`z${n}`, line.day, { adId: 'cpm' }))
+    at.charge(
+      charge(`e${n}`, line.day),
+      charge(`x${n}`, '2026-02-01'),
+      charge(`y${n}`, line.day, { kind: 'credit' }),
+      charge(`z${n}`, line.day, { adId: 'cpm' }),
+    )
   }
   const pages = async (limit: number) => {
     const found: string[][] = []
-    for (let after: number | null = 0; after !== null; ) {
+    for (let after: number | null = 0; after !== null;) {
       const page = await at.view.events({ ...line, after, limit })
       assert.deepEqual([page.ad_id, page.date, page.kind, page.total], ['cpc', line.day, 'cpc', 7])
       found.push(page.events.map(({ event_id, amount }) => `${event_id} ${amount}`))
@@ -117,9 +133,17 @@ test('the events behind a line come in pages, the last of which says so even whe
   assert.deepEqual(await pages(3), [all.slice(0, 3), all.slice(3, 6), all.slice(6)])
   assert.deepEqual(await pages(7), [all])
   assert.deepEqual(await pages(100), [all])
-  assert.deepEqual(await pages(1), all.map((each) => [each]))
+  assert.deepEqual(
+    await pages(1),
+    all.map((each) => [each]),
+  )
   assert.deepEqual(await at.view.events({ ...line, day: '2026-03-01', after: 0, limit: 5 }), {
-    ...{ ad_id: 'cpc', date: '2026-03-01', kind: 'cpc', total: 0, next_after: null, events: [] },
+    ad_id: 'cpc',
+    date: '2026-03-01',
+    kind: 'cpc',
+    total: 0,
+    next_after: null,
+    events: [],
   })
 })
 
@@ -129,8 +153,16 @@ test("an item's day has its counts, its revenue in rupees and its rates", async 
   at.count(7, '2026-01-31', counts)
   at.count(7, '2026-02-01', { impressions: 99 })
   assert.deepEqual(await at.view.itemDay(7, '2026-01-31'), {
-    ...{ item_id: 7, date: '2026-01-31', impressions: 8, clicks: 4, orders: 3, attributed_orders: 1 },
-    ...{ revenue: 123.45, attributed_revenue: 0.05, ctr: 0.5, cvr: 0.25 },
+    item_id: 7,
+    date: '2026-01-31',
+    impressions: 8,
+    clicks: 4,
+    orders: 3,
+    attributed_orders: 1,
+    revenue: 123.45,
+    attributed_revenue: 0.05,
+    ctr: 0.5,
+    cvr: 0.25,
   })
 })
 
@@ -142,7 +174,14 @@ test('a rate is 0 where its divisor is 0, and an item that nobody saw has zeros'
     const { ctr, cvr } = await at.view.itemDay(item, '2026-01-31')
     return [ctr, cvr]
   }
-  assert.deepEqual([await rates(7), await rates(8), await rates(9)], [[0, 0], [0, 0], [0, 0]])
+  assert.deepEqual(
+    [await rates(7), await rates(8), await rates(9)],
+    [
+      [0, 0],
+      [0, 0],
+      [0, 0],
+    ],
+  )
   const { item_id: _item, date: _date, ...zeros } = await at.view.itemDay(9, '2026-01-31')
   assert.deepEqual(new Set(Object.values(zeros)), new Set([0]))
 })

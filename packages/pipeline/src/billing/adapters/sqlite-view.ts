@@ -77,8 +77,11 @@ export function sqliteBillingView(path: string, ads: () => Promise<readonly Ad[]
         rows: store
           .prepare('select seq, event_id, amount from ledger where ad_id = ? and day = ? and kind = ? and seq > ? order by seq limit ?')
           .all(adId, day, kind, after, limit + 1) as { seq: number; event_id: string; amount: number }[],
-        total: (store.prepare('select count from ad_counters where ad_id = ? and day = ? and kind = ?').get(adId, day, kind) as { count: number } | undefined)
-          ?.count,
+        total: (
+          store.prepare('select count from ad_counters where ad_id = ? and day = ? and kind = ?').get(adId, day, kind) as
+            | { count: number }
+            | undefined
+        )?.count,
       }))
       const page = rows.slice(0, limit)
       return {

@@ -26,7 +26,14 @@ export interface FakeGateway extends AsyncDisposable {
 
 /** A real HTTP server that answers as the gateway and the operations API do, and fails when it is told to. */
 export async function fakeGateway(): Promise<FakeGateway> {
-  const gateway: Omit<FakeGateway, 'url' | typeof Symbol.asyncDispose> = { accepted: [], events: [], requests: [], told: () => undefined, highestTs: null, openMax: 0 }
+  const gateway: Omit<FakeGateway, 'url' | typeof Symbol.asyncDispose> = {
+    accepted: [],
+    events: [],
+    requests: [],
+    told: () => undefined,
+    highestTs: null,
+    openMax: 0,
+  }
   let open = 0
   const server = createServer((request, response) => {
     let body = ''
@@ -67,7 +74,9 @@ function usual(gateway: Pick<FakeGateway, 'accepted' | 'events' | 'highestTs'>, 
   if (url === '/api/v1/time') return { body: { highest_ts: gateway.highestTs, highest: null, live: false } }
   if (url === '/api/v1/time/close') return { status: 202, body: { closed_to: gateway.highestTs, live: false } }
   if (url === '/api/summary') {
-    return { body: { readers: [{ name: 'stream', lag: 0, caught_up: true }], watermark_ms: gateway.highestTs, pending_orders: 0, outbox: 0 } }
+    return {
+      body: { readers: [{ name: 'stream', lag: 0, caught_up: true }], watermark_ms: gateway.highestTs, pending_orders: 0, outbox: 0 },
+    }
   }
   if (url === '/api/v1/batch') {
     const events = eventsIn(body)
@@ -79,7 +88,10 @@ function usual(gateway: Pick<FakeGateway, 'accepted' | 'events' | 'highestTs'>, 
     const event = JSON.parse(body) as Record<string, unknown>
     gateway.events.push(event)
     gateway.accepted.push(String(event['event_id']))
-    return { status: url === '/api/v1/orders' ? 201 : 202, body: { success: true, event_id: event['event_id'], order_id: 'o-1', message: '' } }
+    return {
+      status: url === '/api/v1/orders' ? 201 : 202,
+      body: { success: true, event_id: event['event_id'], order_id: 'o-1', message: '' },
+    }
   }
   if (url === '/livez') return { body: { status: 'alive' } }
   return { status: 404, body: { title: 'Not Found', detail: `no route ${url}` } }

@@ -18,11 +18,23 @@ export interface Running {
 }
 
 /** Starts one command line in this process, with streams, environment and interruption of its own. */
-export function start(args: readonly string[], { env = {}, isTTY = false, cwd = tmpdir(), ...rest }: Partial<Io> & { isTTY?: boolean } = {}): Running {
+export function start(
+  args: readonly string[],
+  { env = {}, isTTY = false, cwd = tmpdir(), ...rest }: Partial<Io> & { isTTY?: boolean } = {},
+): Running {
   const text = { stdout: '', stderr: '' }
   const stop = new AbortController()
   const sink = (name: 'stdout' | 'stderr') => ({ write: (part: string) => (text[name] += part), isTTY, columns: 200 })
-  const io: Io = { stdout: sink('stdout'), stderr: sink('stderr'), env, cwd, clock: Date.now, random: () => 0, signal: stop.signal, ...rest }
+  const io: Io = {
+    stdout: sink('stdout'),
+    stderr: sink('stderr'),
+    env,
+    cwd,
+    clock: Date.now,
+    random: () => 0,
+    signal: stop.signal,
+    ...rest,
+  }
   return { text, interrupt: () => stop.abort(), done: runCli(args, io).then((code) => ({ code, ...text })) }
 }
 

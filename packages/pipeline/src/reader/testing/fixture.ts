@@ -4,7 +4,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
-import { ATTRIBUTED, CLICKS, DEAD, LATENESS_MS, ORDERS, TIMED_TOPICS, type AttributedEvent, type DeadLetter, type Topic } from '@flowguard/contract'
+import {
+  ATTRIBUTED,
+  CLICKS,
+  DEAD,
+  LATENESS_MS,
+  ORDERS,
+  TIMED_TOPICS,
+  type AttributedEvent,
+  type DeadLetter,
+  type Topic,
+} from '@flowguard/contract'
 import { BILLING_SCHEMA } from '../../billing/schema.ts'
 import { ROOT } from '../../kernel/config.ts'
 import { partitionOf } from '../../kernel/partition.ts'
@@ -67,18 +77,36 @@ export function feeding(db: DatabaseSync, reader: string, topics: readonly Topic
     handler.load(places.standings())
   }
   restart()
+
+  function commit(batch: readonly LogRecord[]): readonly Fate[] {
+    const fates = handler.apply(batch)
+    for (const { topic, partition, next } of places.standings()) {
+      const read = batch.filter((each) => each.topic === topic && each.partition === partition).length
+      const timeMs = Math.max(-1, handler.timeOf(topic, partition))
+      if (read > 0)
+        places.move({
+          topic,
+          partition,
+          from: next,
+          next: next + read,
+          timeMs,
+          heartbeats: 0,
+          tally: { ...noTally(), read, applied: read },
+        })
+    }
+    return fates
+  }
+
   return {
     restart,
+    /** As the loop does after a failure, it has the handler fill its memory anew. */
     apply(batch: readonly LogRecord[]): readonly Fate[] {
-      return transaction(db, () => {
-        const fates = handler.apply(batch)
-        for (const { topic, partition, next } of places.standings()) {
-          const read = batch.filter((each) => each.topic === topic && each.partition === partition).length
-          const timeMs = Math.max(-1, handler.timeOf(topic, partition))
-          if (read > 0) places.move({ topic, partition, from: next, next: next + read, timeMs, heartbeats: 0, tally: { ...noTally(), read, applied: read } })
-        }
-        return fates
-      })
+      try {
+        return transaction(db, () => commit(batch))
+      } catch (error) {
+        handler.load(places.standings())
+        throw error
+      }
     },
     /** Begins a batch and loses it. */
     applyAndRollBack(batch: readonly LogRecord[]) {
@@ -97,7 +125,13 @@ export function feeding(db: DatabaseSync, reader: string, topics: readonly Topic
 export function recordsAt(appendedAt = START) {
   const ends = new Map<string, number>()
   return {
-    record(topic: Topic, key: string, event: object, contentHash: string, partition = partitionOf(key, TOPICS[topic].partitions)): LogRecord {
+    record(
+      topic: Topic,
+      key: string,
+      event: object,
+      contentHash: string,
+      partition = partitionOf(key, TOPICS[topic].partitions),
+    ): LogRecord {
       const offset = ends.get(`${topic}-${partition}`) ?? 0
       ends.set(`${topic}-${partition}`, offset + 1)
       return { topic, partition, offset, key, value: JSON.stringify(event), headers: { content_hash: contentHash }, appendedAt }
@@ -105,7 +139,9 @@ export function recordsAt(appendedAt = START) {
     /** One to every partition. */
     heartbeats(ts: number): LogRecord[] {
       return TIMED_TOPICS.flatMap((topic) =>
-        Array.from({ length: TOPICS[topic].partitions }, (_, partition) => this.record(topic, '', { event_type: 'heartbeat', ts }, '', partition)),
+        Array.from({ length: TOPICS[topic].partitions }, (_, partition) =>
+          this.record(topic, '', { event_type: 'heartbeat', ts }, '', partition),
+        ),
       )
     },
     /** Moves the watermark past `ts`. */
@@ -114,16 +150,42 @@ export function recordsAt(appendedAt = START) {
     },
     click({ id, user = 'u1', ad, ts, type = 'click', item = 1, isBot = false, hash = '' }: SentClick): LogRecord {
       const written = { event_id: id, user_id: user, ad_id: ad, ts, is_bot: isBot, received_at: '' }
-      return this.record(CLICKS, user, { event_type: type, ...written, ...(item === null ? {} : { item_id: item }) }, hash || `hash of ${id}`)
+      return this.record(
+        CLICKS,
+        user,
+        { event_type: type, ...written, ...(item === null ? {} : { item_id: item }) },
+        hash || `hash of ${id}`,
+      )
     },
     order({ id, user = 'u1', orderId = `order-of-${id}`, ts, type = 'placed' }: SentOrder): LogRecord {
       const written = { event_id: id, order_id: orderId, user_id: user, ts, is_bot: false, received_at: '' }
-      return this.record(ORDERS, user, { event_type: 'order', ...written, item_id: 1, price: 100, quantity: 1, order_type: type }, `hash of ${id}`)
+      return this.record(
+        ORDERS,
+        user,
+        { event_type: 'order', ...written, item_id: 1, price: 100, quantity: 1, order_type: type },
+        `hash of ${id}`,
+      )
     },
-    attributed({ id, user = 'u1', orderId = `order-of-${id}`, item = 1, price = 100, quantity = 1, ts, ad, isBot = false }: SentAttributed): LogRecord {
+    attributed({
+      id,
+      user = 'u1',
+      orderId = `order-of-${id}`,
+      item = 1,
+      price = 100,
+      quantity = 1,
+      ts,
+      ad,
+      isBot = false,
+    }: SentAttributed): LogRecord {
       const timestamp = new Date(ts).toISOString()
       const event: AttributedEvent = {
-        ...{ order_id: orderId, event_id: id, user_id: user, item_id: item, price, quantity, timestamp },
+        order_id: orderId,
+        event_id: id,
+        user_id: user,
+        item_id: item,
+        price,
+        quantity,
+        timestamp,
         click: ad === undefined ? null : { event_id: `click of ${id}`, ad_id: ad, campaign_id: null, timestamp },
         lag_ms: ad === undefined ? null : 0,
         ...(isBot ? { is_bot: true as const } : {}),

@@ -42,10 +42,15 @@ test(`of ${CLICKS} clicks over several segments each order finds the naive rule'
   const random = mulberry32(SEED)
   const userOf = () => `user-${wholeBetween(random, 0, 9_999)}`
   const clicks = Array.from({ length: CLICKS }, (_, n) =>
-    click({ userId: userOf(), itemId: wholeBetween(random, 1, 3), ts: START + n * STEP_MS - wholeBetween(random, 0, 10_000), id: `${n % 7}-${n}` }),
+    click({
+      userId: userOf(),
+      itemId: wholeBetween(random, 1, 3),
+      ts: START + n * STEP_MS - wholeBetween(random, 0, 10_000),
+      id: `${n % 7}-${n}`,
+    }),
   )
   const index = open(store)
-  transaction(store.db, () => clicks.forEach(index.add))
+  transaction(store.db, () => clicks.forEach((each) => index.add(each)))
   const expected = naive(clicks)
   const end = START + CLICKS * STEP_MS
   const check = (from: number, count: number, of = index) => {
@@ -88,7 +93,7 @@ test('a row of the journal that straddles two segments stays with the younger', 
   assert.equal(index.size(), 10)
   const again = open(store)
   assert.ok(again.size() >= 10 && again.size() < 10 + 64, `${again.size()} clicks`)
-  for (const each of [index, again]) assert.equal(each.find(`u${(2 ** 17) % 1_000}`, 1, START + 1 + WINDOW_MS)?.id, `${2 ** 17}`)
+  for (const each of [index, again]) assert.equal(each.find(`u${2 ** 17 % 1_000}`, 1, START + 1 + WINDOW_MS)?.id, `${2 ** 17}`)
 })
 
 test('what is dropped altogether is gone from the journal too, and what comes after is found', () => {
@@ -115,11 +120,11 @@ test('users and items that share a head, and all else that is kept of their hash
     return hash
   })
   assert.deepEqual([a![0]! & (2 ** 17 - 1), a![1]], [b![0]! & (2 ** 17 - 1), b![1]], 'else this test shows nothing: find another pair')
-  index.add(click({ userId: one!, id: 'of one' }))
-  assert.equal(index.find(other!, 1, START), undefined)
-  index.add(click({ userId: other!, id: 'of the other', ts: START + 1 }))
-  assert.equal(index.find(one!, 1, START + 5)?.id, 'of one')
-  assert.equal(index.find(other!, 1, START + 5)?.id, 'of the other')
+  index.add(click({ userId: one, id: 'of one' }))
+  assert.equal(index.find(other, 1, START), undefined)
+  index.add(click({ userId: other, id: 'of the other', ts: START + 1 }))
+  assert.equal(index.find(one, 1, START + 5)?.id, 'of one')
+  assert.equal(index.find(other, 1, START + 5)?.id, 'of the other')
 })
 
 test('users and items whose names run into each other are told apart', () => {

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import test from 'node:test'
+import { openDatabase } from '../stores.ts'
+import type { Finding } from './doctor-checks.ts'
+import { run, temporaryFolder } from './testing/run.ts'
+
+/** A server on a port that the system chose. */
+async function listening(answer: string) {
+  const server = createServer((_request, response) => response.end(answer)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    port: String((server.address() as AddressInfo).port),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
+
+const FREE = { GATEWAY_PORT: '0', CATALOG_PORT: '0', OPS_PORT: '0' }
+
+async function doctor(folder: string, env: NodeJS.ProcessEnv = {}) {
+  const { code, stdout } = await run(['doctor', '--json', '--data-dir', folder], { env: { ...FREE, ...env } })
+  const { findings } = JSON.parse(stdout) as { findings: Finding[] }
+  return { code, of: (name: string) => findings.find((each) => each.name === name) }
+}
+
+test('a machine in order is well', async () => {
+  using folder = temporaryFolder()
+  const { code, of } = await doctor(folder.path)
+  assert.equal(code, 0)
+  for (const name of ['Node', 'clock', 'settings', 'data folder', 'topics', 'dishes', 'ads', 'lock', 'edge.db', 'write keys'])
+    assert.equal(of(name)?.state, 'ok', name)
+  const text = await run(['doctor', '--data-dir', folder.path], { env: FREE })
+  assert.match(text.stdout, /✓ Node +24/)
+})
+
+test('a taken port is a fault; FlowGuard’s own is none', async () => {
+  using folder = temporaryFolder()
+  await using stranger = await listening('hello')
+  await using own = await listening('{"status":"healthy"}')
+  const { code, of } = await doctor(folder.path, { GATEWAY_PORT: own.port, OPS_PORT: stranger.port })
+  assert.equal(code, 1)
+  assert.match(of(`port ${own.port}`)?.detail ?? '', /FlowGuard’s gateway answers, and is healthy/)
+  assert.equal(of(`port ${stranger.port}`)?.state, 'fail')
+  assert.match(of(`port ${stranger.port}`)?.advice ?? '', /OPS_PORT/)
+})
+
+test('a lock left behind is told from one that is held', async () => {
+  using folder = temporaryFolder()
+  writeFileSync(folder.file('flowguard.lock'), `${process.ppid}\n`)
+  assert.match((await doctor(folder.path)).of('lock')?.detail ?? '', /runs on this data folder/)
+  writeFileSync(folder.file('flowguard.lock'), `${2 ** 22 + 1}\n`)
+  const { code, of } = await doctor(folder.path)
+  assert.equal(code, 0)
+  assert.equal(of('lock')?.state, 'warn')
+})
+
+test('a damaged store is found', async () => {
+  using folder = temporaryFolder()
+  const database = openDatabase({ dataDir: folder.path, clock: Date.now })
+  for (let at = 0; at < 200; at += 1) await database.addKey(`key ${at}`, `${at}`.padStart(64, '0'))
+  await database[Symbol.asyncDispose]()
+  assert.match((await doctor(folder.path)).of('edge.db')?.detail ?? '', /sound/)
+  const file = openSync(folder.file('edge.db'), 'r+')
+  for (let page = 2; page < 8; page += 1) writeSync(file, Buffer.alloc(2_000, 0x5a), 0, 2_000, page * 4_096)
+  closeSync(file)
+  writeFileSync(folder.file('raw-log.db'), 'this is no database, but long enough to be taken for one'.repeat(20))
+  const { code, of } = await doctor(folder.path)
+  assert.equal(code, 1)
+  for (const name of ['edge.db', 'raw-log.db']) {
+    assert.equal(of(name)?.state, 'fail', name)
+    assert.match(of(name)?.advice ?? '', /backup/)
+  }
+})
+
+test('bad settings and files are findings, each with what to do', async () => {
+  using folder = temporaryFolder()
+  const bad = await doctor(folder.path, { GATEWAY_PORT: 'x' })
+  assert.equal(bad.code, 1)
+  assert.match(bad.of('settings')?.detail ?? '', /GATEWAY_PORT=x \(environment\)/)
+  writeFileSync(folder.file('ads.json'), '[{')
+  const { code, of } = await doctor(folder.path, { ADS_FILE: folder.file('ads.json') })
+  assert.equal(code, 1)
+  assert.match(of('ads')?.detail ?? '', /ads\.json/)
+})
+
+test('listening beyond this machine needs a key', async () => {
+  using folder = temporaryFolder()
+  const open = await doctor(folder.path, { HOST: '0.0.0.0' })
+  assert.equal(open.of('write keys')?.state, 'fail')
+  assert.equal((await run(['keys', 'add', 'till', '--data-dir', folder.path])).code, 0)
+  assert.equal((await doctor(folder.path, { HOST: '0.0.0.0' })).of('write keys')?.state, 'ok')
+  assert.equal((await doctor(folder.path, { HOST: '0.0.0.0', WRITE_KEYS: 'off' })).of('write keys')?.state, 'warn')
+})
+
+test('a clock before 2024 is a fault', async () => {
+  using folder = temporaryFolder()
+  const { code, stdout } = await run(['doctor', '--data-dir', folder.path], { env: FREE, clock: () => 0 })
+  assert.equal(code, 1)
+  assert.match(stdout, /✗ clock +1970/)
+})
+
+test('a folder that cannot be written is a fault', async () => {
+  using folder = temporaryFolder()
+  writeFileSync(folder.file('file'), '')
+  const { code, of } = await doctor(folder.file('file/data'))
+  assert.equal(code, 1)
+  assert.equal(of('data folder')?.state, 'fail')
+  assert.match(of('data folder')?.advice ?? '', /--data-dir/)
+})
