@@ -7,6 +7,9 @@ export interface Usage {
   rss: number
   /** The highest so far. */
   rssMax: number
+  /** Of it, what JavaScript's heap has taken, and what buffers hold beside it. */
+  heap: number
+  buffers: number
   /** CPU seconds since the start. */
   cpu: number
 }
@@ -20,7 +23,8 @@ let cpuAtStart = 0
 
 async function answer({ probe }: ToProbe): Promise<FromProbe> {
   if (probe === 'usage') {
-    return { usage: { rss: process.memoryUsage.rss(), rssMax: process.resourceUsage().maxRSS * 1024, cpu: cpuSeconds() } }
+    const { rss, heapTotal, external } = process.memoryUsage()
+    return { usage: { rss, rssMax: process.resourceUsage().maxRSS * 1024, heap: heapTotal, buffers: external, cpu: cpuSeconds() } }
   }
   if (probe === 'profile') {
     session = new Session()

@@ -1,6 +1,6 @@
 import { fork, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { Profiler } from 'node:inspector/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -40,8 +40,16 @@ export interface Bench extends AsyncDisposable {
   load: Load
   startRole(role: string): Promise<Measured>
   startFile(name: 'edge-without-log.ts' | 'bare-http.ts'): Promise<Measured>
-  /** Runs `flowguard up` on a data folder until it is ready, then stops it; seconds until then. */
-  startUp(dataDir: string): Promise<number>
+  /** Runs `flowguard up` on a data folder until it is ready, then stops it. */
+  startUp(dataDir: string): Promise<Start>
+}
+
+/** Seconds until ready, and what of them each process took: the command until it starts the others, and these from then on. */
+export interface Start {
+  seconds: number
+  command: number
+  edge: number
+  pipeline: number
 }
 
 export async function openBench(): Promise<Bench> {
@@ -90,8 +98,9 @@ export async function openBench(): Promise<Bench> {
   }
 }
 
-async function startUp(watched: (child: ChildProcess) => ChildProcess, dataDir: string, env: NodeJS.ProcessEnv): Promise<number> {
+async function startUp(watched: (child: ChildProcess) => ChildProcess, dataDir: string, env: NodeJS.ProcessEnv): Promise<Start> {
   const startedAt = performance.now()
+  const startedClock = Date.now()
   const child = watched(
     spawn(process.execPath, [...NODE_FLAGS, COMMAND, 'up', '--data-dir', dataDir], { env, stdio: ['ignore', 'ignore', 'pipe'] }),
   )
@@ -114,7 +123,16 @@ async function startUp(watched: (child: ChildProcess) => ChildProcess, dataDir: 
   if (!answer.ok) throw new Error(`flowguard up said that it is running, and /readyz answers ${answer.status}`)
   child.kill('SIGTERM')
   await ended
-  return seconds
+  const started = lastLine(dataDir, 'up', 'started')
+  const readyAfter = (name: string) => (lastLine(dataDir, name, 'ready') - started) / 1_000
+  return { seconds, command: (started - startedClock) / 1_000, edge: readyAfter('edge'), pipeline: readyAfter('pipeline') }
+}
+
+/** When a process last said this in its log, ms. */
+function lastLine(dataDir: string, name: string, message: string): number {
+  const lines = readFileSync(join(dataDir, 'logs', `${name}.log`), 'utf8').trim().split('\n')
+  const line = lines.map((text) => JSON.parse(text) as { time: string; msg: string }).findLast(({ msg }) => msg === message)
+  return line ? Date.parse(line.time) : Number.NaN
 }
 
 function measured(child: ChildProcess, port: number): Measured {

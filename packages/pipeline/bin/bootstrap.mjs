@@ -65,7 +65,9 @@ async function runHere(script, args) {
     const type = rest[0] && typeof rest[0] === 'object' ? rest[0].type : rest[0]
     if (type !== 'ExperimentalWarning') emitWarning.call(process, warning, ...rest)
   }
-  if (nodeModule.enableCompileCache) nodeModule.enableCompileCache(compileCache)
+  // By environment too: for the processes that this one starts.
+  process.env.NODE_COMPILE_CACHE = process.env.NODE_COMPILE_CACHE || compileCache
+  if (nodeModule.enableCompileCache) nodeModule.enableCompileCache(process.env.NODE_COMPILE_CACHE)
   process.argv = [process.execPath, script].concat(args)
   await import(pathToFileURL(script).href)
 }

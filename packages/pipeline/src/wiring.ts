@@ -31,6 +31,7 @@ import { gateIn } from './reader/gate.ts'
 import { readerLoop } from './reader/loop.ts'
 import { passedIn } from './reader/passed.ts'
 import { openStores } from './stores.ts'
+import type { Role } from './roles.ts'
 import { streamProcessor } from './stream/processor.ts'
 
 /** What one process of the machine has open: each store once, by whichever role asks first. */
@@ -46,15 +47,6 @@ interface Machine {
   pipeline: () => PipelineStore
   closing: AsyncDisposableStack
 }
-
-export const ROLES = ['gateway', 'catalog', 'relay', 'stream', 'billing', 'ops'] as const
-export type Role = (typeof ROLES)[number]
-
-/** The processes of `flowguard up`, and what runs in each. */
-export const PROCESSES = {
-  edge: ['gateway', 'catalog', 'relay'],
-  pipeline: ['stream', 'billing', 'ops'],
-} as const satisfies Record<string, readonly Role[]>
 
 /** Starts a role and resolves, once it is ready, to what goes on until the signal aborts. */
 const START: Record<Role, (machine: Machine) => Promise<readonly Part[]>> = {

@@ -265,3 +265,15 @@ test('--restart begins an interrupted file anew', async () => {
   await run(['replay', folder.file('a.ndjson'), '--restart', ...base(gateway, folder)])
   assert.deepEqual(gateway.accepted, [...ids(500), ...ids(1_000)])
 })
+
+test('a note about a gateway that holds nothing any more is not believed', async () => {
+  using folder = temporaryFolder()
+  await using gateway = await fakeGateway()
+  writeFileSync(folder.file('a.ndjson'), ndjson(1_000))
+  gateway.told = () => (batches(gateway).length === 2 ? { status: 401 } : undefined)
+  await run(['replay', folder.file('a.ndjson'), ...base(gateway, folder)])
+  gateway.told = () => undefined
+  gateway.highestTs = null
+  await run(['replay', folder.file('a.ndjson'), ...base(gateway, folder)])
+  assert.deepEqual(gateway.accepted, [...ids(500), ...ids(1_000)])
+})

@@ -60,19 +60,22 @@ interface Plan {
 
 async function replay(context: Context, options: ReplayOptions, paths: readonly string[]): Promise<ExitCode> {
   const { io, out } = context
-  const plans = await planFiles(context, options, paths)
+  const time = await timeNow(context, options)
+  if (!time) return EXIT.interrupted
+  // Of a gateway that holds nothing, no note can be true: its data was put away.
+  const plans = await planFiles(context, options, paths, { hasNotes: time.highest_ts !== null })
   if (!plans) return EXIT.misused
   const counts = noCounts()
   const startedAt = io.clock()
   let lastTime = -Infinity
   for (const plan of plans) {
-    if (!plan.note && !options.late && !(await isInTime(context, plan, options))) return io.signal.aborted ? EXIT.interrupted : EXIT.misused
+    const isRefused = !plan.note && !options.late && !(await isInTime(context, plan, options))
+    if (isRefused && !io.signal.aborted) return EXIT.misused
+    if (isRefused) break
     lastTime = Math.max(lastTime, await sendFile(context, options, plan, counts))
-    if (io.signal.aborted) {
-      out.note('Interrupted. What was answered is noted: the same command goes on from there.')
-      break
-    }
+    if (io.signal.aborted) break
   }
+  if (io.signal.aborted) out.note('Interrupted. What was answered is noted: the same command goes on from there.')
   const sentMs = io.clock() - startedAt
   const isDrained = options.drain && !io.signal.aborted ? await drainAll(context, options, lastTime) : undefined
   report(out, counts, sentMs, isDrained)
@@ -81,14 +84,26 @@ async function replay(context: Context, options: ReplayOptions, paths: readonly 
   return isNothingAccepted || (options.strict && counts.rejected > 0) ? EXIT.failed : EXIT.done
 }
 
+/** The highest event time that the gateway has accepted. Undefined where the signal aborted first. */
+async function timeNow(context: Context, options: ReplayOptions): Promise<{ highest_ts: number | null } | undefined> {
+  const { GATEWAY_URL, WRITE_KEY } = context.settings
+  const answer = await askPatiently(`${GATEWAY_URL}/api/v1/time`, { key: WRITE_KEY }, patienceOf(context, options))
+  return answer?.body as { highest_ts: number | null } | undefined
+}
+
 /** Undefined where what was asked contradicts what was sent before. */
-async function planFiles({ io, settings, out }: Context, options: ReplayOptions, paths: readonly string[]): Promise<Plan[] | undefined> {
+async function planFiles(
+  { io, settings, out }: Context,
+  options: ReplayOptions,
+  paths: readonly string[],
+  { hasNotes }: { hasNotes: boolean },
+): Promise<Plan[] | undefined> {
   const files = await Promise.all(paths.map((path) => identify(resolve(io.cwd, path))))
   const fresh = options.retime ? await newRetime(files, options, io.clock()) : null
   const plans: Plan[] = []
   for (const file of files) {
     const path = notePath(settings.DATA_DIR, file.sha256, settings.GATEWAY_URL)
-    const note = readNote(path)
+    const note = hasNotes ? readNote(path) : undefined
     if (note && options.retime && !note.retime) {
       out.note(
         `${basename(file.path)} was sent to this gateway before, with its own times: moved ones would be refused as other events under the same ids.`,
@@ -111,10 +126,10 @@ async function newRetime(files: readonly EventFile[], { speed: times }: ReplayOp
 
 /** Whether the file's events would still count, or time has already moved past them; then says so. */
 async function isInTime(context: Context, { file, retime }: Plan, options: ReplayOptions): Promise<boolean> {
-  const { settings, out } = context
-  const answer = await askPatiently(`${settings.GATEWAY_URL}/api/v1/time`, { key: settings.WRITE_KEY }, patienceOf(context, options))
-  if (!answer) return false
-  const { highest_ts: highest } = answer.body as { highest_ts: number | null }
+  const { out } = context
+  const time = await timeNow(context, options)
+  if (!time) return false
+  const { highest_ts: highest } = time
   const own = await firstTime(file.path)
   if (highest === null || own === undefined) return true
   const first = retime ? retimed(own, retime) : own

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Argument, Command } from 'commander'
 import type { Settings } from '../kernel/config.ts'
 import { createLogger } from '../kernel/logging.ts'
-import { PROCESSES, ROLES, runRoles, type Role } from '../wiring.ts'
+import { PROCESSES, ROLES, type Role } from '../roles.ts'
 import { action, EXIT, example, portNumber, type Cli, type Context, type ExitCode } from './cli.ts'
 
 const isProcess = (name: string): name is keyof typeof PROCESSES => Object.hasOwn(PROCESSES, name)
@@ -59,6 +59,7 @@ async function runHere({ settings, io, out }: Context, name: string, roles: read
     if (isSupervised) process.send?.('ready')
     else out.note(`${name} is ready; Ctrl-C stops it`)
   }
+  const { runRoles } = await import('../wiring.ts')
   await runRoles(roles, { settings, logger, signal: AbortSignal.any([io.signal, orphaned.signal]), onReady })
   logger.info('stopped')
   if (isSupervised && process.connected) process.disconnect()

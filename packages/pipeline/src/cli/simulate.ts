@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { Food } from '@flowguard/contract'
-import { BATCH_COUNT_MAX, type BatchResult } from '@flowguard/contract'
+import { BATCH_COUNT_MAX, type BatchResult, type Food } from '@flowguard/contract'
 import { Command } from 'commander'
 import type { Settings } from '../kernel/config.ts'
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'

@@ -107,7 +107,7 @@ function itemCheck(db: DatabaseSync, { attributed, walks }: Books): Check {
     )
     .iterate() as Iterable<unknown> as Iterable<ItemDay & { itemId: number; day: string }>
   for (const { itemId, day, ...counted } of counters) compare(day, itemId, counted)
-  for (const key of [...left.keys()]) compare(...(key.split(' ') as [string, string]), none)
+  for (const key of left.keys()) compare(...(key.split(' ') as [string, string]), none)
   return check.done({ detail: 'orders, attributed orders and their revenue in paise, by item and day', expected, actual })
 }
 

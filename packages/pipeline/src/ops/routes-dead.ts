@@ -57,7 +57,8 @@ export function deadRoutes(app: FastifyInstance, { ask, db, clock, resend }: Pic
     if ('code' in choice) return sendProblem(request, reply, choice)
     const { note = '', all: _all, ...filter } = choice
     try {
-      return reply.send(await retryDead(filter, note, { db, clock, round, send: resend }))
+      const settled = await retryDead(filter, note, { db, clock, round, send: resend })
+      return await reply.send(settled)
     } catch (error) {
       if (!hasCode(error, 'unreachable')) throw error
       const headers = { 'retry-after': '2' }

@@ -1,5 +1,4 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { FlowGuardError } from '../kernel/errors.ts'
 import type { Clock } from '../kernel/lifecycle.ts'
 import type { LogView } from '../log/log-view.ts'
 import type { TopicSpecs } from '../log/topics.ts'
@@ -21,13 +20,6 @@ export interface Stores extends Disposable {
   readonly raw: LogStore | undefined
   /** Readers' places and tables, and the derived topics. */
   readonly pipeline: LogStore | undefined
-}
-
-/** The store, or `store_missing` where nothing can be said without it. */
-export function needed<K extends 'edge' | 'raw' | 'pipeline'>(stores: Stores, name: K): NonNullable<Stores[K]> {
-  const store = stores[name]
-  if (!store) throw new FlowGuardError('store_missing', `there is no ${FILES[name]} in ${stores.dataDir} yet`)
-  return store as NonNullable<Stores[K]>
 }
 
 export const FILES = { edge: 'edge.db', raw: 'raw-log.db', pipeline: 'pipeline.db' } as const

@@ -139,7 +139,8 @@ function chargesOf({ pipeline, edge }: Stores, { adId, eventId, ts, kind, waterm
   const ad = edge?.prepare('select pricing from ads where ad_id = ?').get(adId) as { pricing: string } | undefined
   if (!ad) return [`not charged: there is no ad ${adId}`]
   if (ad.pricing !== kind) return [`not charged: ad ${adId} is paid by ${PAID_BY[ad.pricing] ?? ad.pricing}`]
-  if (kind === 'cpc' && (watermark == null || ts >= watermark)) return [`not charged yet: ${waitsFor(ts, watermark ?? null)}`]
+  if (kind === 'cpc' && (watermark === undefined || watermark === null || ts >= watermark))
+    return [`not charged yet: ${waitsFor(ts, watermark ?? null)}`]
   return [
     kind === 'cpc'
       ? 'not charged: a double click, too soon after another of its user on the ad; or the ad was set up later'

@@ -177,6 +177,49 @@ test('of two readers of one name one stops with place_moved, and every effect is
   assert.equal(at.read(), 100)
 })
 
+test('a batch that another reader has worked off meanwhile is not worked off again, whatever else fails first', async () => {
+  await using at = machine()
+  await at.append(...names(20))
+  using other = openPipelineStore(at.file('pipeline.db'), topics, clock)
+  let overtaken = false
+  const raw: EventLog = {
+    ...at.raw,
+    async read(places, limit) {
+      const batch = await at.raw.read(places, limit)
+      if (!overtaken) {
+        overtaken = true
+        await run(other, at.raw, keeping(other))
+      }
+      return batch
+    },
+  }
+  const handler = keeping(at.store, {
+    apply() {
+      throw new TypeError('what the other wrote is in the way')
+    },
+  })
+  await assert.rejects(run(at.store, raw, handler), fails('place_moved'))
+  assert.deepEqual(at.effects(), names(20))
+  assert.equal(at.read(), 20)
+})
+
+test('timers and requests have their turn while a reader catches up', async () => {
+  await using at = machine()
+  await at.append(...names(100))
+  let turns = 0
+  let batches = 0
+  const handler = keeping(at.store)
+  const apply = handler.apply.bind(handler)
+  handler.apply = (batch) => {
+    batches += 1
+    setImmediate(() => (turns += 1))
+    return apply(batch)
+  }
+  await run(at.store, at.raw, handler, { countMax: 10 })
+  assert.ok(batches >= 10)
+  assert.equal(turns, batches)
+})
+
 test('another log in place of the known one is refused, and the old one is welcome again', async () => {
   await using at = machine()
   await at.append(...names(10))

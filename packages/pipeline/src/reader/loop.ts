@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { setImmediate as immediate } from 'node:timers/promises'
 import { DEAD, type DeadLetter, type DeadReason, type Topic } from '@flowguard/contract'
 import { step } from '../kernel/crash.ts'
 import { FlowGuardError } from '../kernel/errors.ts'
@@ -113,6 +114,9 @@ export function readerLoop({ name, topics, log, handler }: Reader, store: Reader
         move = moves.find((each) => each.topic === topic && each.partition === partition)
       if (!move) {
         const from = standings.find((each) => each.topic === topic && each.partition === partition)?.next ?? 0
+        // After a failure the places were read again: another reader may have done this batch.
+        if (offset < from)
+          throw new FlowGuardError('place_moved', `${name}: ${topic}-${partition} stands at ${from} already, beyond ${offset}`)
         moves.push((move = { topic, partition, from, next: from, timeMs: -1, heartbeats: 0, tally: noTally() }))
       }
       const fate = fates[at] as Fate
@@ -164,6 +168,8 @@ export function readerLoop({ name, topics, log, handler }: Reader, store: Reader
       if (!batch || batch.length === 0) continue
       step('reader.after-fetch')
       await work(batch, signal)
+      // Nothing in a round waits for the system while there is something to read: timers, requests and signals get their turn here.
+      await immediate()
     }
   }
 }

@@ -19,6 +19,7 @@ export interface FakeGateway extends AsyncDisposable {
   requests: { method: string; url: string; headers: IncomingMessage['headers']; body: string }[]
   /** Asked first for every request; what it returns is answered. */
   told: (url: string, count: number) => Told | undefined
+  /** The highest event time accepted; a test may set another. */
   highestTs: number | null
   /** The most requests that were open at once. */
   openMax: number
@@ -81,6 +82,8 @@ function usual(gateway: Pick<FakeGateway, 'accepted' | 'events' | 'highestTs'>, 
   if (url === '/api/v1/batch') {
     const events = eventsIn(body)
     gateway.events.push(...events)
+    const times = events.map((event) => Date.parse(String(event['timestamp']))).filter((ts) => !Number.isNaN(ts))
+    if (times.length > 0) gateway.highestTs = Math.max(gateway.highestTs ?? -Infinity, ...times)
     gateway.accepted.push(...events.map((event) => String(event['event_id'])))
     return { body: events.map((event, index) => ({ index, status: 'accepted', event_id: event['event_id'] })) }
   }

@@ -30,7 +30,7 @@ export function sqliteLogView(db: DatabaseSync, topics: TopicSpecs): LogView | u
     holding: db.prepare(
       `select base_offset as offset, appended_at as appendedAt ${of} and base_offset <= ? order by base_offset desc limit 1`,
     ),
-    find: db.prepare(`select ${ROW} ${of} and base_offset >= ? and base_offset < ? and instr(body, ?) > 0 order by base_offset desc`),
+    find: db.prepare(`select ${ROW} ${of} and base_offset >= ? and base_offset < ? order by base_offset desc`),
   }
   const first = (topic: Topic, partition: number) => sql.first.get(topic, partition) as { offset: number; appendedAt: number } | undefined
   const last = (topic: Topic, partition: number) => sql.last.get(topic, partition) as { end: number; appendedAt: number } | undefined
@@ -94,7 +94,11 @@ export function sqliteLogView(db: DatabaseSync, topics: TopicSpecs): LogView | u
         'from' in range
           ? [offsetSince(topic, partition, range.from), Number.MAX_SAFE_INTEGER]
           : [0, offsetSince(topic, partition, range.before)]
-      for (const row of sql.find.iterate(topic, partition, low, high, Buffer.from(text)) as Iterable<unknown> as Iterable<Row>) {
+      // Twice as fast as SQLite's instr.
+      const bytes = Buffer.from(text)
+      for (const row of sql.find.iterate(topic, partition, low, high) as Iterable<unknown> as Iterable<Row>) {
+        const { buffer, byteOffset, byteLength } = row.body
+        if (!Buffer.from(buffer, byteOffset, byteLength).includes(bytes)) continue
         const batch = batchOf(topic, partition, row, undefined)
         if (batch.fault === undefined)
           yield* batch
