@@ -10,8 +10,9 @@
  * nine partitions.
  */
 import { closeSync, fdatasyncSync, openSync, writeFileSync, writeSync } from 'node:fs'
-import { availableParallelism, cpus, loadavg } from 'node:os'
+import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { batches, fill, latency, singles, type Contenders, type Sizes } from './gateway-measures.ts'
 import { openWatch } from './lag.ts'
@@ -38,6 +39,7 @@ const EDGE_MB_AIM = 250
 const PIPELINE_MB_AIM = 600
 const START_SECONDS_AIM = 1
 const STARTS = 3
+const IDLE_MS = 1_000
 
 function note(text: string): void {
   process.stderr.write(`${text} …\n`)
@@ -64,6 +66,17 @@ function addStart(report: Report, name: string, starts: readonly Start[]): void 
   report.add({ group: START_GROUP, name, value: middle((each) => each.seconds), unit: 's', aim: { atMost: START_SECONDS_AIM }, note })
 }
 
+/** The share of the machine that is busy before anything is started: figures count on a quiet one. */
+async function usedByOthers(): Promise<number> {
+  const times = () => cpus().map(({ times: { idle, ...busy } }) => ({ idle, busy: Object.values(busy).reduce((sum, each) => sum + each, 0) }))
+  const sum = (key: 'idle' | 'busy', all: ReturnType<typeof times>) => all.reduce((total, each) => total + each[key], 0)
+  const before = times()
+  await wait(IDLE_MS)
+  const after = times()
+  const busy = sum('busy', after) - sum('busy', before)
+  return busy / (busy + sum('idle', after) - sum('idle', before))
+}
+
 async function starts(bench: Bench, report: Report): Promise<void> {
   const [cold, warm]: [Start[], Start[]] = [[], []]
   for (let round = 0; round < STARTS; round += 1) {
@@ -82,14 +95,15 @@ async function warmStart(bench: Bench, accepted: number, report: Report): Promis
 }
 
 async function memory(name: string, process: Measured, aim: number, report: Report): Promise<void> {
-  const { rss, rssMax } = await process.usage()
+  const { rss, rssMax, heap, buffers } = await process.usage()
+  const mib = (bytes: number) => Math.round(bytes / MIB)
   report.add({
     group: 'Memory after the run',
     name,
     value: rss / MIB,
     unit: 'MiB',
     aim: { atMost: aim },
-    note: `highest ${Math.round(rssMax / MIB)} MiB`,
+    note: `heap ${mib(heap)}, buffers ${mib(buffers)}, the rest the runtime and SQLite; highest ${mib(rssMax)}`,
   })
 }
 
@@ -174,7 +188,7 @@ async function main(): Promise<void> {
   const report = createReport({
     Node: process.versions.node,
     processors: `${availableParallelism()} × ${cpus()[0]?.model ?? '?'}`,
-    'load before': loadavg()[0]?.toFixed(1) ?? '?',
+    'used by others before': `${((await usedByOthers()) * 100).toFixed(0)}% of the machine`,
     'a flush of 4 KiB': `${flushMs(bench.folder).toFixed(2)} ms`,
   })
   if (chosen.has('start')) {

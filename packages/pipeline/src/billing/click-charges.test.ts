@@ -162,13 +162,13 @@ test('a click that waits is not lost with those that were read with it and are d
   bills.clicks.apply([
     click('early', START),
     click('waiting', START + 60_000),
-    click('waiting too', START + 55_000),
+    click('waiting-too', START + 55_000),
     ...log.heartbeats(START + 30_000),
   ])
   assert.deepEqual(charged(), ['early'])
   bills.clicks.restart()
   bills.clicks.apply(log.closing(START + 60_000))
-  assert.deepEqual(charged(), ['early', 'waiting', 'waiting too'])
+  assert.deepEqual(charged(), ['early', 'waiting', 'waiting-too'])
 })
 
 /** One event, when it happened, how much later it arrived, and how often again. */

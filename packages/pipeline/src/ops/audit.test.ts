@@ -270,7 +270,7 @@ function holdBeforeBegin(db: DatabaseSync) {
 
 test('the books balance at every moment while events are written, read, shipped and trimmed', async () => {
   using folder = temporaryFolder()
-  const traffic = new Worker(new URL('./fixture-traffic.ts', import.meta.url), { workerData: folder.path })
+  const traffic = new Worker(new URL('./traffic.fixture.ts', import.meta.url), { workerData: folder.path })
   await using _ending = { [Symbol.asyncDispose]: async () => void (await traffic.terminate()) }
   const ended = once(traffic, 'exit')
   await once(traffic, 'message')

@@ -26,7 +26,7 @@ const WAIT_MS_MAX = 20_000
 export const T0 = Date.parse('2026-03-01T12:00:00Z')
 export const TOPIC_SPECS = readTopics(join(ROOT, 'config/kafka/topics.yaml'))
 
-export const ADS = [
+const ADS = [
   { adId: 'cpc-1', itemId: 1, campaignId: 'c1', advertiserId: 'a1', pricing: 'cpc', rate: 500, dailyBudget: 0 },
   { adId: 'cpm-1', itemId: 1, campaignId: 'c1', advertiserId: 'a1', pricing: 'cpm', rate: 9_000, dailyBudget: 0 },
   { adId: 'cpa-1', itemId: 1, campaignId: 'c2', advertiserId: 'a1', pricing: 'cpa', rate: 2_500, dailyBudget: 0 },
