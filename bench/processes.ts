@@ -130,7 +130,9 @@ async function startUp(watched: (child: ChildProcess) => ChildProcess, dataDir: 
 
 /** When a process last said this in its log, ms. */
 function lastLine(dataDir: string, name: string, message: string): number {
-  const lines = readFileSync(join(dataDir, 'logs', `${name}.log`), 'utf8').trim().split('\n')
+  const lines = readFileSync(join(dataDir, 'logs', `${name}.log`), 'utf8')
+    .trim()
+    .split('\n')
   const line = lines.map((text) => JSON.parse(text) as { time: string; msg: string }).findLast(({ msg }) => msg === message)
   return line ? Date.parse(line.time) : Number.NaN
 }

@@ -14,6 +14,7 @@ import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { template } from './events.ts'
 import { batches, fill, latency, singles, type Contenders, type Sizes } from './gateway-measures.ts'
 import { openWatch } from './lag.ts'
 import { openBench, type Bench, type Measured, type Start } from './processes.ts'
@@ -68,7 +69,8 @@ function addStart(report: Report, name: string, starts: readonly Start[]): void 
 
 /** The share of the machine that is busy before anything is started: figures count on a quiet one. */
 async function usedByOthers(): Promise<number> {
-  const times = () => cpus().map(({ times: { idle, ...busy } }) => ({ idle, busy: Object.values(busy).reduce((sum, each) => sum + each, 0) }))
+  const times = () =>
+    cpus().map(({ times: { idle, ...busy } }) => ({ idle, busy: Object.values(busy).reduce((sum, each) => sum + each, 0) }))
   const sum = (key: 'idle' | 'busy', all: ReturnType<typeof times>) => all.reduce((total, each) => total + each[key], 0)
   const before = times()
   await wait(IDLE_MS)
@@ -189,6 +191,7 @@ async function main(): Promise<void> {
     Node: process.versions.node,
     processors: `${availableParallelism()} × ${cpus()[0]?.model ?? '?'}`,
     'used by others before': `${((await usedByOthers()) * 100).toFixed(0)}% of the machine`,
+    'an event': `${Math.round(template('mixed', 500, 0).bytes.length / 500)} bytes`,
     'a flush of 4 KiB': `${flushMs(bench.folder).toFixed(2)} ms`,
   })
   if (chosen.has('start')) {

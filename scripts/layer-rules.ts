@@ -16,7 +16,7 @@ export interface Layer {
 }
 
 const SRC = '^packages/pipeline/src'
-const PARTS = 'gateway|catalog|database|outbox|log|reader|stream|billing|workers|loader|lake|warehouse|etl|reconcile|ops'
+const PARTS = 'http|gateway|catalog|database|outbox|log|reader|stream|billing|workers|loader|lake|warehouse|etl|reconcile|ops'
 
 export const layers: readonly Layer[] = [
   { name: 'test', files: /\.test\.ts$|(conformance|fixture)\.ts$|\/testing\/|^test\/|^bench\//, mayImport: ['*'] },

@@ -60,9 +60,17 @@ async function runHere({ settings, io, out }: Context, name: string, roles: read
     else out.note(`${name} is ready; Ctrl-C stops it`)
   }
   const { runRoles } = await import('../wiring.ts')
-  await runRoles(roles, { settings, logger, signal: AbortSignal.any([io.signal, orphaned.signal]), onReady })
-  logger.info('stopped')
-  if (isSupervised && process.connected) process.disconnect()
+  try {
+    await runRoles(roles, { settings, logger, signal: AbortSignal.any([io.signal, orphaned.signal]), onReady })
+    logger.info('stopped')
+  } catch (error) {
+    // The terminal is told in words by whoever catches it.
+    logger.warn({ err: error }, 'cannot go on')
+    throw error
+  } finally {
+    // An open channel holds the process: one that failed would never end, and never be started again.
+    if (isSupervised && process.connected) process.disconnect()
+  }
   return EXIT.done
 }
 

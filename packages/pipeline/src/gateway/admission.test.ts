@@ -14,7 +14,7 @@ import {
 } from '@flowguard/contract'
 import { admit, isFault, type Admitted, type Arrival } from './admission.ts'
 import { createBotCheck } from './bots.ts'
-import type { Fault } from './problems.ts'
+import type { Fault } from '../http/problems.ts'
 
 const NOW = Date.parse('2026-03-01T12:00:00.250Z')
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'

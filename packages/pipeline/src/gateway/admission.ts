@@ -16,9 +16,9 @@ import {
 } from '@flowguard/contract'
 import type { OrderDraft } from '../database/database.ts'
 import type { Headers } from '../log/event-log.ts'
-import { tooLarge } from './body.ts'
+import { tooLarge } from '../http/body.ts'
 import { CHECKS, fieldErrors } from './field-errors.ts'
-import type { Fault } from './problems.ts'
+import type { Fault } from '../http/problems.ts'
 import type { Reference } from './reference.ts'
 
 /** What is the same for every event that one gateway admits. */

@@ -5,11 +5,11 @@ import type { Clock } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
 import { traceIdOf } from '../kernel/trace-context.ts'
 import { admit, isFault, type AdmissionDeps, type Admitted, type Arrival } from './admission.ts'
-import { parseJson } from './body.ts'
-import { answers } from './docs.ts'
+import { parseJson } from '../http/body.ts'
+import { answers } from '../http/docs.ts'
 import type { Ingest, Taken } from './ingest.ts'
 import type { GatewayMetrics } from './metrics.ts'
-import { sendProblem, type Fault } from './problems.ts'
+import { sendProblem, type Fault } from '../http/problems.ts'
 
 export interface EventRoutesDeps {
   admission: AdmissionDeps

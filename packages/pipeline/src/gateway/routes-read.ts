@@ -16,8 +16,8 @@ import type { TSchema } from 'typebox'
 import type { BillingView } from '../billing/billing-view.ts'
 import type { Database } from '../database/database.ts'
 import type { Clock } from '../kernel/lifecycle.ts'
-import { answers } from './docs.ts'
-import { sendProblem } from './problems.ts'
+import { answers } from '../http/docs.ts'
+import { sendProblem } from '../http/problems.ts'
 
 const RANGE_DAYS_MAX = 366
 const PAGE_COUNT = 100

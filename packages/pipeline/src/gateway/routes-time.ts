@@ -3,10 +3,10 @@ import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { EventLog } from '../log/event-log.ts'
-import { parseJson } from './body.ts'
-import { answers } from './docs.ts'
+import { parseJson } from '../http/body.ts'
+import { answers } from '../http/docs.ts'
 import type { EventTime } from './event-time.ts'
-import { sendProblem } from './problems.ts'
+import { sendProblem } from '../http/problems.ts'
 
 const RETRY_BYTES = { bytesMax: 1024 * 1024, wrappers: 0 }
 

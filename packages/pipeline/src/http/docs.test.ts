@@ -5,7 +5,7 @@ import { openSqliteDatabase } from '../database/adapters/sqlite.ts'
 import { seed } from '../database/seed.ts'
 import { silentLogger } from '../kernel/logging.ts'
 import { createCatalog } from '../catalog/server.ts'
-import { openTestGateway, settings } from './gateway-fixture.ts'
+import { openTestGateway, settings } from '../gateway/gateway-fixture.ts'
 
 /** Addresses that a page would load by itself: sources, styles, fetches and workers, not links that somebody may follow. */
 const LOADED = /(?:src|href)="(?:https?:)?\/\/[^"]+"|url\((?:https?:)?\/\/|@import|importScripts\(["']http|fonts\.googleapis|cdn\.redoc/g
