@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ROOT } from '../packages/pipeline/src/kernel/config.ts'
+import { NODE_FLAGS } from '../packages/pipeline/src/roles.ts'
 import { freePort } from '../test/support/machine.ts'
 import { benchAds } from './events.ts'
 import type { Job, Result, ToLoad } from './load.ts'
@@ -13,9 +14,11 @@ import type { FromProbe, ToProbe, Usage } from './probe.ts'
 
 const MAIN = join(ROOT, 'packages/pipeline/src/main.ts')
 const COMMAND = join(ROOT, 'packages/pipeline/bin/flowguard.mjs')
-const NODE_FLAGS = ['--disable-warning=ExperimentalWarning']
+/** Every contender runs under the flags of its process: the edge's, but for the pipeline. */
+const { edge: EDGE_FLAGS, pipeline: PLAIN_FLAGS } = NODE_FLAGS
 const PROBE = pathToFileURL(join(import.meta.dirname, 'probe.ts')).href
 const READY_MS = 60_000
+const EXIT_INTERRUPTED = 130
 
 /** A process under measurement. */
 export interface Measured {
@@ -67,16 +70,32 @@ export async function openBench(): Promise<Bench> {
     const ports = { GATEWAY_PORT: String(gateway), CATALOG_PORT: String(catalog), OPS_PORT: String(ops), STORE_PORT: String(store) }
     return { ...process.env, ...ports, DATA_DIR: dataDir, ADS_FILE: adsFile, NO_COLOR: '1', GATEWAY_URL: '', OPS_URL: '' }
   }
+  async function end() {
+    await Promise.all(
+      [...children].map(async (child) => {
+        const ended = once(child, 'exit')
+        child.kill('SIGKILL')
+        await ended
+      }),
+    )
+    // What they have started goes when they are gone, and may write until then.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void end().finally(() => process.exit(EXIT_INTERRUPTED)))
   const dataDir = join(folder, 'data')
   const start = async (entry: string, args: readonly string[]) => {
     const env = await environment(dataDir)
     const child = watched(
-      fork(entry, [...args], { env, execArgv: [...NODE_FLAGS, '--import', PROBE], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
+      fork(entry, [...args], {
+        env,
+        execArgv: [...(args.includes('pipeline') ? PLAIN_FLAGS : EDGE_FLAGS), '--import', PROBE],
+        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      }),
     )
     await told(child, `${args.join(' ') || entry} is not ready`, (message) => message === 'ready' || undefined)
     return measured(child, Number(env['GATEWAY_PORT']))
   }
-  const loadChild = watched(fork(join(import.meta.dirname, 'load.ts'), [], { execArgv: NODE_FLAGS }))
+  const loadChild = watched(fork(join(import.meta.dirname, 'load.ts'), [], { execArgv: [...PLAIN_FLAGS] }))
 
   return {
     folder,
@@ -85,16 +104,7 @@ export async function openBench(): Promise<Bench> {
     startRole: (role) => start(MAIN, ['run', role]),
     startFile: (name) => start(join(import.meta.dirname, name), []),
     startUp: async (upDir) => startUp(watched, upDir, await environment(upDir)),
-    async [Symbol.asyncDispose]() {
-      await Promise.all(
-        [...children].map(async (child) => {
-          const ended = once(child, 'exit')
-          child.kill('SIGKILL')
-          await ended
-        }),
-      )
-      rmSync(folder, { recursive: true, force: true })
-    },
+    [Symbol.asyncDispose]: end,
   }
 }
 
@@ -102,7 +112,7 @@ async function startUp(watched: (child: ChildProcess) => ChildProcess, dataDir: 
   const startedAt = performance.now()
   const startedClock = Date.now()
   const child = watched(
-    spawn(process.execPath, [...NODE_FLAGS, COMMAND, 'up', '--data-dir', dataDir], { env, stdio: ['ignore', 'ignore', 'pipe'] }),
+    spawn(process.execPath, [...PLAIN_FLAGS, COMMAND, 'up', '--data-dir', dataDir], { env, stdio: ['ignore', 'ignore', 'pipe'] }),
   )
   const ended = once(child, 'exit')
   let said = ''

@@ -59,8 +59,8 @@ async function runHere({ settings, io, out }: Context, name: string, roles: read
     if (isSupervised) process.send?.('ready')
     else out.note(`${name} is ready; Ctrl-C stops it`)
   }
-  const { runRoles } = await import('../wiring.ts')
   try {
+    const { runRoles } = await import('../wiring.ts')
     await runRoles(roles, { settings, logger, signal: AbortSignal.any([io.signal, orphaned.signal]), onReady })
     logger.info('stopped')
   } catch (error) {

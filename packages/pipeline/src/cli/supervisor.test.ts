@@ -41,7 +41,7 @@ function supervised(...scripts: string[]) {
   const file = (name: string) => join(folder.path, name)
   const children = scripts.map((script, at) => {
     writeFileSync(file(`${at}.mjs`), script)
-    return { name: `child-${at}`, entry: file(`${at}.mjs`), args: [file(`${at}.pids`)], env: { ...process.env, WORD: 'bye' } }
+    return { name: `child-${at}`, entry: file(`${at}.mjs`), args: [file(`${at}.pids`)], flags: [], env: { ...process.env, WORD: 'bye' } }
   })
   const stop = new AbortController()
   const said: string[] = []

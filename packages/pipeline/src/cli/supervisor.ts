@@ -15,6 +15,8 @@ export interface ChildSpec {
   name: string
   entry: string
   args: readonly string[]
+  /** Flags of Node itself. */
+  flags: readonly string[]
   env: NodeJS.ProcessEnv
 }
 
@@ -32,8 +34,8 @@ interface Options {
 export function supervise(children: readonly ChildSpec[], { logger, onReady, onRestart }: Options): Part {
   const ready = new Set<string>()
 
-  async function runOnce({ name, entry, args, env }: ChildSpec, signal: AbortSignal): Promise<{ wasReady: boolean; how: string }> {
-    const child = fork(entry, [...args], { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  async function runOnce({ name, entry, args, flags, env }: ChildSpec, signal: AbortSignal): Promise<{ wasReady: boolean; how: string }> {
+    const child = fork(entry, [...args], { env, execArgv: [...flags], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     let wasReady = false
     child.on('message', (message) => {
       if (message !== 'ready') return

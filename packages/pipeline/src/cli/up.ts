@@ -5,7 +5,7 @@ import { pause, runAll, type Part } from '../kernel/lifecycle.ts'
 import { lockFolder } from '../kernel/lock.ts'
 import { createLogger } from '../kernel/logging.ts'
 import type { Summary } from '../ops/summary.ts'
-import { PROCESSES } from '../roles.ts'
+import { NODE_FLAGS, PROCESSES } from '../roles.ts'
 import { action, EXIT, example, positiveNumber, type Cli, type Context, type ExitCode } from './cli.ts'
 import { count, pairs } from './output.ts'
 import { simulate } from './simulate.ts'
@@ -29,10 +29,11 @@ async function up({ settings, io, out }: Context, rate: number | undefined): Pro
   const logger = createLogger({ name: 'up', file: join(settings.DATA_DIR, 'logs/up.log'), level: settings.LOG_LEVEL, stderrLevel: 'fatal' })
   const ready = Promise.withResolvers<void>()
   const { sources: _sources, ...values } = settings
-  const children = Object.keys(PROCESSES).map((name) => ({
+  const children = (Object.keys(PROCESSES) as (keyof typeof PROCESSES)[]).map((name) => ({
     name,
     entry: join(import.meta.dirname, '../main.ts'),
     args: ['run', name],
+    flags: NODE_FLAGS[name],
     env: { ...io.env, ...values },
   }))
   const parts: Part[] = [

@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { FlowGuardError } from './errors.ts'
 import { guarded } from './sqlite.ts'
 
+/** The locks of this very process. */
+const held = new Set<string>()
+
 /** Holds a data folder for this process. Throws `data_locked` where a living process holds it; a dead one's lock is taken over. */
 export function lockFolder(folder: string): Disposable {
   const file = join(folder, 'flowguard.lock')
@@ -10,12 +13,18 @@ export function lockFolder(folder: string): Disposable {
   for (let tries = 1; ; tries += 1) {
     try {
       guarded(file, () => writeFileSync(file, `${process.pid}\n`, { flag: 'wx' }))
-      return { [Symbol.dispose]: () => rmSync(file, { force: true }) }
+      held.add(file)
+      return {
+        [Symbol.dispose]() {
+          held.delete(file)
+          rmSync(file, { force: true })
+        },
+      }
     } catch (error) {
       const holder = holderOf(file)
       // In a container each start may have the same pid as the one that died.
-      if (holder !== undefined && holder !== process.pid && isAlive(holder))
-        throw new FlowGuardError('data_locked', `${folder} is in use by process ${holder}`, error)
+      const isHeld = holder === process.pid ? held.has(file) : holder !== undefined && isAlive(holder)
+      if (isHeld) throw new FlowGuardError('data_locked', `${folder} is in use by process ${holder}`, error)
       if (holder === undefined || tries > 1) throw error
       rmSync(file, { force: true })
     }

@@ -87,7 +87,7 @@ test('owners do not see each other', () => {
   assert.equal(yours.check('a', '', 0), 'new')
 })
 
-test(`of ${FULL_COUNT} ids over six tables none is taken for another, and each costs under 30 bytes of memory`, () => {
+test(`of ${FULL_COUNT} ids over six tables none is taken for another, and each costs under 30 bytes of memory`, async () => {
   using store = memoryStore()
   const first = seenIn(store.db, 'mine')
   transaction(store.db, () => {
@@ -102,8 +102,13 @@ test(`of ${FULL_COUNT} ids over six tables none is taken for another, and each c
   collect()
   const before = process.memoryUsage().arrayBuffers
   const again = loaded(store)
-  collect()
-  const bytesPerId = (process.memoryUsage().arrayBuffers - before) / FULL_COUNT
+  // What is no longer used is given back by and by.
+  let bytesPerId = Infinity
+  for (let tries = 0; tries < 100 && bytesPerId >= 30; tries += 1) {
+    await new Promise((resolve) => setImmediate(resolve))
+    collect()
+    bytesPerId = (process.memoryUsage().arrayBuffers - before) / FULL_COUNT
+  }
   assert.ok(bytesPerId > 20 && bytesPerId < 30, `${bytesPerId.toFixed(1)} bytes an id`)
   for (const each of [first, again]) {
     for (let n = 0; n < FULL_COUNT; n += 7)
