@@ -46,7 +46,7 @@ test('an order is answered only once it is in the database with its outbox row',
   db.close()
 })
 
-test('every store is flushed at each commit', async () => {
+test('every store keeps a write-ahead log, so that others read it while it is written', async () => {
   await using machine = await startMachine()
   for (const file of ['edge.db', 'raw-log.db', 'pipeline.db']) {
     const db = openReadOnly(join(machine.dataDir, file))

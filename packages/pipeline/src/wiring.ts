@@ -112,13 +112,15 @@ async function startGateway(machine: Machine): Promise<readonly Part[]> {
     dataDir: settings.DATA_DIR,
     needsKeys,
   })
+  closing.defer(() => gateway.close())
   await gateway.listen({ host: settings.HOST, port: Number(settings.GATEWAY_PORT) })
   return [closingAtStop(gateway), gateway.heartbeats, retainRaw(log, topics, clock, logger, path)]
 }
 
 async function startCatalog(machine: Machine): Promise<readonly Part[]> {
-  const { settings, database } = machine
+  const { settings, database, closing } = machine
   const catalog = await createCatalog({ ...served(machine), database: await database() })
+  closing.defer(() => catalog.close())
   await catalog.listen({ host: settings.HOST, port: Number(settings.CATALOG_PORT) })
   return [closingAtStop(catalog)]
 }
@@ -135,6 +137,7 @@ function served({ settings, clock, logger }: Machine) {
   }
 }
 
+/** At the signal; the machine closes it too, for where a role after it cannot start: a server that still listened would hold the process. */
 function closingAtStop({ close }: { close: () => Promise<void> }): Part {
   return async (signal) => {
     await aborted(signal)
@@ -200,6 +203,7 @@ async function startOps(machine: Machine): Promise<readonly Part[]> {
     needsKeys: await keysNeeded(settings, database),
     hasKey: (hash) => database.hasKey(hash),
   })
+  closing.defer(() => ops.close())
   await ops.listen({ host: settings.HOST, port: Number(settings.OPS_PORT) })
   return [closingAtStop(ops)]
 }

@@ -76,7 +76,8 @@ async function list(context: Context, { limit, after, reason, reader, topic, sta
   const { out } = context
   const found = await withStores(context, (stores) => deadLetters(stores, { reason, reader, topic, state }, { after, limit }))
   if (out.isJson) out.json(found)
-  else if (found.total === 0) out.note('There are no dead letters.')
+  else if (found.total === 0)
+    out.note([reason, reader, topic, state].every((each) => each === undefined) ? 'There are no dead letters.' : 'No dead letter fits.')
   else printList(out, found)
   return EXIT.done
 }

@@ -97,7 +97,7 @@ test('dead: the list by reason, and one letter with its bytes', async () => {
   assert.equal(shown.code, 0)
   assert.match(shown.stdout, /"event_type": "nonsense"/)
   assert.equal((await look('dead', 'show', 'stream/none')).code, 1)
-  assert.match((await look('dead', 'list', '--reason', 'id_conflict')).stderr, /no dead letters/)
+  assert.match((await look('dead', 'list', '--reason', 'id_conflict')).stderr, /No dead letter fits/)
 })
 
 test('dead: retry and drop ask the operations API, and say what became of each', async () => {

@@ -45,6 +45,19 @@ test('a batch has at most 500 events and 1 MiB, in the order of the file', async
   for (const { body } of large) assert.ok(Buffer.byteLength(body) <= BODY_BYTES_MAX)
 })
 
+test('lines that are no event are handed on as they come, however many they are', async () => {
+  const faults = Array.from({ length: 1_201 }, (_, at): FileEvent => ({ line: at + 1, fault: 'malformed_json', detail: 'not JSON' }))
+  const batches = await Array.fromAsync(batchesOf(stream(faults), OPTIONS))
+  assert.deepEqual(
+    batches.map((batch) => [batch.faults.length, batch.lastLine]),
+    [
+      [BATCH_COUNT_MAX, 500],
+      [BATCH_COUNT_MAX, 1_000],
+      [201, 1_201],
+    ],
+  )
+})
+
 test('an event without an id gets one from the file and its line, the same each time', async () => {
   const make = (line: number) =>
     [{ event_id: 'own' }, { event_id: 'string' }, { event_id: '' }, { event_id: null }, {}][line - 1] as Record<string, unknown>

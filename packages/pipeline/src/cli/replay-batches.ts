@@ -62,6 +62,11 @@ export async function* batchesOf(events: AsyncIterable<FileEvent[]>, options: Ba
       if ('fault' in each) {
         batch.faults.push(each)
         batch.lastLine = each.line
+        if (batch.faults.length === BATCH_COUNT_MAX) {
+          yield batch
+          batch = emptyBatch()
+          bytes = 0
+        }
         continue
       }
       const ts = timeOf(each)

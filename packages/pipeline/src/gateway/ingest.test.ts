@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { CLICKS, type Problem } from '@flowguard/contract'
+import { CLICKS, type BatchResult, type Problem } from '@flowguard/contract'
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import type { EventLog } from '../log/event-log.ts'
 import type { Admitted } from './admission.ts'
@@ -79,4 +79,22 @@ test('a failing log: 503 with Retry-After for one event and for a whole batch, a
   const metrics = (await gateway.get('/metrics')).json() as { kafka_producer: object; queue: object }
   assert.deepEqual(metrics.kafka_producer, { messages_sent: 3, messages_delivered: 0, messages_failed: 3 })
   assert.deepEqual(metrics.queue, { events: 0, bytes: 0 })
+})
+
+test('an order whose first batch failed half done moves time when the batch is sent again', async () => {
+  await using gateway = await openTestGateway()
+  const batch = [
+    { event_type: 'order', event_id: 'o', item_id: 7, user_id: 1, timestamp: '2020-01-01T00:00:20Z' },
+    { event_type: 'click', event_id: 'c', ad_id: 'a', user_id: 1, timestamp: '2020-01-01T00:00:00Z' },
+  ]
+  const append = gateway.log.append.bind(gateway.log)
+  gateway.log.append = () => Promise.reject(new FlowGuardError('disk_full', 'no space left'))
+  assert.equal((await gateway.post('/api/v1/batch', batch)).statusCode, 503)
+  gateway.log.append = append
+  const results = (await gateway.post('/api/v1/batch', batch)).json<BatchResult[]>()
+  assert.deepEqual(
+    results.map(({ status }) => status),
+    ['duplicate', 'accepted'],
+  )
+  assert.equal((await gateway.get('/api/v1/time')).json().highest, '2020-01-01T00:00:20.000Z')
 })

@@ -66,7 +66,10 @@ export function createIngest(
     for (const result of await Promise.allSettled(writes)) if (result.status === 'rejected') throw result.reason
     events.forEach((_, at) => (taken[at] ??= { kind: 'accepted' }))
     const accepted = events.filter((_, at) => taken[at]?.kind === 'accepted')
-    time.accepted(accepted.map(timed), positions)
+    time.accepted(
+      events.filter((event, at) => taken[at]?.kind === 'accepted' || (taken[at]?.kind === 'duplicate' && isTimedOrder(event))).map(timed),
+      positions,
+    )
     for (const { topic } of accepted) deliveredByTopic[topic] += 1
     stats.delivered += accepted.length
     for (const { kind } of taken) if (kind === 'duplicate') stats.duplicates += 1
@@ -132,4 +135,6 @@ function draftOf({ eventId, userId, contentHash, headers, event, draft }: Admitt
   return { eventId, userId, contentHash, headers, event, ...draft }
 }
 
+/** An order known already may be one whose first request failed half done, so that nobody noted its time; the same content says the same time. */
+const isTimedOrder = ({ draft, event }: Admitted) => draft !== undefined && event['timestamp'] !== undefined
 const timed = ({ topic, ts, userId }: Admitted) => ({ topic, ts, key: userId })

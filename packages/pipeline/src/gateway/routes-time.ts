@@ -1,7 +1,8 @@
-import { RAW_TOPICS } from '@flowguard/contract'
+import { parseLogged, RAW_TOPICS } from '@flowguard/contract'
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
+import type { Clock } from '../kernel/lifecycle.ts'
 import type { EventLog } from '../log/event-log.ts'
 import { parseJson } from '../http/body.ts'
 import { answers } from '../http/docs.ts'
@@ -27,7 +28,7 @@ const CloseAnswer = Type.Object({ closed_to: Instant, live: Type.Boolean() }, { 
 const RetryAnswer = Type.Object({ topic: Type.String(), partition: Type.Integer(), offset: Type.Integer() }, { title: 'Appended again' })
 
 /** What replays and operators need: event time, and a dead letter's second chance. */
-export function timeRoutes(app: FastifyInstance, { time, log }: { time: EventTime; log: EventLog }): void {
+export function timeRoutes(app: FastifyInstance, { time, log, clock }: { time: EventTime; log: EventLog; clock: Clock }): void {
   app.get(
     '/api/v1/time',
     {
@@ -81,6 +82,12 @@ export function timeRoutes(app: FastifyInstance, { time, log }: { time: EventTim
       }
       const { topic, key, headers, value_base64: base64 } = parsed.value
       const value = Buffer.from(base64, 'base64')
+      // What moves time for everybody is nobody's to send: a heartbeat never dies, and no event is of a time to come.
+      const event = parseLogged(value.toString())
+      if ('ts' in event && (event.event_type === 'heartbeat' || event.ts > clock())) {
+        const errors = [{ field: '/value_base64', message: 'must not move time ahead' }]
+        return sendProblem(request, reply, { status: 422, code: 'invalid_dead_letter', detail: 'it would move time ahead', errors })
+      }
       const [position] = await log.append(topic, [{ key: key ?? '', value, headers }])
       return reply.code(202).send({ topic, partition: position?.partition, offset: position?.offset })
     },

@@ -309,3 +309,20 @@ test("a dead letter's bytes go to their topic again as they are", async () => {
   problem(await gateway.post('/api/v1/dead/retry', { ...letter, topic: 'attributed.events.v1' }), 422, 'invalid_dead_letter')
   problem(await gateway.post('/api/v1/dead/retry', { ...letter, value_base64: '***' }), 422, 'invalid_dead_letter')
 })
+
+test('no dead letter sent again moves time ahead', async () => {
+  await using gateway = await openTestGateway()
+  const ahead = Date.now() + 3_600_000
+  const click = { event_type: 'click', event_id: 'c', user_id: 'u1', ad_id: 'a', received_at: '', is_bot: false }
+  const retry = (event: object) =>
+    gateway.post('/api/v1/dead/retry', {
+      topic: CLICKS,
+      key: 'u1',
+      headers: {},
+      value_base64: Buffer.from(JSON.stringify(event)).toString('base64'),
+    })
+  problem(await retry({ event_type: 'heartbeat', ts: 1 }), 422, 'invalid_dead_letter')
+  problem(await retry({ ...click, ts: ahead }), 422, 'invalid_dead_letter')
+  assert.deepEqual(await gateway.records(CLICKS), [])
+  assert.equal((await retry({ ...click, ts: 1 })).statusCode, 202)
+})

@@ -68,7 +68,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   eventRoutes(app, events)
   await batchRoute(app, events)
   readRoutes(app, deps)
-  timeRoutes(app, { time, log })
+  timeRoutes(app, { time, log, clock })
   healthRoutes(app, { ...deps, ingest, metrics })
   await app.ready()
   return { app, listen: (address) => listen(app, NAME, address), close: () => app.close(), heartbeats: time.heartbeats }

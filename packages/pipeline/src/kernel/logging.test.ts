@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { hasCode } from './errors.ts'
 import { createLogger } from './logging.ts'
 
 function folder(): { path: string } & Disposable {
@@ -36,4 +37,14 @@ test('a full disk does not end the process that logs', { skip: !existsSync('/dev
   logger.info('one')
   logger.info('two')
   await new Promise((resolve) => setImmediate(resolve))
+})
+
+test('a folder that cannot be made is said as the operator can mend it', () => {
+  using dir = folder()
+  writeFileSync(join(dir.path, 'data'), '')
+  const file = join(dir.path, 'data', 'logs', 'edge.log')
+  assert.throws(
+    () => createLogger({ name: 'edge', file, level: 'info', stderrLevel: 'fatal' }),
+    (error) => hasCode(error, 'store_unwritable'),
+  )
 })

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { pino, type Logger } from 'pino'
+import { guarded } from './sqlite.ts'
 
 export type { Logger } from 'pino'
 
@@ -17,7 +18,7 @@ export interface LogOptions {
 
 /** JSON lines into a file of the process's own, the important ones to stderr as well. A file grown large is kept once, as `.1`. */
 export function createLogger({ name, file, level, stderrLevel }: LogOptions): Logger {
-  mkdirSync(dirname(file), { recursive: true })
+  guarded(file, () => mkdirSync(dirname(file), { recursive: true }))
   if (existsSync(file) && statSync(file).size > FILE_BYTES_MAX) renameSync(file, `${file}.1`)
   const lines = pino.destination({ dest: file, sync: true })
   // A full disk must not end the process that tells of it: stderr still hears what matters.

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, before, test } from 'node:test'
 import { CLICKS, GENERAL } from '@flowguard/contract'
 import { openStores } from '../stores.ts'
@@ -87,4 +88,15 @@ test('stores that are made later are seen without opening anew', async () => {
   await using machine = openMachine(empty.path)
   await machine.click({ id: 'a', at: 0 })
   assert.equal(summary(stores).events_total, 1)
+})
+
+test('the summary bears more money than a number holds exactly', () => {
+  using copy = temporaryFolder()
+  cpSync(folder.path, copy.path, { recursive: true })
+  const db = new DatabaseSync(join(copy.path, FILES.pipeline))
+  db.exec('update item_counters set revenue_paise = 9000000000000000')
+  db.exec("insert into item_counters values (998, '2026-01-01', 0, 0, 0, 1, 0, 9000000000000000, 0)")
+  db.close()
+  using stores = open(copy.path)
+  assert.ok(summary(stores).revenue >= 1.8e14)
 })

@@ -36,11 +36,12 @@ export function summary(stores: Stores): Summary {
 export function summaryOf(stores: Stores, state: Groups): Summary {
   const db = stores.pipeline?.db
   const one = (sql: string) => (db?.prepare(sql).get() ?? {}) as Record<string, number | null>
+  // Money by total(), which is real: a sum of integers may be more than a number holds exactly, and is then refused.
   const items = one(
-    `select sum(orders) as orders, sum(attributed_orders) as attributed, sum(revenue_paise) as revenue, sum(attributed_paise) as attributedRevenue
+    `select sum(orders) as orders, sum(attributed_orders) as attributed, total(revenue_paise) as revenue, total(attributed_paise) as attributedRevenue
      from item_counters`,
   )
-  const charged = one(`select sum(iif(kind = 'credit', -count, count)) as count, sum(amount) as amount from ad_counters`)
+  const charged = one(`select sum(iif(kind = 'credit', -count, count)) as count, total(amount) as amount from ad_counters`)
   const settled = one('select count(distinct dead_id) as count from dead_actions')['count'] ?? 0
   const tallied = (key: 'late' | 'dead', reader?: string) =>
     state.readers.filter(({ name }) => !reader || name === reader).reduce((sum, { tally }) => sum + tally[key], 0)

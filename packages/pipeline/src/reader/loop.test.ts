@@ -147,6 +147,35 @@ test('a full disk is waited for, and it goes on where it was once there is room'
   assert.equal(at.read(), 50)
 })
 
+test('a dead letter that finds the disk full is buried once there is room', async () => {
+  await using at = machine()
+  await at.append(...names(3))
+  let fullTimes = 2
+  const { derived } = at.store
+  const store = {
+    ...at.store,
+    derived: {
+      ...derived,
+      appendNow(...given: Parameters<typeof derived.appendNow>) {
+        if (fullTimes-- > 0) throw new FlowGuardError('disk_full', 'no space left')
+        return derived.appendNow(...given)
+      },
+    },
+  }
+  const handler = keeping(at.store)
+  const apply = handler.apply.bind(handler)
+  handler.apply = (batch) => {
+    if (batch.some(({ value }) => value === 'r001')) throw new TypeError('cannot be handled')
+    return apply(batch)
+  }
+  await run(store, at.raw, handler)
+  assert.deepEqual(at.effects(), ['r000', 'r002'])
+  assert.deepEqual(
+    (await deadLetters(derived)).map(({ reason, tries }) => [reason, tries]),
+    [['handler_failed', 3]],
+  )
+})
+
 test('a log that cannot be read just now is asked again', async () => {
   await using at = machine()
   await at.append('one')

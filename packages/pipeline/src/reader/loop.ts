@@ -132,9 +132,10 @@ export function readerLoop({ name, topics, log, handler }: Reader, store: Reader
 
   /** A record whose handling fails is found by halving, so that it holds back none of its batch, and is dead after some tries. */
   async function work(batch: readonly LogRecord[], signal: AbortSignal): Promise<void> {
+    let dead: { detail: string; tries: number } | undefined
     for (let tries = 1; !signal.aborted; tries += 1) {
       try {
-        return commit(batch)
+        return commit(batch, dead)
       } catch (error) {
         reload()
         if (error instanceof FlowGuardError) {
@@ -145,8 +146,10 @@ export function readerLoop({ name, topics, log, handler }: Reader, store: Reader
           await work(batch.slice(0, half), signal)
           return work(batch.slice(half), signal)
         } else {
+          if (dead) throw error
           logger.error({ reader: name, err: error, tries }, 'a record cannot be handled')
-          if (tries === TRIES_MAX) return commit(batch, { detail: String(error), tries })
+          // Buried by the next turn of the loop, so that a full disk holds it up and does not end the reader.
+          if (tries >= TRIES_MAX) dead = { detail: String(error), tries }
         }
         await pause(backoffMs(Math.min(tries, 8), BACKOFF), signal)
       }

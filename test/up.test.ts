@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { freePort, startMachine } from './support/machine.ts'
+
+test('up ends, and says why, when one of its processes cannot start', async () => {
+  const port = await freePort()
+  const other = createServer().listen(port, '127.0.0.1')
+  await once(other, 'listening')
+  await using machine = await startMachine({ idle: true, env: { GATEWAY_PORT: String(port) } })
+  try {
+    const { code, stderr } = await machine.cli('up')
+    assert.equal(code, 1)
+    assert.match(stderr, new RegExp(`the port ${port} of the events gateway is taken`))
+    assert.match(readFileSync(join(machine.dataDir, 'logs/edge.log'), 'utf8'), /port_taken/)
+  } finally {
+    other.close()
+  }
+})
