@@ -14,8 +14,7 @@ import type { FromProbe, ToProbe, Usage } from './probe.ts'
 
 const MAIN = join(ROOT, 'packages/pipeline/src/main.ts')
 const COMMAND = join(ROOT, 'packages/pipeline/bin/flowguard.mjs')
-/** Every contender runs under the flags of its process: the edge's, but for the pipeline. */
-const { edge: EDGE_FLAGS, pipeline: PLAIN_FLAGS } = NODE_FLAGS
+const PLAIN_FLAGS = ['--disable-warning=ExperimentalWarning']
 const PROBE = pathToFileURL(join(import.meta.dirname, 'probe.ts')).href
 const READY_MS = 60_000
 const EXIT_INTERRUPTED = 130
@@ -88,7 +87,7 @@ export async function openBench(): Promise<Bench> {
     const child = watched(
       fork(entry, [...args], {
         env,
-        execArgv: [...(args.includes('pipeline') ? PLAIN_FLAGS : EDGE_FLAGS), '--import', PROBE],
+        execArgv: [...NODE_FLAGS, '--import', PROBE],
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       }),
     )

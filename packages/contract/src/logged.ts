@@ -2,7 +2,7 @@ import { Type, type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { GENERAL_TYPES, ORDER_TYPES } from './events.ts'
 import type { AdId, EventId, ItemId, OrderId, UserId } from './ids.ts'
-import { PRICE_RUPEES_MAX, QUANTITY_MAX } from './money.ts'
+import { ORDER_PAISE_MAX, PRICE_RUPEES_MAX, QUANTITY_MAX, toPaise } from './money.ts'
 import { EVENT_TIME_MAX, type EventTime } from './time.ts'
 
 const safe = { maximum: Number.MAX_SAFE_INTEGER }
@@ -76,7 +76,11 @@ export function parseLogged(value: string): LoggedEvent | { invalid: string } {
   const type = (event as { event_type?: unknown } | null)?.event_type
   const schema = typeof type === 'string' && Object.hasOwn(LOGGED, type) ? LOGGED[type] : undefined
   if (!schema) return { invalid: `unknown event_type ${JSON.stringify(type)?.slice(0, 80)}` }
-  if (schema.Check(event)) return event as LoggedEvent
+  if (schema.Check(event)) {
+    const { price = 0, quantity = 0 } = event as Partial<OrderEvent>
+    if (toPaise(price) * quantity > ORDER_PAISE_MAX) return { invalid: '/quantity times /price is more than an order may come to' }
+    return event as LoggedEvent
+  }
   const error = schema.Errors(event)[0]
   return { invalid: `${error?.instancePath || '/'} ${error?.message}` }
 }

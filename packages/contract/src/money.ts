@@ -8,6 +8,8 @@ export type MilliPaise = number & { readonly [unit]: 'milli-paise' }
 
 export const PRICE_RUPEES_MAX = 1_000_000
 export const QUANTITY_MAX = 100_000
+/** Price times quantity of one order: ten million rupees. So no sum of a day comes near to what a number holds exactly. */
+export const ORDER_PAISE_MAX = 1_000_000_000
 const PAISE_A_RUPEE = 100
 const MILLI_A_PAISA = 1_000
 /** A rate is for a thousand impressions (cost per mille). */

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { ATTRIBUTED, GENERAL, RAW_TOPICS, TOPICS, type RawTopic, type Topic } from '@flowguard/contract'
+import { ATTRIBUTED, GENERAL, RAW_TOPICS, TIMED_TOPICS, TOPICS, type RawTopic, type Topic } from '@flowguard/contract'
 import { sqliteBillingView } from './billing/adapters/sqlite-view.ts'
 import { adsInMemory } from './billing/ads.ts'
 import { budgetAlerts } from './billing/budgets.ts'
@@ -165,10 +165,7 @@ async function startStream(machine: Machine): Promise<readonly Part[]> {
   const { db, path, derived } = machine.pipeline()
   const log = await rawReader(machine)
   const handler = streamProcessor(db, derived, gateIn(db, 'stream', topics), logger)
-  return [
-    readerLoop({ name: 'stream', topics: ['raw.orders.v1', 'raw.clicks.v1'], log, handler }, { db, path, derived, clock, logger }),
-    retainDerived(machine),
-  ]
+  return [readerLoop({ name: 'stream', topics: TIMED_TOPICS, log, handler }, { db, path, derived, clock, logger }), retainDerived(machine)]
 }
 
 async function startBilling(machine: Machine): Promise<readonly Part[]> {
@@ -185,7 +182,7 @@ async function startBilling(machine: Machine): Promise<readonly Part[]> {
   const orders = orderCharges({ db, topics, adOf, budgets, clock })
   return [
     refresh,
-    readerLoop({ name: 'billing', topics: ['raw.orders.v1', 'raw.clicks.v1'], log, handler: clicks }, store),
+    readerLoop({ name: 'billing', topics: TIMED_TOPICS, log, handler: clicks }, store),
     readerLoop({ name: 'billing-orders', topics: [ATTRIBUTED], log: derived, handler: orders }, store),
   ]
 }

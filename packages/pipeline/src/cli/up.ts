@@ -19,6 +19,7 @@ export function upCommand(cli: Cli): Command {
   return new Command('up')
     .description('run everything on this machine, on embedded stores')
     .addOption(new Option('--simulate <rate>', 'simulated customers, about so many events a second').argParser(positiveNumber))
+    .option('--no-store', 'leave the shop out (this version has none yet)')
     .addHelpText('after', example('up', 'up --simulate 5', 'up --data-dir /tmp/try'))
     .action(action(cli, (context, { simulate: rate }: { simulate?: number }) => up(context, rate)))
 }
@@ -29,11 +30,11 @@ async function up({ settings, io, out }: Context, rate: number | undefined): Pro
   const logger = createLogger({ name: 'up', file: join(settings.DATA_DIR, 'logs/up.log'), level: settings.LOG_LEVEL, stderrLevel: 'fatal' })
   const ready = Promise.withResolvers<void>()
   const { sources: _sources, ...values } = settings
-  const children = (Object.keys(PROCESSES) as (keyof typeof PROCESSES)[]).map((name) => ({
+  const children = Object.keys(PROCESSES).map((name) => ({
     name,
     entry: join(import.meta.dirname, '../main.ts'),
     args: ['run', name],
-    flags: NODE_FLAGS[name],
+    flags: NODE_FLAGS,
     env: { ...io.env, ...values },
   }))
   const parts: Part[] = [

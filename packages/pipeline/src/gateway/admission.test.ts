@@ -59,6 +59,7 @@ const click = { ad_id: 'ad_burger', user_id: 42 }
 const general = { event_type: 'custom' }
 
 const REFUSED: [name: string, kind: EventKind, body: unknown, field: string, message: RegExp][] = [
+  ['more than an order may come to', 'order', { ...order, price: 1_000_000, quantity: 11 }, '/quantity', /at most 10000000/],
   ['an array', 'order', [], '', /must be a JSON object/],
   ['a string', 'click', '"click"', '', /must be a JSON object/],
   ['null', 'general', null, '', /must be a JSON object/],

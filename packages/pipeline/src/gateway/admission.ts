@@ -13,6 +13,9 @@ import {
   type GeneralInput,
   type OrderInput,
   type RawTopic,
+  ORDER_PAISE_MAX,
+  toPaise,
+  toRupees,
 } from '@flowguard/contract'
 import type { OrderDraft } from '../database/database.ts'
 import type { Headers } from '../log/event-log.ts'
@@ -129,6 +132,9 @@ function withOrder(event: Json, admitted: Omit<Admitted, 'topic'>, deps: Admissi
   if (orderType === 'placed' && food) event['price'] ??= food.price
   if (food) event['item_name'] ??= food.name
   event['quantity'] ??= 1
+  if (orderType === 'placed' && toPaise(event['price'] as number) * (event['quantity'] as number) > ORDER_PAISE_MAX) {
+    return invalid([{ field: '/quantity', message: `price × quantity must be at most ${toRupees(ORDER_PAISE_MAX)} rupees` }])
+  }
   event['order_type'] = orderType
   event['event_type'] = 'order'
   delete event['order_id']

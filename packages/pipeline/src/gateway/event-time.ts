@@ -8,6 +8,8 @@ import { partitionOf } from '../kernel/partition.ts'
 import type { EventLog, NewRecord, Position } from '../log/event-log.ts'
 
 const HEARTBEAT_MS = 1_000
+/** How long a client has, after a restart, to send again what it got no answer for. */
+const RESEND_MS = 60_000
 /** How far back a start looks for the last heartbeat: a second's worth of events, and much more. */
 const TAIL_COUNT_MAX = 50_000
 const TAIL_STEP_COUNT = 500
@@ -44,6 +46,7 @@ export async function openEventTime({ log, database, clock, logger }: EventTimeD
   const times: Record<TimedTopic, number[]> = { [ORDERS]: [], [CLICKS]: [] }
   const tail = await readTail(log, database, times)
   /** What heartbeats say. An event found at the tail is not in it: its request may have died half done, and the rest of it is yet to be sent again. */
+  const openedAt = clock()
   let settled = tail.heartbeat
   let highest = tail.highest
 
@@ -103,6 +106,8 @@ export async function openEventTime({ log, database, clock, logger }: EventTimeD
       for (;;) {
         await pause(HEARTBEAT_MS, signal)
         if (signal.aborted) return
+        // Whoever was cut off in the middle of a request has sent it again by now, or will not.
+        if (clock() - openedAt > RESEND_MS) settled ??= highest
         if (settled === undefined) continue
         try {
           await beat(isLive() ? Math.max(clock(), settled) : settled)

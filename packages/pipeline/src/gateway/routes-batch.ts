@@ -59,7 +59,7 @@ export async function batchRoute(app: FastifyInstance, deps: EventRoutesDeps): P
 
   await app.register(async (scope) => {
     acceptBodies(scope, NDJSON)
-    scope.post('/api/v1/batch', { config: { needsKey: true }, schema: SCHEMA }, take)
+    scope.post('/api/v1/batch', { config: { needsKey: true, takesBeaconKey: true }, schema: SCHEMA }, take)
   })
 }
 

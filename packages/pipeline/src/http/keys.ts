@@ -6,6 +6,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whether a write key is needed here, where keys are needed at all. */
     needsKey?: boolean
+    /** Whether `?key=` will do: for beacons, which cannot set headers. Such a key lies open in a page, so it may only send events. */
+    takesBeaconKey?: boolean
   }
 }
 
@@ -15,22 +17,21 @@ export interface KeyOptions {
   hasKey: (hash: string) => boolean
 }
 
-/** Refuses with 401 what comes without a key where one is needed, and always what comes with a wrong one. */
+/** Refuses with 401 what comes without a valid key where keys are required; elsewhere a client's own token is none of ours. */
 export function requireKeys(app: FastifyInstance, { isRequired, hasKey }: KeyOptions): void {
   app.addHook('onRequest', (request, reply, done) => {
-    if (!request.routeOptions.config.needsKey) return done()
+    if (!isRequired || !request.routeOptions.config.needsKey) return done()
     const key = keyOf(request)
-    if (key === undefined && isRequired)
-      return void sendProblem(request, reply, refusal('this needs a write key: Authorization: Bearer …, or ?key='))
-    if (key !== undefined && !hasKey(hash('sha256', key)))
-      return void sendProblem(request, reply, refusal('the write key is unknown or revoked'))
+    if (key === undefined) return void sendProblem(request, reply, refusal('this needs a write key: Authorization: Bearer …'))
+    if (!hasKey(hash('sha256', key))) return void sendProblem(request, reply, refusal('the write key is unknown or revoked'))
     done()
   })
 }
 
-function keyOf({ headers, query }: FastifyRequest): string | undefined {
+function keyOf({ headers, query, routeOptions }: FastifyRequest): string | undefined {
   const bearer = /^Bearer +(.*)$/is.exec(headers.authorization ?? '')?.[1]
   if (bearer !== undefined) return bearer.trim()
+  if (!routeOptions.config.takesBeaconKey) return undefined
   const { key } = query as { key?: string | string[] }
   return key === undefined ? undefined : String(key)
 }

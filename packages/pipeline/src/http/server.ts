@@ -44,7 +44,7 @@ export async function createHttpServer({ name, logger, corsOrigins, rateLimit: p
   app.setErrorHandler((error, request, reply) => {
     const fault = faultOf(error)
     if (fault.status === 500)
-      logger.error({ err: error, trace_id: traceIdOf(request.id), url: request.url }, `${name}: ${request.method} failed`)
+      logger.error({ err: error, trace_id: traceIdOf(request.id), route: request.routeOptions.url }, `${name}: ${request.method} failed`)
     return sendProblem(request, reply, fault)
   })
   app.addHook('onRequest', (_request, reply, done) => {

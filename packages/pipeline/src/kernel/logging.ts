@@ -19,14 +19,25 @@ export interface LogOptions {
 /** JSON lines into a file of the process's own, the important ones to stderr as well. A file grown large is kept once, as `.1`. */
 export function createLogger({ name, file, level, stderrLevel }: LogOptions): Logger {
   guarded(file, () => mkdirSync(dirname(file), { recursive: true }))
-  if (existsSync(file) && statSync(file).size > FILE_BYTES_MAX) renameSync(file, `${file}.1`)
   const lines = pino.destination({ dest: file, sync: true })
   // A full disk must not end the process that tells of it: stderr still hears what matters.
   lines.on('error', () => undefined)
+  let bytes = existsSync(file) ? statSync(file).size : 0
+  const rotated = {
+    write(line: string) {
+      if (bytes > FILE_BYTES_MAX) {
+        renameSync(file, `${file}.1`)
+        lines.reopen()
+        bytes = 0
+      }
+      bytes += line.length
+      lines.write(line)
+    },
+  }
   return pino(
     { name, level, base: { name }, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
     pino.multistream([
-      { stream: lines, level: level as pino.Level },
+      { stream: rotated, level: level as pino.Level },
       { stream: pino.destination({ dest: 2, sync: true }), level: stderrLevel as pino.Level },
     ]),
   )

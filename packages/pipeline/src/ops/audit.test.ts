@@ -146,13 +146,13 @@ const PLANTED: [string, keyof typeof FILES, (db: DatabaseSync) => void, string[]
   [
     'an answered order still pending',
     'pipeline',
-    run(`insert into pending_orders values ('order-alone', ${T0 + 70_000}, '{}')`),
+    run(`insert into pending_orders values (${T0 + 70_000}, 'order-alone', '{}')`),
     [ANSWERED],
   ],
   [
     'a pending order that nobody placed',
     'pipeline',
-    run(`insert into pending_orders values ('order-none', ${T0 + 70_000}, '{}')`),
+    run(`insert into pending_orders values (${T0 + 70_000}, 'order-none', '{}')`),
     [ANSWERED],
   ],
   ['a pending order that the watermark has passed', 'pipeline', run(`update pending_orders set ts = ${T0}`), [OVERDUE]],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { CLICKS, LATENESS_MS, ORDERS } from '@flowguard/contract'
+import { CLICKS, LIVE_MS, LATENESS_MS, ORDERS } from '@flowguard/contract'
 import { gateIn, type Passed } from './gate.ts'
 import { memoryStore, recordsAt, START, TOPICS } from './testing/fixture.ts'
 
@@ -81,19 +81,19 @@ test('a reader that has days to catch up knows the repeats in them, as one that 
   const gate = gateOn(store)
   // Of long ago by any clock; the newest of them are what the log's time is measured by.
   const old = recordsAt(1_000)
-  for (let n = 0; n < TABLE_COUNT; n += 1) gate.pass(old.click({ id: `${n}`, ad: 'a', ts: START }))
-  for (const each of old.heartbeats(START)) gate.pass(each)
+  for (let n = 0; n < TABLE_COUNT; n += 1) gate.pass(old.click({ id: `${n}`, ad: 'a', ts: 0 }))
+  for (const each of old.heartbeats(0)) gate.pass(each)
   gate.write()
-  assert.equal(nameOf(gate.pass(old.click({ id: '0', ad: 'a', ts: START }))), 'duplicate')
+  assert.equal(nameOf(gate.pass(old.click({ id: '0', ad: 'a', ts: 0 }))), 'duplicate')
 })
 
 test('ids are kept while any partition has yet to come within what the topic keeps of them', () => {
   using store = memoryStore()
   const gate = gateOn(store)
   const old = recordsAt(0)
-  for (let n = 0; n < TABLE_COUNT; n += 1) gate.pass(old.click({ id: `${n}`, ad: 'a', ts: START }))
-  const repeat = () => nameOf(gate.pass({ ...old.click({ id: '0', ad: 'a', ts: START }), appendedAt: KEPT_MS + 1 }))
-  const beats = recordsAt(KEPT_MS + 1).heartbeats(START)
+  for (let n = 0; n < TABLE_COUNT; n += 1) gate.pass(old.click({ id: `${n}`, ad: 'a', ts: 0 }))
+  const repeat = () => nameOf(gate.pass({ ...old.click({ id: '0', ad: 'a', ts: 0 }), appendedAt: KEPT_MS + 1 }))
+  const beats = recordsAt(KEPT_MS + 1).heartbeats(0)
   const behind = beats.findIndex(({ topic, partition }) => topic === CLICKS && partition === 5)
   beats.forEach((beat, at) => at !== behind && gate.pass(beat))
   gate.write()
@@ -104,4 +104,14 @@ test('ids are kept while any partition has yet to come within what the topic kee
   gate.pass(beats[behind]!)
   gate.write()
   assert.equal(repeat(), 'event')
+})
+
+test('a time after the appending is no event, and moves nothing', () => {
+  using store = memoryStore()
+  const gate = gateOn(store)
+  const now = recordsAt(START)
+  assert.equal(nameOf(gate.pass(now.click({ id: 'a', ad: 'a', ts: START + LIVE_MS }))), 'event')
+  assert.equal(nameOf(gate.pass(now.click({ id: 'b', ad: 'a', ts: START + LIVE_MS + 1 }))), 'invalid_event')
+  for (const beat of now.heartbeats(START + LIVE_MS + 1)) assert.equal(nameOf(gate.pass(beat)), 'invalid_event')
+  assert.equal(gate.watermark(), -Infinity)
 })

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import {
   LATENESS_MS,
+  LIVE_MS,
   ORDERS,
   parseLogged,
   TIMED_TOPICS,
@@ -50,6 +51,10 @@ export function gateIn(db: DatabaseSync, reader: string, topics: TopicSpecs) {
       if (bytes) return { kind: 'decided', fate: { dead: 'invalid_event', detail: 'not UTF-8' } }
       const event = parseLogged(value)
       if ('invalid' in event) return { kind: 'decided', fate: { dead: 'invalid_event', detail: event.invalid } }
+      // The gateway writes no time after the receipt, but for the seconds that close a day; another producer's must not move time for all.
+      if (event.ts > appendedAt + LIVE_MS) {
+        return { kind: 'decided', fate: { dead: 'invalid_event', detail: `/ts is ${event.ts - appendedAt} ms after it was appended` } }
+      }
       const partitionTimes = times.get(topic)!
       const behindMs = partitionTimes[partition]! - event.ts
       if (behindMs < 0) partitionTimes[partition] = event.ts

@@ -40,7 +40,7 @@ export interface ReaderStore {
   logger: Logger
 }
 
-const BATCH_COUNT_MAX = 10_000
+const BATCH_COUNT_MAX = 5_000
 const WAIT_MS = 500
 /** How often a record whose handling fails is tried before it is a dead letter. */
 const TRIES_MAX = 3

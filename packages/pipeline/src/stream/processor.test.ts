@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
-import { CLICKS, LATENESS_MS, ORDERS, type AttributedEvent, type Topic } from '@flowguard/contract'
+import { CLICKS, DAY_MS, LATENESS_MS, ORDERS, type AttributedEvent, type Topic } from '@flowguard/contract'
 import fc from 'fast-check'
 import { ROOT } from '../kernel/config.ts'
 import { silentLogger } from '../kernel/logging.ts'
@@ -65,7 +65,7 @@ function recordsOf(timeline: readonly Happening[]): LogRecord[] {
   const append = (topic: Topic, partition: number, value: string, contentHash: string) => {
     const offset = ends.get(`${topic}${partition}`) ?? 0
     ends.set(`${topic}${partition}`, offset + 1)
-    records.push({ topic, partition, offset, key: null, value, headers: { content_hash: contentHash }, appendedAt: START })
+    records.push({ topic, partition, offset, key: null, value, headers: { content_hash: contentHash }, appendedAt: START + 10 * DAY_MS })
   }
   const heartbeat = (ts: number) => {
     for (const topic of [ORDERS, CLICKS] as const) {

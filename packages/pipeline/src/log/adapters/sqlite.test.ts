@@ -328,3 +328,13 @@ test('sqlite: killed at any moment, everything acknowledged is there exactly onc
     [],
   )
 })
+
+test('sqlite: a topic with fewer partitions than it has records in is refused', async () => {
+  using at = folder()
+  await writeLog(at.file)
+  const topics = { ...TEST_TOPICS, [CLICKS]: { ...TEST_TOPICS[CLICKS], partitions: 1 } }
+  assert.throws(
+    () => openSqliteLog({ ...options(at.file), topics }),
+    (error) => hasCode(error, 'file_invalid') && /partition 1, and is declared with 1/.test((error as Error).message),
+  )
+})

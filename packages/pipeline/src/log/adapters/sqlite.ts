@@ -93,6 +93,7 @@ function logOn(db: DatabaseSync, { path, topics, clock }: Options, close: () => 
     ),
   )
   const { log_id: id } = guarded(path, () => sql.id.get()) as { log_id: string }
+  guarded(path, () => refuseFewerPartitions(db, path, topics))
   const waiting: Waiting[] = []
   let appended = 0
   let turn = 0
@@ -289,4 +290,17 @@ function endOfRow(row: RowHead | undefined): number {
 function lazily<T>(make: () => T): () => T {
   let made: T | undefined
   return () => (made ??= make())
+}
+
+/** With a partition less, what lies in it would never be read, and its time would hold back everybody's. */
+function refuseFewerPartitions(db: DatabaseSync, path: string, topics: TopicSpecs): void {
+  const used = db.prepare('select max(partition) as highest from log_batches where topic = ?')
+  for (const [topic, { partitions }] of Object.entries(topics)) {
+    const { highest } = used.get(topic) as { highest: number | null }
+    if (highest === null || highest < partitions) continue
+    throw new FlowGuardError(
+      'file_invalid',
+      `${path}: ${topic} has records in partition ${highest}, and is declared with ${partitions} of them`,
+    )
+  }
 }
