@@ -38,20 +38,20 @@ const io: Io = {
   signal: new AbortController().signal,
 }
 
-function commands(): { name: string; command: Command }[] {
-  const program = buildProgram({ io, exitCode: EXIT.done })
+async function commands(): Promise<{ name: string; command: Command }[]> {
+  const program = await buildProgram({ io, exitCode: EXIT.done })
   const named = (command: Command, prefix: string): { name: string; command: Command }[] =>
     command.commands.flatMap((each) => [{ name: `${prefix}${each.name()}`, command: each }, ...named(each, `${prefix}${each.name()} `)])
   return named(program, '')
 }
 
-test('the commands of the contract are there', () => {
-  const names = commands().map(({ name }) => name)
+test('the commands of the contract are there', async () => {
+  const names = (await commands()).map(({ name }) => name)
   for (const name of WANTED) assert.ok(names.includes(name), name)
 })
 
 test('every command has help with an example that names it, on stdout, and exits 0', async () => {
-  for (const { name } of commands()) {
+  for (const { name } of await commands()) {
     const { code, stdout, stderr } = await run([...name.split(' '), '--help'])
     assert.equal(code, 0, name)
     assert.equal(stderr, '')

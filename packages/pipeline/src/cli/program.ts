@@ -2,25 +2,31 @@ import { Command, CommanderError } from 'commander'
 import { FlowGuardError } from '../kernel/errors.ts'
 import { EXIT, example, globalOptions, type Cli, type ExitCode, type Io } from './cli.ts'
 import { colorsFor } from './output.ts'
-import { auditCommand } from './audit.ts'
-import { configCommand } from './config.ts'
-import { deadCommand } from './dead.ts'
-import { doctorCommand } from './doctor.ts'
-import { groupsCommand } from './groups.ts'
-import { healthCheckCommand } from './health-check.ts'
-import { keysCommand } from './keys.ts'
-import { logsCommand } from './logs.ts'
-import { monitorCommand } from './monitor.ts'
-import { replayCommand } from './replay.ts'
-import { runCommand, startCommands } from './run.ts'
-import { sendCommand } from './send.ts'
-import { simulateCommand } from './simulate.ts'
-import { topicsCommand } from './topics.ts'
-import { traceCommand } from './trace.ts'
-import { upCommand } from './up.ts'
 
-/** The whole command line on the streams of this process, or a test's. `cli.exitCode` holds what a command came to. */
-export function buildProgram(cli: Cli = { io: processIo(), exitCode: EXIT.done }): Command {
+/** Each command by its name, in the order of the help; loaded when it is asked for, so that none waits for what another needs. */
+const COMMANDS: Readonly<Record<string, (cli: Cli) => Promise<Command>>> = {
+  up: async (cli) => (await import('./up.ts')).upCommand(cli),
+  simulate: async (cli) => (await import('./simulate.ts')).simulateCommand(cli),
+  send: async (cli) => (await import('./send.ts')).sendCommand(cli),
+  replay: async (cli) => (await import('./replay.ts')).replayCommand(cli),
+  monitor: async (cli) => (await import('./monitor.ts')).monitorCommand(cli),
+  logs: async (cli) => (await import('./logs.ts')).logsCommand(cli),
+  topics: async (cli) => (await import('./topics.ts')).topicsCommand(cli),
+  groups: async (cli) => (await import('./groups.ts')).groupsCommand(cli),
+  dead: async (cli) => (await import('./dead.ts')).deadCommand(cli),
+  trace: async (cli) => (await import('./trace.ts')).traceCommand(cli),
+  audit: async (cli) => (await import('./audit.ts')).auditCommand(cli),
+  'health-check': async (cli) => (await import('./health-check.ts')).healthCheckCommand(cli),
+  doctor: async (cli) => (await import('./doctor.ts')).doctorCommand(cli),
+  config: async (cli) => (await import('./config.ts')).configCommand(cli),
+  keys: async (cli) => (await import('./keys.ts')).keysCommand(cli),
+  'start-gateway': async (cli) => (await import('./run.ts')).startGatewayCommand(cli),
+  'start-catalog': async (cli) => (await import('./run.ts')).startCatalogCommand(cli),
+  run: async (cli) => (await import('./run.ts')).runCommand(cli),
+}
+
+/** The command line on the streams of this process, or a test's: the command that `args` name alone, else all. `cli.exitCode` holds what it came to. */
+export async function buildProgram(cli: Cli, args: readonly string[] = []): Promise<Command> {
   const { stdout, stderr } = cli.io
   const program = new Command('flowguard')
     .description('Event and ads analytics for food delivery: from a click to a charge, with books that always balance.')
@@ -29,41 +35,22 @@ export function buildProgram(cli: Cli = { io: processIo(), exitCode: EXIT.done }
     .addHelpText('after', example('up', 'simulate --rate 5 --duration 10', 'send order', 'trace EVENT_ID', 'audit'))
   for (const option of globalOptions()) program.addOption(option)
   program.exitOverride().configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: (text) => void stderr.write(text) })
-  for (const command of commandsOf(cli)) {
+  const named = args.find((arg) => !arg.startsWith('-'))
+  const wanted = named !== undefined && Object.hasOwn(COMMANDS, named) ? [named] : Object.keys(COMMANDS)
+  for (const name of wanted) {
+    const command = await (COMMANDS[name] as (typeof COMMANDS)[string])(cli)
     program.addCommand(command.copyInheritedSettings(program))
     for (const each of command.commands) each.copyInheritedSettings(program)
   }
   return program
 }
 
-/** In the order of the help. */
-function commandsOf(cli: Cli): Command[] {
-  return [
-    upCommand(cli),
-    simulateCommand(cli),
-    sendCommand(cli),
-    replayCommand(cli),
-    monitorCommand(cli),
-    logsCommand(cli),
-    topicsCommand(cli),
-    groupsCommand(cli),
-    deadCommand(cli),
-    traceCommand(cli),
-    auditCommand(cli),
-    healthCheckCommand(cli),
-    doctorCommand(cli),
-    configCommand(cli),
-    keysCommand(cli),
-    ...startCommands(cli),
-    runCommand(cli),
-  ]
-}
-
 /** Runs one command line (without `node` and the script) and resolves to its exit code; a failure is said on stderr. */
 export async function runCli(args: readonly string[], io: Io = processIo()): Promise<ExitCode> {
   const cli: Cli = { io, exitCode: EXIT.done }
   try {
-    await buildProgram(cli).parseAsync([...args], { from: 'user' })
+    const program = await buildProgram(cli, args)
+    await program.parseAsync([...args], { from: 'user' })
     return cli.exitCode
   } catch (error) {
     // Commander has said what was wrong; help that was asked for is no failure.
@@ -104,7 +91,9 @@ function processIo(): Io {
       if (!stop) {
         const controller = new AbortController()
         stop = controller
-        for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort())
+        process.once('SIGINT', () => controller.abort())
+        // A service manager may send it to every process of the group, and those pass it on.
+        process.on('SIGTERM', () => controller.abort())
       }
       return stop.signal
     },

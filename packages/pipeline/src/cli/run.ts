@@ -23,24 +23,25 @@ interface StartOptions {
   reload?: boolean
 }
 
-/** `start-gateway`, `start-catalog`: the names that FlowGuard's users know. A gateway alone ships its orders itself. */
-export function startCommands(cli: Cli): Command[] {
-  const command = (name: string, what: string, setting: 'GATEWAY_PORT' | 'CATALOG_PORT', roles: readonly Role[]) =>
-    new Command(name)
-      .description(`start ${what} alone`)
-      .option('--port <port>', `port to listen on (${setting})`, portNumber)
-      .option('--reload', 'start again whenever the code changes')
-      .addHelpText('after', example(`${name} --port 9000`))
-      .action(
-        action(cli, (context, { port, reload }: StartOptions) => {
-          const settings = port === undefined ? context.settings : { ...context.settings, [setting]: port }
-          return reload ? reloading(name, settings, context) : runHere({ ...context, settings }, name, roles)
-        }),
-      )
-  return [
-    command('start-gateway', 'the events gateway', 'GATEWAY_PORT', ['gateway', 'relay']),
-    command('start-catalog', 'the food catalogue', 'CATALOG_PORT', ['catalog']),
-  ]
+/** `start-gateway`, a name that FlowGuard's users know. A gateway alone ships its orders itself. */
+export const startGatewayCommand = (cli: Cli) =>
+  startCommand(cli, 'start-gateway', 'the events gateway', 'GATEWAY_PORT', ['gateway', 'relay'])
+
+/** `start-catalog`, the other. */
+export const startCatalogCommand = (cli: Cli) => startCommand(cli, 'start-catalog', 'the food catalogue', 'CATALOG_PORT', ['catalog'])
+
+function startCommand(cli: Cli, name: string, what: string, setting: 'GATEWAY_PORT' | 'CATALOG_PORT', roles: readonly Role[]): Command {
+  return new Command(name)
+    .description(`start ${what} alone`)
+    .option('--port <port>', `port to listen on (${setting})`, portNumber)
+    .option('--reload', 'start again whenever the code changes')
+    .addHelpText('after', example(`${name} --port 9000`))
+    .action(
+      action(cli, (context, { port, reload }: StartOptions) => {
+        const settings = port === undefined ? context.settings : { ...context.settings, [setting]: port }
+        return reload ? reloading(name, settings, context) : runHere({ ...context, settings }, name, roles)
+      }),
+    )
 }
 
 /** Under `up` only errors go to the terminal, and the part stops when `up` is gone. */

@@ -8,7 +8,6 @@ import type { Summary } from '../ops/summary.ts'
 import { NODE_FLAGS, PROCESSES } from '../roles.ts'
 import { action, EXIT, example, positiveNumber, type Cli, type Context, type ExitCode } from './cli.ts'
 import { count, pairs } from './output.ts'
-import { simulate } from './simulate.ts'
 import { supervise } from './supervisor.ts'
 
 const LINE_EVERY_MS = 1_000
@@ -121,6 +120,7 @@ async function askSummary({ OPS_URL }: Settings): Promise<Summary | undefined> {
 const customers =
   (settings: Settings, rate: number): Part =>
   async (signal) => {
+    const { simulate } = await import('./simulate.ts')
     await simulate({ settings, rate, signal })
   }
 

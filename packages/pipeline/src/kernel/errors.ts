@@ -37,7 +37,10 @@ const CODES = {
     advice:
       'Listening beyond this machine needs a write key: make one with `npx flowguard keys add NAME`, or set WRITE_KEYS=off to say that none is wanted.',
   },
-  settings_invalid: { retriable: false, advice: '`npx flowguard config` shows every setting, where it comes from and what it may be.' },
+  settings_invalid: {
+    retriable: false,
+    advice: '`npx flowguard doctor` lists what is wrong with the settings; docs/OPERATIONS.md says what each may be.',
+  },
   file_invalid: { retriable: false, advice: 'Mend the file at the place given.' },
   unreachable: { retriable: true, advice: 'Start it with `npx flowguard up`, or set GATEWAY_URL or OPS_URL to where it runs.' },
   refused: {
