@@ -115,3 +115,11 @@ test('no text makes it throw', () => {
     { numRuns: 500 },
   )
 })
+
+test('an order may not come to more than can be summed exactly; other kinds may say what they like under these names', () => {
+  const written = { event_id: 'e', ts: 1, received_at: '', is_bot: false, user_id: 'u', price: 1_000_000, quantity: 11 }
+  const order = { event_type: 'order', ...written, order_id: 'o', item_id: 1, order_type: 'placed' }
+  assert.ok('invalid' in parseLogged(JSON.stringify(order)))
+  assert.ok(!('invalid' in parseLogged(JSON.stringify({ ...order, quantity: 10 }))))
+  assert.ok(!('invalid' in parseLogged(JSON.stringify({ event_type: 'custom', ...written }))))
+})

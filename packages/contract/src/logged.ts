@@ -77,9 +77,11 @@ export function parseLogged(value: string): LoggedEvent | { invalid: string } {
   const schema = typeof type === 'string' && Object.hasOwn(LOGGED, type) ? LOGGED[type] : undefined
   if (!schema) return { invalid: `unknown event_type ${JSON.stringify(type)?.slice(0, 80)}` }
   if (schema.Check(event)) {
-    const { price = 0, quantity = 0 } = event as Partial<OrderEvent>
-    if (toPaise(price) * quantity > ORDER_PAISE_MAX) return { invalid: '/quantity times /price is more than an order may come to' }
-    return event as LoggedEvent
+    const logged = event as LoggedEvent
+    if (logged.event_type === 'order' && toPaise(logged.price) * logged.quantity > ORDER_PAISE_MAX) {
+      return { invalid: '/quantity times /price is more than an order may come to' }
+    }
+    return logged
   }
   const error = schema.Errors(event)[0]
   return { invalid: `${error?.instancePath || '/'} ${error?.message}` }
