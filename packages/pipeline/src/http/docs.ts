@@ -52,7 +52,12 @@ export async function serveDocs(app: FastifyInstance, { title, description, vers
   // Only pages need these headers; to work them out for every event answered would cost more than to check it.
   await app.register(async (pages) => {
     await pages.register(helmet, { contentSecurityPolicy: { useDefaults: false, directives: POLICY }, strictTransportSecurity: false })
-    await pages.register(swaggerUi, { routePrefix: '/docs', uiConfig: { url: '/openapi.json', validatorUrl: null, docExpansion: 'list' } })
+    await pages.register(swaggerUi, {
+      routePrefix: '/docs',
+      uiConfig: { url: '/openapi.json', validatorUrl: null, docExpansion: 'list' },
+      // The bar on top is another product's, and asks for an address.
+      theme: { title, css: [{ filename: 'flowguard.css', content: '.swagger-ui .topbar { display: none }' }] },
+    })
     pages.get('/redoc', HIDDEN, (_request, reply) => reply.type('text/html; charset=utf-8').send(page))
     pages.get('/redoc/redoc.js', HIDDEN, (_request, reply) =>
       reply.type('text/javascript; charset=utf-8').header('cache-control', 'public, max-age=3600').send(bundle),
