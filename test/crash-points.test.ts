@@ -8,14 +8,16 @@ import { answersOf, assertBalanced, expectedAnswers } from './support/answers.ts
 import { madeUpEvents, seeded, writeAds, writeEvents } from './support/files.ts'
 import { startMachine, type ProcessName } from './support/machine.ts'
 
-const EVENTS = 3_000
+const IS_SOAK = process.env['FLOWGUARD_SOAK'] !== undefined
+/** Sixteen batches, so that each step is passed as often as the last of the passings, or six. */
+const EVENTS = IS_SOAK ? 8_000 : 3_000
 const events = madeUpEvents(EVENTS, seeded(7))
 const expected = expectedAnswers(events)
 
 const processOf = (step: Step): ProcessName => (step.startsWith('reader.') ? 'pipeline' : 'edge')
 
 /** At which passing of a step to kill: early, and once things are under way. */
-const PASSINGS = process.env['FLOWGUARD_SOAK'] ? [1, 2, 3, 5, 8] : [2]
+const PASSINGS = IS_SOAK ? [1, 2, 3, 5, 8] : [2]
 
 for (const step of STEPS) {
   for (const passing of PASSINGS) {
