@@ -17,9 +17,10 @@ export interface ReplayNote {
   updated_at: string
 }
 
-export function notePath(dataDir: string, sha256: string, gateway: string): string {
-  const place = createHash('sha256').update(new URL(gateway).origin).digest('hex')
-  return join(dataDir, 'replay', `${sha256.slice(0, 32)}-${place.slice(0, 8)}.json`)
+/** A note of one file and one log: where the log was put away, another begins, and nothing was sent to it. */
+export function notePath(dataDir: string, sha256: string, logId: string): string {
+  const log = createHash('sha256').update(logId).digest('hex')
+  return join(dataDir, 'replay', `${sha256.slice(0, 32)}-${log.slice(0, 8)}.json`)
 }
 
 /** Undefined where there is none, or none that can be read: then the file begins at its beginning, and its ids keep it from counting twice. */

@@ -62,8 +62,7 @@ async function replay(context: Context, options: ReplayOptions, paths: readonly 
   const { io, out } = context
   const time = await timeNow(context, options)
   if (!time) return EXIT.interrupted
-  // Of a gateway that holds nothing, no note can be true: its data was put away.
-  const plans = await planFiles(context, options, paths, { hasNotes: time.highest_ts !== null })
+  const plans = await planFiles(context, options, paths, time)
   if (!plans) return EXIT.misused
   const counts = noCounts()
   const startedAt = io.clock()
@@ -84,11 +83,16 @@ async function replay(context: Context, options: ReplayOptions, paths: readonly 
   return isNothingAccepted || (options.strict && counts.rejected > 0) ? EXIT.failed : EXIT.done
 }
 
-/** The highest event time that the gateway has accepted. Undefined where the signal aborted first. */
-async function timeNow(context: Context, options: ReplayOptions): Promise<{ highest_ts: number | null } | undefined> {
+interface TimeNow {
+  highest_ts: number | null
+  log_id: string
+}
+
+/** The highest event time that the gateway has accepted, and of which log. Undefined where the signal aborted first. */
+async function timeNow(context: Context, options: ReplayOptions): Promise<TimeNow | undefined> {
   const { GATEWAY_URL, WRITE_KEY } = context.settings
   const answer = await askPatiently(`${GATEWAY_URL}/api/v1/time`, { key: WRITE_KEY }, patienceOf(context, options))
-  return answer?.body as { highest_ts: number | null } | undefined
+  return answer?.body as TimeNow | undefined
 }
 
 /** Undefined where what was asked contradicts what was sent before. */
@@ -96,14 +100,15 @@ async function planFiles(
   { io, settings, out }: Context,
   options: ReplayOptions,
   paths: readonly string[],
-  { hasNotes }: { hasNotes: boolean },
+  { highest_ts: highest, log_id: logId }: TimeNow,
 ): Promise<Plan[] | undefined> {
   const files = await Promise.all(paths.map((path) => identify(resolve(io.cwd, path))))
   const fresh = options.retime ? await newRetime(files, options, io.clock()) : null
   const plans: Plan[] = []
   for (const file of files) {
-    const path = notePath(settings.DATA_DIR, file.sha256, settings.GATEWAY_URL)
-    const note = hasNotes ? readNote(path) : undefined
+    const path = notePath(settings.DATA_DIR, file.sha256, logId)
+    // Of a gateway that holds nothing, no note can be true.
+    const note = highest === null ? undefined : readNote(path)
     if (note && options.retime && !note.retime) {
       out.note(
         `${basename(file.path)} was sent to this gateway before, with its own times: moved ones would be refused as other events under the same ids.`,
@@ -141,8 +146,8 @@ async function isInTime(context: Context, { file, retime }: Plan, options: Repla
   out.note(`its first event would be ${duration(highest - first)} late, and late events are not attributed until reconciliation.`)
   out.note(
     retime
-      ? `Even moved, it spans too long. Send it to a FlowGuard of its own (\`npx flowguard up --data-dir other\`), pace it (--retime --speed 1), or send it as it is with --late.`
-      : `Move its times to now with --retime${Number.isFinite(options.speed) ? '' : ' (and --speed 1 where others are sending)'}, send it to a FlowGuard of its own (\`npx flowguard up --data-dir other\`), or send it as it is with --late.`,
+      ? `Even moved, it spans too long. Stop this FlowGuard and send it to one of its own without simulated customers (\`npx flowguard up --data-dir other\`), pace it (--retime --speed 1), or send it as it is with --late.`
+      : `Move its times to now with --retime${Number.isFinite(options.speed) ? '' : ' (and --speed 1 where others are sending)'}, stop this FlowGuard and send it to one of its own without simulated customers (\`npx flowguard up --data-dir other\`), or send it as it is with --late.`,
   )
   return false
 }
@@ -227,7 +232,10 @@ async function eachWithNextReady<T>(items: AsyncGenerator<T>, work: (item: T) =>
 /** The line up to which the file has been sent, and what to say about it. */
 function startOf({ file, note, retime }: Plan, { restart }: ReplayOptions, out: Output): number {
   const name = basename(file.path)
-  if (retime) out.note(`Times are moved: ${new Date(retime.from).toISOString()} becomes ${new Date(retime.to).toISOString()}.`)
+  if (retime)
+    out.note(
+      `Times are moved: ${new Date(retime.from).toISOString()} becomes ${new Date(retime.to).toISOString()}${note ? ', as when it was first sent' : ''}.`,
+    )
   if (!note) return 0
   if (note.finished || restart) {
     out.note(

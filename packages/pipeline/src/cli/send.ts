@@ -11,7 +11,8 @@ import type { SimulatedAd } from './simulate-people.ts'
 import { printTrace } from './trace.ts'
 
 const POLL_MS = 250
-const WAIT_SECONDS = 3
+/** What is decided at the watermark is decided some ten seconds after it happened. */
+const WAIT_SECONDS = 15
 const WAIT_SECONDS_MAX = 3_600
 const USER = '1001'
 const AMOUNT_RUPEES = 249

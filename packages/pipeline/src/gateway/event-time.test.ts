@@ -45,16 +45,16 @@ async function close(gateway: TestGateway) {
 }
 
 const time = async (gateway: TestGateway) =>
-  (await gateway.get('/api/v1/time')).json() as { highest_ts: number | null; highest: string | null; live: boolean }
+  (await gateway.get('/api/v1/time')).json() as { highest_ts: number | null; highest: string | null; live: boolean; log_id: string }
 
 test('the highest event time accepted is told, and nothing before the first', async () => {
   await using gateway = await openTestGateway({ clock: () => NOW })
-  assert.deepEqual(await time(gateway), { highest_ts: null, highest: null, live: false })
+  assert.deepEqual(await time(gateway), { highest_ts: null, highest: null, live: false, log_id: gateway.log.id })
   assert.deepEqual(await close(gateway), { closed_to: null, live: false })
   await gateway.post('/api/v1/batch', [click(OLD + 5), order(OLD + 9), click(OLD)])
   await gateway.post('/api/v1/clicks', { user_id: 1 })
   await gateway.post('/events', { event_type: 'custom' })
-  assert.deepEqual(await time(gateway), { highest_ts: OLD + 9, highest: iso(OLD + 9), live: false })
+  assert.deepEqual(await time(gateway), { highest_ts: OLD + 9, highest: iso(OLD + 9), live: false, log_id: gateway.log.id })
 })
 
 test('closing old time goes past the last event in every partition, once', async () => {

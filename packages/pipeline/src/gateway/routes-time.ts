@@ -21,7 +21,7 @@ const checkRetry = Compile(DeadRetry)
 
 const Instant = Type.Union([Type.Integer(), Type.Null()])
 const TimeAnswer = Type.Object(
-  { highest_ts: Instant, highest: Type.Union([Type.String(), Type.Null()]), live: Type.Boolean() },
+  { highest_ts: Instant, highest: Type.Union([Type.String(), Type.Null()]), live: Type.Boolean(), log_id: Type.String() },
   { title: 'Time' },
 )
 const CloseAnswer = Type.Object({ closed_to: Instant, live: Type.Boolean() }, { title: 'Time closed' })
@@ -44,6 +44,7 @@ export function timeRoutes(app: FastifyInstance, { time, log, clock }: { time: E
         highest_ts: highest ?? null,
         highest: highest === undefined ? null : new Date(highest).toISOString(),
         live: isLive,
+        log_id: log.id,
       })
     },
   )

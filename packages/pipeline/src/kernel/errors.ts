@@ -31,7 +31,7 @@ const CODES = {
   },
   place_moved: { retriable: false, advice: 'Another process reads under the same name. Stop one of them.' },
   data_locked: { retriable: false, advice: 'FlowGuard already runs on this data folder. Stop it there, or use another with --data-dir.' },
-  port_taken: { retriable: false, advice: 'Stop what listens there, or choose another port.' },
+  port_taken: { retriable: false, advice: 'Stop what listens there, or choose other ports: GATEWAY_PORT, CATALOG_PORT, OPS_PORT.' },
   keys_required: {
     retriable: false,
     advice:

@@ -72,8 +72,8 @@ function answer(response: ServerResponse, { status = 200, headers = {}, body = {
 }
 
 function usual(gateway: Pick<FakeGateway, 'accepted' | 'events' | 'highestTs'>, url: string, body: string): Told {
-  if (url === '/api/v1/time') return { body: { highest_ts: gateway.highestTs, highest: null, live: false } }
-  if (url === '/api/v1/time/close') return { status: 202, body: { closed_to: gateway.highestTs, live: false } }
+  if (url === '/api/v1/time') return { body: { highest_ts: gateway.highestTs, highest: null, live: false, log_id: 'the-log' } }
+  if (url === '/api/v1/time/close') return { status: 202, body: { closed_to: gateway.highestTs, live: false, log_id: 'the-log' } }
   if (url === '/api/summary') {
     return {
       body: { readers: [{ name: 'stream', lag: 0, caught_up: true }], watermark_ms: gateway.highestTs, pending_orders: 0, outbox: 0 },
