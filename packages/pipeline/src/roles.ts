@@ -2,10 +2,7 @@
 export const ROLES = ['gateway', 'catalog', 'relay', 'stream', 'billing', 'ops'] as const
 export type Role = (typeof ROLES)[number]
 
-/**
- * How Node is to run either process. Both hold little for long outside of typed arrays: a young generation of 16 MiB kept the edge a third smaller
- * than the default does, at no cost that could be measured.
- */
+/** How Node is to run either process. Both hold little for long outside of typed arrays, so a small young generation does; the default one grows with the load. */
 export const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=16'] as const
 
 /** The processes of `flowguard up`, and what runs in each. */
