@@ -4,14 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { STEPS, type Step } from '../packages/pipeline/src/kernel/crash.ts'
+import { mulberry32 } from '../packages/pipeline/src/cli/prng.ts'
 import { answersOf, assertBalanced, expectedAnswers } from './support/answers.ts'
-import { madeUpEvents, seeded, writeAds, writeEvents } from './support/files.ts'
+import { madeUpEvents, writeAds, writeEvents } from './support/files.ts'
 import { startMachine, type ProcessName } from './support/machine.ts'
 
 const IS_SOAK = process.env['FLOWGUARD_SOAK'] !== undefined
 /** Sixteen batches, so that each step is passed as often as the last of the passings, or six. */
 const EVENTS = IS_SOAK ? 8_000 : 3_000
-const events = madeUpEvents(EVENTS, seeded(7))
+const events = madeUpEvents(EVENTS, mulberry32(7))
 const expected = expectedAnswers(events)
 
 const processOf = (step: Step): ProcessName => (step.startsWith('reader.') ? 'pipeline' : 'edge')

@@ -3,8 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { mulberry32 } from '../packages/pipeline/src/cli/prng.ts'
 import { answersOf, assertBalanced, expectedAnswers, type Answers, type Sent } from './support/answers.ts'
-import { madeUpEvents, readEvents, REFERENCE, seeded, shuffled, withRepeats, writeAds, writeEvents } from './support/files.ts'
+import { madeUpEvents, readEvents, REFERENCE, shuffled, withRepeats, writeAds, writeEvents } from './support/files.ts'
 import { startMachine, until, type Machine, type ProcessName } from './support/machine.ts'
 
 const IS_SOAK = process.env['FLOWGUARD_SOAK'] !== undefined
@@ -21,7 +22,7 @@ interface Case {
 /** The real file where it is, else people made up by seed, whose answers the plain rule gives. */
 function source(): Case {
   if (!REFERENCE) {
-    const events = madeUpEvents(MADE_UP, seeded(SEED))
+    const events = madeUpEvents(MADE_UP, mulberry32(SEED))
     return { name: `${MADE_UP} made-up events`, events, expected: expectedAnswers(events) }
   }
   const given = JSON.parse(readFileSync(join(REFERENCE, 'taobao-expected.json'), 'utf8'))
@@ -65,12 +66,12 @@ test(`${name}: the independent answers agree with the plain rule`, () => {
 test(`${name}, as it is`, (t) => replayed(t, events))
 
 test(`${name}, shuffled within 8 seconds, 5% sent twice (seed ${SEED})`, (t) =>
-  replayed(t, withRepeats(shuffled(events, 8_000, seeded(SEED)), 0.05, seeded(SEED + 1))))
+  replayed(t, withRepeats(shuffled(events, 8_000, mulberry32(SEED)), 0.05, mulberry32(SEED + 1))))
 
 test(`${name}, all of it sent twice`, (t) => replayed(t, [...events, ...events]))
 
 test(`${name}, with ${KILLS} kills of either process at random moments (seed ${SEED})`, async (t) => {
-  const random = seeded(SEED)
+  const random = mulberry32(SEED)
   const kills: ProcessName[] = []
   await replayed(t, events, async (machine, signal) => {
     while (kills.length < KILLS && !signal.aborted) {

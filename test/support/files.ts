@@ -38,17 +38,6 @@ export function writeAds(folder: string, events: readonly Sent[]): string {
   return file
 }
 
-/** A small generator of pseudo-random numbers in [0, 1), by seed (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 /** Moves each event back by up to `withinMs` of its own time: the file is out of order by no more than that. */
 export function shuffled(events: readonly Sent[], withinMs: number, random: () => number): Sent[] {
   return events
