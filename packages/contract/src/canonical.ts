@@ -20,17 +20,44 @@ function write(value: Json): string {
  * members of their own, and keys that an object keeps in the order of adding: digits it sorts as numbers, and `__proto__` is no member.
  */
 function writeObject(object: { readonly [key: string]: Json }): string {
-  const keys = Object.keys(object)
-  const isOrdered = keys.every((key) => isPlain(object[key] as Json) && !isDigit(key.charCodeAt(0)) && key !== '__proto__')
-  keys.sort()
+  const { sorted, isOrdered } = shapeOf(Object.keys(object))
   if (isOrdered) {
     const ordered: Record<string, Json> = {}
-    for (const key of keys) ordered[key] = object[key] as Json
-    return JSON.stringify(ordered)
+    let isFlat = true
+    for (let at = 0; at < sorted.length && isFlat; at += 1) {
+      const key = sorted[at] as string
+      const value = object[key] as Json
+      isFlat = isPlain(value)
+      ordered[key] = value
+    }
+    if (isFlat) return JSON.stringify(ordered)
   }
   let text = '{'
-  for (const key of keys) text += `${text === '{' ? '' : ','}${JSON.stringify(key)}:${write(object[key] as Json)}`
+  for (const key of sorted) text += `${text === '{' ? '' : ','}${JSON.stringify(key)}:${write(object[key] as Json)}`
   return `${text}}`
+}
+
+interface Shape {
+  keys: readonly string[]
+  sorted: readonly string[]
+  /** Whether an object keeps these keys in the order of adding. */
+  isOrdered: boolean
+}
+
+/** The last shape of so many keys: a client sends the same keys again and again, and to sort them takes as long as to write them. */
+const shapes: Shape[] = []
+const SHAPE_KEYS_MAX = 64
+/** Their names together, at two bytes a character: keys come from anybody, and a shape is kept for good. */
+const SHAPE_BYTES_MAX = 4 * 1024
+
+function shapeOf(keys: readonly string[]): Shape {
+  const known = shapes[keys.length]
+  if (known && keys.every((key, at) => key === known.keys[at])) return known
+  const isOrdered = keys.every((key) => !isDigit(key.charCodeAt(0)) && key !== '__proto__')
+  const shape = { keys, sorted: keys.toSorted(), isOrdered }
+  const isKept = keys.length <= SHAPE_KEYS_MAX && keys.reduce((sum, key) => sum + 2 * key.length, 0) < SHAPE_BYTES_MAX
+  if (isKept) shapes[keys.length] = shape
+  return shape
 }
 
 function isPlain(value: Json): boolean {

@@ -1,6 +1,6 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static, type TSchema } from './schema.ts'
 
-const Nullable = <T extends Parameters<typeof Type.Optional>[0]>(schema: T) => Type.Union([schema, Type.Null()])
+const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
 /** A record of `attributed.events.v1`: an order with the click that earned it, or null. Price in rupees. */
 export const AttributedEvent = Type.Object(

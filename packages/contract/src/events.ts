@@ -1,4 +1,4 @@
-import { Type, type Static, type TSchema } from 'typebox'
+import { Type, type Static, type TSchema } from './schema.ts'
 import { isWholePaise, PRICE_RUPEES_MAX, QUANTITY_MAX } from './money.ts'
 import { parseTimestamp } from './time.ts'
 import { CLICKS, GENERAL, ORDERS, type RawTopic } from './topics.ts'

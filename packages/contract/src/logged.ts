@@ -1,5 +1,4 @@
-import { Type, type Static } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Compile, Type, type Static } from './schema.ts'
 import { GENERAL_TYPES, ORDER_TYPES } from './events.ts'
 import type { AdId, EventId, ItemId, OrderId, UserId } from './ids.ts'
 import { ORDER_PAISE_MAX, PRICE_RUPEES_MAX, QUANTITY_MAX, toPaise } from './money.ts'

@@ -50,8 +50,17 @@ function parsed(text: string): EventTime | undefined {
 
 /** The UTC day of an instant, `YYYY-MM-DD`. */
 export function dayOf(ts: number): string {
-  return new Date(ts).toISOString().slice(0, 10)
+  const day = Math.floor(ts / DAY_MS)
+  if (day !== lastDay) {
+    lastDayText = new Date(ts).toISOString().slice(0, 10)
+    lastDay = day
+  }
+  return lastDayText
 }
+
+/** Events come day by day, and writing one costs more than all else that is done with most. */
+let lastDay = NaN
+let lastDayText = ''
 
 export function isDay(text: string): boolean {
   return /^\d{4}-\d\d-\d\d$/.test(text) && parseTimestamp(`${text}T00:00:00Z`) !== undefined
