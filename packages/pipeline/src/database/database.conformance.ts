@@ -5,7 +5,7 @@ import { hasCode } from '../kernel/errors.ts'
 import type { Clock } from '../kernel/lifecycle.ts'
 import type { Database } from './database.ts'
 import { orderDraftsConformance } from './orders.conformance.ts'
-import { draftOf, outboxValues, placed, type DatabaseStore, type WithDatabase } from './testing/drafts.ts'
+import { type DatabaseStore, draftOf, outboxValues, placed, taken, type WithDatabase } from './testing/drafts.ts'
 
 const NOON = Date.parse('2026-01-31T12:00:00.000Z')
 const noon: Clock = () => NOON
@@ -54,7 +54,7 @@ export function databaseConformance(name: string, make: () => Promise<DatabaseSt
     await using again = await store.open(noon)
     assert.equal((await again.order(draft.orderId))?.event_id, draft.eventId)
     assert.equal((await again.outbox(10)).length, 1)
-    assert.deepEqual(await again.take(draft), { kind: 'duplicate', orderId: draft.orderId })
+    assert.deepEqual(await taken(again, draft), { kind: 'duplicate', orderId: draft.orderId })
     assert.deepEqual(await again.foods(), [FOOD])
     assert.equal(again.hasKey('aa'), true)
   })
@@ -63,7 +63,7 @@ export function databaseConformance(name: string, make: () => Promise<DatabaseSt
     await using store = await make()
     const draft = draftOf()
     const database = await store.open(noon)
-    const answer = database.take(draft)
+    const answer = taken(database, draft)
     await database[Symbol.asyncDispose]()
     assert.deepEqual(await answer, { kind: 'accepted', orderId: draft.orderId })
     await using again = await store.open(noon)
@@ -74,7 +74,7 @@ export function databaseConformance(name: string, make: () => Promise<DatabaseSt
     await using store = await make()
     const database = await store.open(noon)
     await database[Symbol.asyncDispose]()
-    await assert.rejects(database.take(draftOf()), (error) => hasCode(error, 'log_unavailable'))
+    await assert.rejects(taken(database, draftOf()), (error) => hasCode(error, 'log_unavailable'))
   })
 
   test(`${name}: another process sees what is committed and may change nothing`, async () => {
@@ -88,7 +88,7 @@ export function databaseConformance(name: string, make: () => Promise<DatabaseSt
     assert.equal((await reader.order(draft.orderId))?.price, 249.5)
     assert.equal((await reader.outbox(10)).length, 1)
     const refused = (error: unknown) => hasCode(error, 'store_unwritable')
-    await assert.rejects(reader.take(draftOf()), refused)
+    await assert.rejects(taken(reader, draftOf()), refused)
     await assert.rejects(reader.shipped(1), refused)
     await assert.rejects(reader.replaceFoods([]), refused)
     await assert.rejects(reader.addKey('n', 'h'), refused)
@@ -101,7 +101,7 @@ function outboxConformance(withDatabase: WithDatabase): void {
 
   withDatabase('heartbeats come behind the orders taken before them, each for its partition', async (database) => {
     const [first, second] = [draftOf(), draftOf()]
-    await Promise.all([database.take(first), database.queueHeartbeats([heartbeat(0), heartbeat(2)]), database.take(second)])
+    await Promise.all([taken(database, first), database.queueHeartbeats([heartbeat(0), heartbeat(2)]), taken(database, second)])
     const rows = await database.outbox(10)
     assert.deepEqual(
       rows.map(({ record }) => record.partition),
@@ -110,16 +110,9 @@ function outboxConformance(withDatabase: WithDatabase): void {
     assert.deepEqual(rows[1]?.record, heartbeat(0))
   })
 
-  withDatabase('bytes that are no text travel as they are', async (database) => {
-    const value = Uint8Array.of(0xff, 0, 0xfe)
-    await database.queueHeartbeats([{ key: '', value, headers: {} }])
-    const [row] = await database.outbox(1)
-    assert.deepEqual(new Uint8Array(row?.record.value as Uint8Array), value)
-  })
-
   withDatabase('what was shipped is forgotten, and no later row', async (database) => {
     const many = Array.from({ length: 10 }, () => draftOf())
-    await Promise.all(many.map((draft) => database.take(draft)))
+    for (const draft of many) await placed(database, draft)
     const firstFour = await database.outbox(4)
     assert.equal(firstFour.length, 4)
     await database.shipped(firstFour[3]?.id as number)
@@ -128,6 +121,22 @@ function outboxConformance(withDatabase: WithDatabase): void {
       many.slice(4).map(({ eventId }) => eventId),
     )
     assert.equal((await database.order(many[0]?.orderId as string))?.status, 'placed')
+  })
+
+  withDatabase('what was written together comes whole, and is forgotten with the last of it', async (database) => {
+    const many = Array.from({ length: 10 }, () => draftOf())
+    await database.take(many)
+    await placed(database, draftOf())
+    const rows = await database.outbox(4)
+    assert.deepEqual(
+      rows.map(({ record }) => (JSON.parse(record.value) as { event_id: string }).event_id),
+      many.map(({ eventId }) => eventId),
+    )
+    assert.equal((await database.outbox(10)).length, 10, 'no row that would pass what was asked for')
+    await database.shipped(rows[8]?.id as number)
+    assert.equal((await database.outbox(100)).length, 11)
+    await database.shipped(rows[9]?.id as number)
+    assert.equal((await database.outbox(100)).length, 1)
   })
 
   withDatabase('an outbox row never gets the number of one that was shipped', async (database, store) => {

@@ -1,5 +1,6 @@
 import type { Ad, Food, Order, OrderType } from '@flowguard/contract'
-import type { Headers, NewRecord } from '../log/event-log.ts'
+import type { Headers } from '../log/event-log.ts'
+import type { OutboxRecord } from './outbox-rows.ts'
 
 /** An order event that passed the gateway's checks, before the database has given it its place. */
 export interface OrderDraft {
@@ -12,7 +13,7 @@ export interface OrderDraft {
   userId: string
   contentHash: string
   headers: Headers
-  /** The flat event as the log is to hold it, but for `order_id` (and a status's price, which is the order's). */
+  /** The flat event as the log is to hold it; of a status, what the order says is written over it. */
   event: Readonly<Record<string, unknown>>
 }
 
@@ -28,7 +29,7 @@ export type OrderResult =
 
 export interface OutboxRow {
   id: number
-  record: NewRecord
+  record: OutboxRecord
 }
 
 export interface WriteKey {
@@ -39,14 +40,19 @@ export interface WriteKey {
 
 /** The operational tables. An order and its outbox row are written together; what resolves has been flushed. */
 export interface Database extends AsyncDisposable {
-  /** Concurrent calls share one transaction. Rejects with `disk_full`, `store_busy` or `log_unavailable`; then none of it is there. */
-  take(draft: OrderDraft): Promise<OrderResult>
+  /** Has what is remembered of orders read soon, so that the first of them need not wait for it. What fails in it, that one meets. */
+  prepareOrders(): void
+  /**
+   * What became of each, in order. Concurrent calls share one transaction. Rejects with `disk_full`, `store_busy` or `log_unavailable`; then none of
+   * it is there.
+   */
+  take(drafts: readonly OrderDraft[]): Promise<readonly OrderResult[]>
   order(orderId: string): Promise<Order | undefined>
   /** Puts heartbeats of these event times behind the orders that are already on their way. */
-  queueHeartbeats(records: readonly NewRecord[]): Promise<void>
-  /** The oldest rows that have not been shipped, in the order in which they were written. */
+  queueHeartbeats(records: readonly OutboxRecord[]): Promise<void>
+  /** The oldest records that have not been shipped, in the order in which they were written: what was written together comes whole, and only the first of it may be more than `countMax`. */
   outbox(countMax: number): Promise<readonly OutboxRow[]>
-  /** Forgets the outbox up to and with `lastId`: the log has it. */
+  /** Forgets the outbox up to and with `lastId`: the log has it. Records that were written together go together, with the last of them. */
   shipped(lastId: number): Promise<void>
   /** Changes whenever the outbox may have. */
   outboxVersion(): string

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { hasCode } from '../kernel/errors.ts'
-import { draftOf, outboxValues, placed, statusOf, type WithDatabase } from './testing/drafts.ts'
+import type { Database } from './database.ts'
+import { draftOf, outboxValues, placed, statusOf, taken, type WithDatabase } from './testing/drafts.ts'
 
 /** What becomes of an order and of a change of its status. */
 export function orderDraftsConformance(withDatabase: WithDatabase): void {
@@ -11,7 +12,7 @@ export function orderDraftsConformance(withDatabase: WithDatabase): void {
 function ordersConformance(withDatabase: WithDatabase): void {
   withDatabase('an order placed is in the table and in the outbox', async (database) => {
     const draft = draftOf({ clientOrderId: 'mine-1' })
-    assert.deepEqual(await database.take(draft), { kind: 'accepted', orderId: draft.orderId })
+    assert.deepEqual(await taken(database, draft), { kind: 'accepted', orderId: draft.orderId })
     assert.deepEqual(await database.order(draft.orderId), {
       order_id: draft.orderId,
       event_id: draft.eventId,
@@ -39,16 +40,16 @@ function ordersConformance(withDatabase: WithDatabase): void {
   withDatabase('an order sent again gets its first answer, and is written once', async (database) => {
     const draft = draftOf()
     await placed(database, draft)
-    assert.deepEqual(await database.take({ ...draft, orderId: draftOf().orderId }), { kind: 'duplicate', orderId: draft.orderId })
+    assert.deepEqual(await taken(database, { ...draft, orderId: draftOf().orderId }), { kind: 'duplicate', orderId: draft.orderId })
     assert.equal((await database.outbox(10)).length, 1)
   })
 
   withDatabase('another content under an id that is taken is a conflict, whoever sends it', async (database) => {
     const draft = draftOf()
     await placed(database, draft)
-    assert.deepEqual(await database.take(draftOf({ eventId: draft.eventId, contentHash: 'another' })), { kind: 'conflict' })
-    assert.deepEqual(await database.take(draftOf({ eventId: draft.eventId, contentHash: 'another', userId: 'u2' })), { kind: 'conflict' })
-    assert.deepEqual(await database.take(statusOf('cancelled', draft.orderId, { eventId: draft.eventId })), { kind: 'conflict' })
+    assert.deepEqual(await taken(database, draftOf({ eventId: draft.eventId, contentHash: 'another' })), { kind: 'conflict' })
+    assert.deepEqual(await taken(database, draftOf({ eventId: draft.eventId, contentHash: 'another', userId: 'u2' })), { kind: 'conflict' })
+    assert.deepEqual(await taken(database, statusOf('cancelled', draft.orderId, { eventId: draft.eventId })), { kind: 'conflict' })
     assert.equal((await database.order(draft.orderId))?.status, 'placed')
     assert.equal((await database.outbox(10)).length, 1)
   })
@@ -56,11 +57,11 @@ function ordersConformance(withDatabase: WithDatabase): void {
   withDatabase('what comes in one turn of the event loop behaves as if one came after the other', async (database) => {
     const first = draftOf({ clientOrderId: 'mine-1' })
     const results = await Promise.all([
-      database.take(first),
-      database.take({ ...first, orderId: draftOf().orderId }),
-      database.take({ ...first, orderId: draftOf().orderId, contentHash: 'another' }),
-      database.take(statusOf('cancelled', 'mine-1')),
-      database.take(statusOf('cancelled', 'mine-2')),
+      taken(database, first),
+      taken(database, { ...first, orderId: draftOf().orderId }),
+      taken(database, { ...first, orderId: draftOf().orderId, contentHash: 'another' }),
+      taken(database, statusOf('cancelled', 'mine-1')),
+      taken(database, statusOf('cancelled', 'mine-2')),
     ])
     assert.deepEqual(results, [
       { kind: 'accepted', orderId: first.orderId },
@@ -75,9 +76,40 @@ function ordersConformance(withDatabase: WithDatabase): void {
     )
   })
 
+  withDatabase('a list is taken as if its drafts came one after the other', async (database) => {
+    const first = draftOf({ clientOrderId: 'mine-1' })
+    const results = await database.take([first, { ...first, orderId: draftOf().orderId }, statusOf('confirmed', 'mine-1'), draftOf()])
+    assert.deepEqual(
+      results.map(({ kind }) => kind),
+      ['accepted', 'duplicate', 'accepted', 'accepted'],
+    )
+    assert.equal((await database.outbox(10)).length, 3)
+  })
+
+  withDatabase('an order sent again long after gets its first answer, by another process too', async (database, store) => {
+    const runs = Array.from({ length: 40 }, () => Array.from({ length: 1_000 }, () => draftOf()))
+    for (const drafts of runs) {
+      await database.take(drafts)
+      await database.shipped(Number.MAX_SAFE_INTEGER)
+    }
+    const known = runs.flat()
+    const again = async (at: Database) => {
+      for (const draft of known.filter((_, each) => each % 97 === 0)) {
+        assert.deepEqual(await taken(at, draft), { kind: 'duplicate', orderId: draft.orderId })
+        assert.deepEqual(await taken(at, { ...draft, contentHash: 'another' }), { kind: 'conflict' })
+      }
+    }
+    await again(database)
+    await database[Symbol.asyncDispose]()
+    await using opened = await store.open(() => 0)
+    await again(opened)
+    assert.deepEqual(await opened.outbox(1), [])
+    assert.equal((await taken(opened, draftOf())).kind, 'accepted')
+  })
+
   withDatabase('hundreds at once each get their own answer, and the outbox has them in the order of the calls', async (database) => {
     const many = Array.from({ length: 500 }, () => draftOf())
-    const results = await Promise.all(many.map((draft) => database.take(draft)))
+    const results = await Promise.all(many.map((draft) => taken(database, draft)))
     assert.deepEqual(
       results,
       many.map(({ orderId }) => ({ kind: 'accepted', orderId })),
@@ -91,11 +123,11 @@ function ordersConformance(withDatabase: WithDatabase): void {
   withDatabase('when one of a group cannot be written, none is, and the next group can', async (database) => {
     const whole = draftOf()
     const broken = draftOf({ orderId: whole.orderId })
-    const results = await Promise.allSettled([database.take(whole), database.take(broken), database.queueHeartbeats([])])
+    const results = await Promise.allSettled([taken(database, whole), taken(database, broken), database.queueHeartbeats([])])
     for (const result of results) assert.ok(result.status === 'rejected' && hasCode(result.reason, 'log_unavailable'))
     assert.equal(await database.order(whole.orderId), undefined)
     assert.deepEqual(await database.outbox(10), [])
-    assert.equal((await database.take(whole)).kind, 'accepted')
+    assert.equal((await taken(database, whole)).kind, 'accepted')
   })
 
   withDatabase('text of any kind comes back as it was', async (database) => {
@@ -107,7 +139,7 @@ function ordersConformance(withDatabase: WithDatabase): void {
     const [row] = await database.outbox(1)
     assert.equal(row?.record.key, userId)
     assert.deepEqual(JSON.parse(row?.record.value as string), { ...draft.event, order_id: draft.orderId })
-    assert.deepEqual(await database.take(statusOf('confirmed', draft.clientOrderId, { userId: 'नमस्ते "\\ \u2028 \0 🍕' })), {
+    assert.deepEqual(await taken(database, statusOf('confirmed', draft.clientOrderId, { userId: 'नमस्ते "\\ \u2028 \0 🍕' })), {
       kind: 'unknown_order',
     })
   })
@@ -129,7 +161,7 @@ function statusConformance(withDatabase: WithDatabase): void {
     await placed(database, draft)
     const before = await database.order(draft.orderId)
     for (const status of ['confirmed', 'delivered', 'cancelled'] as const) {
-      assert.deepEqual(await database.take(statusOf(status, draft.orderId)), { kind: 'accepted', orderId: draft.orderId })
+      assert.deepEqual(await taken(database, statusOf(status, draft.orderId)), { kind: 'accepted', orderId: draft.orderId })
       assert.deepEqual(await database.order(draft.orderId), { ...before, status })
     }
   })
@@ -163,21 +195,21 @@ function statusConformance(withDatabase: WithDatabase): void {
     await placed(database, older)
     await placed(database, newer)
     await placed(database, draftOf({ clientOrderId: '42', userId: 'u2' }))
-    assert.deepEqual(await database.take(statusOf('confirmed', '42')), { kind: 'accepted', orderId: newer.orderId })
+    assert.deepEqual(await taken(database, statusOf('confirmed', '42')), { kind: 'accepted', orderId: newer.orderId })
     assert.equal((await database.order(older.orderId))?.status, 'placed')
   })
 
   withDatabase('a status for an order that this user does not have changes nothing, and can be sent again', async (database) => {
     const draft = draftOf({ clientOrderId: '42' })
     const early = statusOf('confirmed', '42')
-    assert.deepEqual(await database.take(early), { kind: 'unknown_order' })
+    assert.deepEqual(await taken(database, early), { kind: 'unknown_order' })
     await placed(database, draft)
-    assert.deepEqual(await database.take(statusOf('cancelled', draft.orderId, { userId: 'u2' })), { kind: 'unknown_order' })
-    assert.deepEqual(await database.take(statusOf('cancelled', '42', { userId: 'u2' })), { kind: 'unknown_order' })
-    assert.deepEqual(await database.take(statusOf('cancelled', null)), { kind: 'unknown_order' })
+    assert.deepEqual(await taken(database, statusOf('cancelled', draft.orderId, { userId: 'u2' })), { kind: 'unknown_order' })
+    assert.deepEqual(await taken(database, statusOf('cancelled', '42', { userId: 'u2' })), { kind: 'unknown_order' })
+    assert.deepEqual(await taken(database, statusOf('cancelled', null)), { kind: 'unknown_order' })
     assert.equal((await database.order(draft.orderId))?.status, 'placed')
     assert.equal((await database.outbox(10)).length, 1)
-    assert.deepEqual(await database.take(early), { kind: 'accepted', orderId: draft.orderId })
+    assert.deepEqual(await taken(database, early), { kind: 'accepted', orderId: draft.orderId })
   })
 
   withDatabase('a status sent again gets its first answer and changes nothing more', async (database) => {
@@ -186,7 +218,7 @@ function statusConformance(withDatabase: WithDatabase): void {
     const confirmed = statusOf('confirmed', draft.orderId)
     await placed(database, confirmed)
     await placed(database, statusOf('delivered', draft.orderId))
-    assert.deepEqual(await database.take(confirmed), { kind: 'duplicate', orderId: draft.orderId })
+    assert.deepEqual(await taken(database, confirmed), { kind: 'duplicate', orderId: draft.orderId })
     assert.equal((await database.order(draft.orderId))?.status, 'delivered')
     assert.equal((await database.outbox(10)).length, 3)
   })

@@ -1,7 +1,16 @@
 import { readFileSync } from 'node:fs'
-import { Food, isWholePaise, PRICE_RUPEES_MAX, toPaise, type Ad, type AdId } from '@flowguard/contract'
-import { Type, type TSchema, type Static } from 'typebox'
-import { Compile } from 'typebox/compile'
+import {
+  Compile,
+  Food,
+  isWholePaise,
+  PRICE_RUPEES_MAX,
+  toPaise,
+  Type,
+  type Ad,
+  type AdId,
+  type Static,
+  type TSchema,
+} from '@flowguard/contract'
 import { FlowGuardError } from '../kernel/errors.ts'
 import type { Database } from './database.ts'
 
@@ -33,7 +42,7 @@ export async function seed(database: Database, files: { foods: string; ads: stri
   )
 }
 
-function entries<T extends TSchema>(file: string, schema: T, id: keyof Static<T>): Static<T>[] {
+function entries<S extends TSchema>(file: string, schema: S, id: keyof Static<S>): Static<S>[] {
   let list: unknown
   try {
     list = JSON.parse(readFileSync(file, 'utf8'))

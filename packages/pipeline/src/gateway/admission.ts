@@ -2,9 +2,11 @@ import { hash } from 'node:crypto'
 import {
   canonicalJson,
   CLICKS,
+  EVENT_KINDS,
   EVENT_BYTES_MAX,
   FIELDS_COUNT_MAX,
   GENERAL,
+  kindOf,
   ORDERS,
   parseTimestamp,
   type ClickInput,
@@ -65,6 +67,16 @@ export function isFault(admission: object): admission is Fault {
 }
 
 type Json = Record<string, unknown>
+
+const TYPES = Object.values(EVENT_KINDS).flatMap(({ types }) => types as readonly string[])
+
+/** One event among others of any kind: its `event_type` says which it is. */
+export function admitAny(raw: unknown, arrival: Arrival, deps: AdmissionDeps): Admission {
+  const kind = kindOf((raw as { event_type?: unknown } | null)?.event_type)
+  if (kind) return admit(kind, raw, arrival, deps)
+  const message = `must be one of ${TYPES.join(', ')}`
+  return { status: 422, code: 'unknown_event_type', detail: `/event_type ${message}`, errors: [{ field: '/event_type', message }] }
+}
 
 /**
  * The one way in for every event, alone or in a batch: all checks, and the event as the log is to hold it.
@@ -137,9 +149,9 @@ function withOrder(event: Json, admitted: Omit<Admitted, 'topic'>, deps: Admissi
   }
   event['order_type'] = orderType
   event['event_type'] = 'order'
-  delete event['order_id']
+  const orderId = (event['order_id'] = deps.newId())
   if (clientOrderId !== null) event['client_order_id'] = clientOrderId
-  return { ...admitted, topic: ORDERS, draft: { orderId: deps.newId(), clientOrderId, orderType } }
+  return { ...admitted, topic: ORDERS, draft: { orderId, clientOrderId, orderType } }
 }
 
 function withClick(event: Json, admitted: Omit<Admitted, 'topic'>, { isImpression }: Arrival, deps: AdmissionDeps): Admission {

@@ -1,11 +1,12 @@
-import { CLICKS, LATENESS_MS, LIVE_MS, ORDERS, TIMED_TOPICS, type RawTopic } from '@flowguard/contract'
+import { CLICKS, LATENESS_MS, LIVE_MS, ORDERS, TIMED_TOPICS } from '@flowguard/contract'
 import type { Database } from '../database/database.ts'
 import { hasCode } from '../kernel/errors.ts'
 import type { Clock, Part } from '../kernel/lifecycle.ts'
 import { pause } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
 import { partitionOf } from '../kernel/partition.ts'
-import type { EventLog, NewRecord, Position } from '../log/event-log.ts'
+import type { OutboxRecord } from '../database/outbox-rows.ts'
+import type { EventLog } from '../log/event-log.ts'
 
 const HEARTBEAT_MS = 1_000
 /** How long a client has, after a restart, to send again what it got no answer for. */
@@ -26,8 +27,8 @@ export interface TimeNow {
 
 export interface EventTime {
   now(): TimeNow
-  /** Notes what one request brought, once all of it is durable. `positions` are those of the topic's events, where the log has said them. */
-  accepted(events: readonly { topic: RawTopic; ts: number; key: string }[], positions: ReadonlyMap<RawTopic, readonly Position[]>): void
+  /** Notes an event, once all of its request is durable. */
+  accepted(topic: TimedTopic, partition: number, ts: number): void
   /** Closes time at once: on past the last event, so that the watermark passes it. Resolves to the heartbeats' time. */
   close(): Promise<{ closedTo: number | undefined; isLive: boolean }>
   heartbeats: Part
@@ -56,8 +57,8 @@ export async function openEventTime({ log, database, clock, logger }: EventTimeD
     if (ts > (times[topic][partition] ?? Number.NEGATIVE_INFINITY)) times[topic][partition] = ts
   }
 
-  function heartbeatsOf(topic: TimedTopic, ts: number): NewRecord[] {
-    const records: NewRecord[] = []
+  function heartbeatsOf(topic: TimedTopic, ts: number): OutboxRecord[] {
+    const records: OutboxRecord[] = []
     for (let partition = 0; partition < log.partitions(topic); partition += 1) {
       if (ts > (times[topic][partition] ?? Number.NEGATIVE_INFINITY)) records.push(heartbeat(ts, partition))
     }
@@ -78,17 +79,10 @@ export async function openEventTime({ log, database, clock, logger }: EventTimeD
 
   return {
     now: () => ({ highest, isLive: isLive() }),
-    accepted(events, positions) {
-      const seen = new Map<RawTopic, number>()
-      for (const { topic, ts, key } of events) {
-        const at = seen.get(topic) ?? 0
-        seen.set(topic, at + 1)
-        if (topic === CLICKS) raise(topic, positions.get(topic)?.[at]?.partition ?? 0, ts)
-        else if (topic === ORDERS) raise(topic, partitionOf(key, log.partitions(topic)), ts)
-        else continue
-        if (settled === undefined || ts > settled) settled = ts
-      }
-      if (settled !== undefined && (highest === undefined || settled > highest)) highest = settled
+    accepted(topic, partition, ts) {
+      raise(topic, partition, ts)
+      if (settled === undefined || ts > settled) settled = ts
+      if (highest === undefined || settled > highest) highest = settled
     },
     async close() {
       if (isLive()) {
@@ -122,7 +116,7 @@ export async function openEventTime({ log, database, clock, logger }: EventTimeD
   }
 }
 
-function heartbeat(ts: number, partition: number): NewRecord {
+function heartbeat(ts: number, partition: number): OutboxRecord {
   return { key: '', value: `{"event_type":"heartbeat","ts":${ts}}`, headers: {}, partition }
 }
 
@@ -158,8 +152,7 @@ async function readTail(log: EventLog, database: Database, times: Record<TimedTo
     }
   }
   for (const { record } of await database.outbox(OUTBOX_COUNT_MAX)) {
-    const text = typeof record.value === 'string' ? record.value : Buffer.from(record.value).toString()
-    note(ORDERS, record.partition ?? partitionOf(record.key, log.partitions(ORDERS)), text)
+    note(ORDERS, record.partition ?? partitionOf(record.key, log.partitions(ORDERS)), record.value)
   }
   return tail
 }

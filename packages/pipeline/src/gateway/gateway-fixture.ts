@@ -12,6 +12,7 @@ import { silentLogger } from '../kernel/logging.ts'
 import { openSqliteLog } from '../log/adapters/sqlite.ts'
 import type { LogRecord } from '../log/event-log.ts'
 import { readTopics } from '../log/topics.ts'
+import { laneOf } from '../workers/lane-view.ts'
 import { createGateway, type GatewayDeps } from './server.ts'
 
 export const settings = readSettings({}, {}, ROOT)
@@ -38,7 +39,7 @@ export async function openTestGateway(overrides: Partial<GatewayDeps> = {}, fold
     log,
     database,
     billing: noBilling,
-    lane: async () => ({ queueLength: 0, pendingMessages: 0, activeWorkers: 0 }),
+    lane: async () => laneOf([], undefined),
     clock,
     logger: silentLogger,
     version: '0.0.0',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { BillingView } from '../billing/billing-view.ts'
 import { FlowGuardError } from '../kernel/errors.ts'
+import type { Lane } from '../workers/lane-view.ts'
 import { openTestGateway } from './gateway-fixture.ts'
 
 const billing = { itemDay: async () => ({}) } as unknown as BillingView
@@ -64,8 +65,19 @@ test('a folder whose disk cannot be looked at is not ready', async () => {
   assert.deepEqual([ready.statusCode, ready.json().failing], [503, ['disk']])
 })
 
+const lane: Lane = {
+  received: 12,
+  processed: 5,
+  failed: 1,
+  duplicate: 1,
+  queueLength: 3,
+  pendingMessages: 2,
+  workers: 1,
+  durations: { bounds: [0.1, 1], buckets: [3, 1, 2], seconds: 9.5 },
+}
+
 test('metrics: text for whoever asks for it, JSON for everybody else', async () => {
-  await using gateway = await openTestGateway({ lane: async () => ({ queueLength: 3, pendingMessages: 2, activeWorkers: 1 }) })
+  await using gateway = await openTestGateway({ lane: async () => lane })
   await gateway.post('/api/v1/clicks', { ad_id: 'a', user_id: 1 })
   await gateway.post('/api/v1/clicks', { ad_id: 'a' })
   await gateway.get('/no/such/route')
@@ -76,13 +88,19 @@ test('metrics: text for whoever asks for it, JSON for everybody else', async () 
   for (const response of [await gateway.get('/metrics', { accept }), await gateway.get('/metrics/prometheus')]) {
     assert.match(String(response.headers['content-type']), /^text\/plain/)
     for (const line of [
-      'events_received_total 2',
-      'events_processed_total 1',
+      'events_received_total 12',
+      'events_processed_total 5',
       'events_failed_total 1',
-      'events_duplicate_total 0',
+      'events_duplicate_total 1',
       'queue_depth 3',
       'active_workers 1',
-      'event_processing_duration_seconds_count 1',
+      'event_processing_duration_seconds_bucket{le="0.1"} 3',
+      'event_processing_duration_seconds_bucket{le="1"} 4',
+      'event_processing_duration_seconds_bucket{le="+Inf"} 6',
+      'event_processing_duration_seconds_sum 9.5',
+      'event_processing_duration_seconds_count 6',
+      'flowguard_events_received_total 2',
+      'flowguard_event_write_duration_seconds_count 1',
       'flowguard_events_appended_total{topic="raw.clicks.v1"} 1',
       'flowguard_events_refused_total{code="invalid_event"} 1',
       'flowguard_http_requests_total{route="/api/v1/clicks",status="202"} 1',

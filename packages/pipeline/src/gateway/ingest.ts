@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { BATCH_COUNT_MAX, BODY_BYTES_MAX, ORDERS, RAW_TOPICS, type RawTopic } from '@flowguard/contract'
+import { BATCH_COUNT_MAX, BODY_BYTES_MAX, CLICKS, ORDERS, RAW_TOPICS, type RawTopic } from '@flowguard/contract'
 import type { Database, OrderResult } from '../database/database.ts'
 import { FlowGuardError } from '../kernel/errors.ts'
+import { partitionOf } from '../kernel/partition.ts'
 import type { EventLog, NewRecord, Position } from '../log/event-log.ts'
 import type { Admitted } from './admission.ts'
 import type { EventTime } from './event-time.ts'
@@ -51,29 +52,40 @@ export function createIngest(
 
   async function write(events: readonly Admitted[]): Promise<Taken[]> {
     const taken = new Array<Taken>(events.length)
-    const fresh = events.length === 1 ? events : withoutRepeats(events, taken)
-    const positions = new Map<RawTopic, readonly Position[]>()
-    const writes: Promise<void>[] = []
-    for (const topic of RAW_TOPICS) {
-      if (topic === ORDERS) continue
-      const records = recordsOf(fresh, topic)
-      if (records.length > 0) writes.push(log.append(topic, records).then((at) => void positions.set(topic, at)))
-    }
+    const lanes = new Map<RawTopic, Lane>()
+    const firsts = new Map<string, Admitted[]>()
     events.forEach((event, at) => {
-      if (event.draft && !taken[at]) writes.push(database.take(draftOf(event)).then((result) => void (taken[at] = result)))
+      if (!event.draft && isRepeat(event, firsts)) taken[at] = { kind: 'duplicate' }
+      else laneOf(lanes, event.topic).events.push(event)
+    })
+    const writes = [...lanes].map(async ([topic, lane]) => {
+      if (topic === ORDERS) lane.results = await database.take(lane.events.map(draftOf))
+      else lane.positions = await log.append(topic, lane.events.map(recordOf))
     })
     // All have ended before one failure is told: nothing of this request may still be written behind its answer.
     for (const result of await Promise.allSettled(writes)) if (result.status === 'rejected') throw result.reason
-    events.forEach((_, at) => (taken[at] ??= { kind: 'accepted' }))
-    const accepted = events.filter((_, at) => taken[at]?.kind === 'accepted')
-    time.accepted(
-      events.filter((event, at) => taken[at]?.kind === 'accepted' || (taken[at]?.kind === 'duplicate' && isTimedOrder(event))).map(timed),
-      positions,
-    )
-    for (const { topic } of accepted) deliveredByTopic[topic] += 1
-    stats.delivered += accepted.length
-    for (const { kind } of taken) if (kind === 'duplicate') stats.duplicates += 1
+    events.forEach((event, at) => {
+      taken[at] ??= settle(event, lanes.get(event.topic) as Lane)
+      const { kind } = taken[at]
+      if (kind === 'duplicate') stats.duplicates += 1
+      if (kind !== 'accepted') return
+      stats.delivered += 1
+      deliveredByTopic[event.topic] += 1
+    })
     return taken
+  }
+
+  /** What became of the next event of a lane that is written. */
+  function settle(event: Admitted, lane: Lane): Taken {
+    const { topic, ts, userId } = event
+    const at = lane.settled++
+    const result: Taken = lane.results[at] ?? { kind: 'accepted' }
+    if (topic === CLICKS) time.accepted(topic, lane.positions[at]?.partition ?? 0, ts)
+    // An order known already may be one whose first request failed half done, so that nobody noted its time; the same content says the same time.
+    else if (result.kind === 'accepted' || (result.kind === 'duplicate' && event.event['timestamp'] !== undefined)) {
+      if (topic === ORDERS) time.accepted(topic, partitionOf(userId, log.partitions(topic)), ts)
+    }
+    return result
   }
 
   return {
@@ -102,39 +114,40 @@ export function createIngest(
   }
 }
 
-/**
- * Answers `duplicate` for what a batch repeats of itself; another content under the same id goes on to the log, where the stream makes it a dead
- * letter. Orders are the database's to tell apart.
- */
-function withoutRepeats(events: readonly Admitted[], taken: Taken[]): readonly Admitted[] {
-  const hashes = new Map<string, string>()
-  return events.filter((event, at) => {
-    if (event.draft) return true
-    const id = `${event.topic}\0${event.userId}\0${event.eventId}`
-    const first = hashes.get(id)
-    if (first === event.contentHash) {
-      taken[at] = { kind: 'duplicate' }
-      return false
-    }
-    if (first === undefined) hashes.set(id, event.contentHash)
-    return true
-  })
+/** The events of one topic in a request, and where or how they were written. */
+interface Lane {
+  events: Admitted[]
+  positions: readonly Position[]
+  results: readonly OrderResult[]
+  settled: number
 }
 
-function recordsOf(events: readonly Admitted[], topic: RawTopic): NewRecord[] {
-  const records: NewRecord[] = []
-  for (const event of events) {
-    if (event.topic === topic)
-      records.push({ key: event.userId || event.eventId, value: JSON.stringify(event.event), headers: event.headers })
+function laneOf(lanes: Map<RawTopic, Lane>, topic: RawTopic): Lane {
+  let lane = lanes.get(topic)
+  if (!lane) lanes.set(topic, (lane = { events: [], positions: [], results: [], settled: 0 }))
+  return lane
+}
+
+/**
+ * What a batch repeats of itself is a `duplicate`; another content under the same id goes on to the log, where the stream makes it a dead letter.
+ * Orders are the database's to tell apart.
+ */
+function isRepeat(event: Admitted, firsts: Map<string, Admitted[]>): boolean {
+  const known = firsts.get(event.eventId)
+  if (!known) {
+    firsts.set(event.eventId, [event])
+    return false
   }
-  return records
+  const first = known.find(({ topic, userId }) => topic === event.topic && userId === event.userId)
+  if (!first) known.push(event)
+  return first?.contentHash === event.contentHash
+}
+
+function recordOf({ userId, eventId, event, headers }: Admitted): NewRecord {
+  return { key: userId || eventId, value: JSON.stringify(event), headers }
 }
 
 function draftOf({ eventId, userId, contentHash, headers, event, draft }: Admitted) {
   assert(draft)
   return { eventId, userId, contentHash, headers, event, ...draft }
 }
-
-/** An order known already may be one whose first request failed half done, so that nobody noted its time; the same content says the same time. */
-const isTimedOrder = ({ draft, event }: Admitted) => draft !== undefined && event['timestamp'] !== undefined
-const timed = ({ topic, ts, userId }: Admitted) => ({ topic, ts, key: userId })

@@ -1,22 +1,16 @@
 import { RAW_TOPICS } from '@flowguard/contract'
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry } from '../http/prometheus.ts'
 import { SECONDS_BUCKETS } from '../http/request-metrics.ts'
+import type { Lane } from '../workers/lane-view.ts'
 import type { Ingest } from './ingest.ts'
 
 const CODES_COUNT_MAX = 64
-
-/** How the general lane stands. */
-export interface Lane {
-  queueLength: number
-  pendingMessages: number
-  activeWorkers: number
-}
 
 export interface GatewayMetrics {
   registry: Registry
   refused(code: string): void
   received(count: number): void
-  processed(seconds: number): void
+  written(seconds: number): void
   totals(): { received: number; refused: number }
 }
 
@@ -39,12 +33,12 @@ export function createMetrics(ingest: Ingest, lane: () => Promise<Lane>): Gatewa
         this.inc(value())
       },
     })
-  counted('events_received_total', 'Events that reached the gateway, by any route.', () => receivedCount)
-  counted('events_processed_total', 'Events that were written durably and answered.', () => stats.delivered)
-  counted('events_failed_total', 'Events that were refused, or that could not be written.', () => total() + stats.failed)
-  counted('events_duplicate_total', 'Events that were known already.', () => stats.duplicates)
-  const processing = new Histogram({
-    name: 'event_processing_duration_seconds',
+  laneMetrics(registry, lane)
+  counted('flowguard_events_received_total', 'Events that reached the gateway, by any route.', () => receivedCount)
+  counted('flowguard_events_duplicate_total', 'Events that the gateway knew already.', () => stats.duplicates)
+  counted('flowguard_events_unwritten_total', 'Events that were good and could not be written.', () => stats.failed)
+  const writing = new Histogram({
+    name: 'flowguard_event_write_duration_seconds',
     help: 'From an event or a batch that is read to its being durable.',
     registers,
     buckets: SECONDS_BUCKETS,
@@ -78,8 +72,6 @@ export function createMetrics(ingest: Ingest, lane: () => Promise<Lane>): Gatewa
         this.set(await value())
       },
     })
-  gauge('queue_depth', 'Events of the general lane that no worker has taken yet.', async () => (await lane()).queueLength)
-  gauge('active_workers', 'Workers of the general lane.', async () => (await lane()).activeWorkers)
   gauge('flowguard_gateway_queue_events', 'Events on their way to the disk.', () => stats.events)
   gauge('flowguard_gateway_queue_bytes', 'Bytes on their way to the disk.', () => stats.bytes)
   gauge('flowguard_process_resident_memory_bytes', 'Memory of the process.', () => process.memoryUsage.rss())
@@ -93,7 +85,59 @@ export function createMetrics(ingest: Ingest, lane: () => Promise<Lane>): Gatewa
     received(count) {
       receivedCount += count
     },
-    processed: (seconds) => processing.observe(seconds),
+    written: (seconds) => writing.observe(seconds),
     totals: () => ({ received: receivedCount, refused: total() }),
   }
+}
+
+/** The general lane under EventFlow's names. Read from the stores: these go on over a restart of the gateway. */
+function laneMetrics(registry: Registry, lane: () => Promise<Lane>): void {
+  const registers = [registry]
+  const counters: [string, string, (now: Lane) => number][] = [
+    ['events_received_total', 'General events that were accepted.', ({ received }) => received],
+    ['events_processed_total', 'General events that a worker has processed.', ({ processed }) => processed],
+    ['events_failed_total', 'General events that failed for good: each is a dead letter.', ({ failed }) => failed],
+    ['events_duplicate_total', 'General events that a worker knew already.', ({ duplicate }) => duplicate],
+  ]
+  for (const [name, help, of] of counters) {
+    new Counter({
+      name,
+      help,
+      registers,
+      async collect() {
+        const value = of(await lane())
+        this.reset()
+        this.inc(value)
+      },
+    })
+  }
+  const gauges: [string, string, (now: Lane) => number][] = [
+    ['queue_depth', 'General events that no worker has taken yet.', ({ queueLength }) => queueLength],
+    ['active_workers', 'Workers of the general lane that live.', ({ workers }) => workers],
+  ]
+  for (const [name, help, of] of gauges) {
+    new Gauge({
+      name,
+      help,
+      registers,
+      async collect() {
+        this.set(of(await lane()))
+      },
+    })
+  }
+  const name = 'event_processing_duration_seconds'
+  const help = 'General events, from their receipt to the end of their processing.'
+  // What the workers have counted is shown as it is: a histogram of the library counts only what it was told, one by one.
+  const get = async () => ({ name, help, type: 'histogram', values: histogramValues(name, (await lane()).durations) })
+  registry.registerMetric({ name, help, get } as unknown as InstanceType<typeof Histogram>)
+}
+
+/** As Prometheus counts: each bucket with all below it. */
+function histogramValues(name: string, { bounds, buckets, seconds }: Lane['durations']) {
+  let count = 0
+  const values = buckets.map((events, at) => {
+    count += events
+    return { metricName: `${name}_bucket`, labels: { le: bounds[at] ?? '+Inf' }, value: count }
+  })
+  return [...values, { metricName: `${name}_sum`, labels: {}, value: seconds }, { metricName: `${name}_count`, labels: {}, value: count }]
 }

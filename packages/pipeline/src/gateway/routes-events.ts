@@ -92,7 +92,7 @@ export function eventRoutes(app: FastifyInstance, deps: EventRoutesDeps): void {
         return sendProblem(request, reply, admitted)
       }
       const [taken] = (await ingest.take([admitted])) as [Taken]
-      metrics.processed((performance.now() - startedAt) / 1_000)
+      metrics.written((performance.now() - startedAt) / 1_000)
       const refusal = refusalOf(taken)
       if (refusal) {
         log.rejected(request, admitted.eventId, refusal)

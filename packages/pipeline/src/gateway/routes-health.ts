@@ -3,10 +3,12 @@ import { statfs } from 'node:fs/promises'
 import { CLICKS, dayOf } from '@flowguard/contract'
 import type { BillingView } from '../billing/billing-view.ts'
 import type { Database } from '../database/database.ts'
+import { healthRoutes as serviceRoutes } from '../http/health.ts'
 import type { Clock } from '../kernel/lifecycle.ts'
 import type { EventLog } from '../log/event-log.ts'
 import type { Ingest } from './ingest.ts'
-import type { GatewayMetrics, Lane } from './metrics.ts'
+import type { Lane } from '../workers/lane-view.ts'
+import type { GatewayMetrics } from './metrics.ts'
 
 /** Less than this free, and the disk is as good as full. */
 const DISK_FREE_BYTES_MIN = 64 * 1024 * 1024
@@ -27,12 +29,8 @@ export interface HealthDeps {
   dataDir: string
 }
 
-/** `undefined` where all is well, else what is not. */
-type Check = () => Promise<string | undefined>
-
 export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
   const { ingest, metrics, clock, version, environment } = deps
-  const checks = checksOf(deps)
   const service = 'flowguard-gateway'
   const hidden = { schema: { tags: ['operations'] } }
 
@@ -40,59 +38,43 @@ export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
     const { events, delivered, failed } = ingest.stats
     return { messages_sent: delivered + failed + events, messages_delivered: delivered, messages_failed: failed }
   }
-  const header = () => ({ version, environment, timestamp: new Date(clock()).toISOString() })
-
-  app.get('/', hidden, (_request, reply) =>
-    reply.send({
-      service,
-      version,
-      environment,
-      links: { docs: '/docs', redoc: '/redoc', openapi: '/openapi.json', health: '/health', metrics: '/metrics' },
-    }),
-  )
-  app.get('/livez', hidden, (_request, reply) => reply.send({ status: 'alive' }))
-  app.get('/readyz', hidden, async (_request, reply) => {
-    const [log, database, disk] = await Promise.all([checks.log(), checks.database(), checks.disk()])
-    const failing = Object.entries({ log, database, disk }).filter(([, trouble]) => trouble !== undefined)
-    if (failing.length === 0) return reply.send({ status: 'ready', checks: { log: 'ok', database: 'ok', disk: 'ok' } })
-    const states = Object.fromEntries(Object.entries({ log, database, disk }).map(([name, trouble]) => [name, trouble ?? 'ok']))
-    return reply
-      .code(503)
-      .header('retry-after', '2')
-      .send({ status: 'not_ready', failing: failing.map(([name]) => name), checks: states })
-  })
-  app.get('/health', hidden, async (_request, reply) => {
-    const [log, database, disk, counters] = await Promise.all([checks.log(), checks.database(), checks.disk(), checks.counters()])
-    const isUnhealthy = log !== undefined || database !== undefined || disk !== undefined
-    const state = (trouble: string | undefined, worst: string) => (trouble === undefined ? 'healthy' : worst)
-    return reply.code(isUnhealthy ? 503 : 200).send({
-      service,
-      status: isUnhealthy ? 'unhealthy' : counters === undefined ? 'healthy' : 'degraded',
-      ...header(),
-      checks: {
-        kafka: {
-          status: state(log, 'unhealthy'),
-          connected: log === undefined,
-          producer_stats: producerStats(),
-          ...(log && { detail: log }),
-        },
-        database: { status: state(database, 'unhealthy'), ...(database && { detail: database }) },
-        counters: { status: state(counters, 'degraded'), ...(counters && { detail: counters }) },
-        disk: { status: state(disk, 'unhealthy'), ...(disk && { detail: disk }) },
-      },
-      services: { database: state(database, 'unhealthy'), redis: state(counters, 'degraded') },
-    })
+  serviceRoutes(app, {
+    service,
+    version,
+    environment,
+    clock,
+    links: { metrics: '/metrics' },
+    checks: checksOf(deps),
+    shown: {
+      kafka: { of: 'log', more: (trouble) => ({ connected: trouble === undefined, producer_stats: producerStats() }) },
+      database: { of: 'database' },
+      counters: { of: 'counters' },
+      disk: { of: 'disk' },
+    },
+    services: { database: 'database', redis: 'counters' },
   })
   app.get('/metrics', hidden, async ({ headers }, reply) => {
     if (/text\/plain|openmetrics/i.test(headers.accept ?? '')) return prometheus(reply, metrics)
     const { events, bytes, duplicates, deliveredByTopic } = ingest.stats
     const { received, refused } = metrics.totals()
+    const lane = await deps.lane()
     return reply.send({
       service,
-      ...header(),
+      version,
+      environment,
+      timestamp: new Date(clock()).toISOString(),
       kafka_producer: producerStats(),
       events: { received, refused, duplicates, appended: deliveredByTopic },
       queue: { events, bytes },
+      general_lane: {
+        received: lane.received,
+        processed: lane.processed,
+        failed: lane.failed,
+        duplicates: lane.duplicate,
+        queue_length: lane.queueLength,
+        pending_messages: lane.pendingMessages,
+        active_workers: lane.workers,
+      },
     })
   })
   app.get('/metrics/prometheus', hidden, (_request, reply) => prometheus(reply, metrics))
@@ -102,32 +84,23 @@ export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
   })
 }
 
-function checksOf({ log, database, billing, ingest, clock, dataDir }: HealthDeps): Record<'log' | 'database' | 'counters' | 'disk', Check> {
+function checksOf({ log, database, billing, ingest, clock, dataDir }: HealthDeps) {
+  const logCheck = async () => {
+    const { failedAt, deliveredAt } = ingest.stats
+    if (failedAt > deliveredAt && performance.now() - failedAt < FAILURE_MS) return 'the last write failed'
+    await log.ends(CLICKS)
+    return undefined
+  }
+  const diskCheck = async () => {
+    const { bavail, bsize } = await statfs(dataDir)
+    return bavail * bsize < DISK_FREE_BYTES_MIN ? 'the disk is nearly full' : undefined
+  }
   return {
-    log: checked(async () => {
-      const { failedAt, deliveredAt } = ingest.stats
-      if (failedAt > deliveredAt && performance.now() - failedAt < FAILURE_MS) return 'the last write failed'
-      await log.ends(CLICKS)
-      return undefined
-    }),
-    database: checked(async () => void (await database.order(''))),
-    counters: checked(async () => void (await billing.itemDay(1, dayOf(clock())))),
-    disk: checked(async () => {
-      const { bavail, bsize } = await statfs(dataDir)
-      return bavail * bsize < DISK_FREE_BYTES_MIN ? 'the disk is nearly full' : undefined
-    }),
-  }
-}
-
-/** What a store says about itself names paths, which are the operator's business: here only that it does not answer. */
-function checked(check: Check): Check {
-  return async () => {
-    try {
-      return await check()
-    } catch {
-      return 'does not answer'
-    }
-  }
+    log: { check: logCheck },
+    database: { check: async () => void (await database.order('')) },
+    counters: { check: async () => void (await billing.itemDay(1, dayOf(clock()))), isMinor: true },
+    disk: { check: diskCheck },
+  } as const
 }
 
 async function prometheus(reply: FastifyReply, { registry }: GatewayMetrics): Promise<FastifyReply> {

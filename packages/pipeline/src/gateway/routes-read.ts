@@ -10,9 +10,9 @@ import {
   Statement,
   StatementEvents,
   type ChargeKind,
+  type TSchema,
 } from '@flowguard/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { TSchema } from 'typebox'
 import type { BillingView } from '../billing/billing-view.ts'
 import type { Database } from '../database/database.ts'
 import type { Clock } from '../kernel/lifecycle.ts'

@@ -1,7 +1,5 @@
-import { parseLogged, RAW_TOPICS } from '@flowguard/contract'
+import { Compile, parseLogged, RAW_TOPICS, Type } from '@flowguard/contract'
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
-import { Compile } from 'typebox/compile'
 import type { Clock } from '../kernel/lifecycle.ts'
 import type { EventLog } from '../log/event-log.ts'
 import { parseJson } from '../http/body.ts'

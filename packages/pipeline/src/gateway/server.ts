@@ -10,7 +10,8 @@ import { openEventTime } from './event-time.ts'
 import { createHttpServer, listen } from '../http/server.ts'
 import { createIngest } from './ingest.ts'
 import { requireKeys } from '../http/keys.ts'
-import { createMetrics, type Lane } from './metrics.ts'
+import type { Lane } from '../workers/lane-view.ts'
+import { createMetrics } from './metrics.ts'
 import { measureRequests } from '../http/request-metrics.ts'
 import { createIdSource } from './new-id.ts'
 import { loadReference } from './reference.ts'
@@ -63,7 +64,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const app = await createHttpServer({ name: NAME, logger, corsOrigins, rateLimit })
   requireKeys(app, { isRequired: needsKeys, hasKey: (hash) => database.hasKey(hash) })
   measureRequests(app, metrics.registry)
-  await serveDocs(app, { title: 'FlowGuard events gateway', description: ABOUT, version })
+  serveDocs(app, { title: 'FlowGuard events gateway', description: ABOUT, version })
   const events = { admission: { reference, newId: createIdSource(clock), isBot: createBotCheck() }, ingest, metrics, clock, logger }
   eventRoutes(app, events)
   await batchRoute(app, events)

@@ -4,8 +4,12 @@ import { step } from '../../kernel/crash.ts'
 import { FlowGuardError } from '../../kernel/errors.ts'
 import type { Clock } from '../../kernel/lifecycle.ts'
 import { guarded, transaction } from '../../kernel/sqlite.ts'
-import type { Headers, NewRecord } from '../../log/event-log.ts'
 import type { Database, OrderDraft, OrderResult, OutboxRow } from '../database.ts'
+import { packRecords, unpackRecords, type OutboxRecord } from '../outbox-rows.ts'
+import { orderIdsIn } from './order-ids.ts'
+
+/** A row of the outbox is read as a whole: what is larger is split. */
+const OUTBOX_ROW_COUNT_MAX = 1_000
 
 interface OrderRow {
   order_id: string
@@ -27,41 +31,44 @@ interface Waiting {
   reject: (error: unknown) => void
 }
 
-type Orders = Pick<Database, 'take' | 'order' | 'queueHeartbeats' | 'outbox' | 'shipped' | 'outboxVersion'>
+type Orders = Pick<Database, 'prepareOrders' | 'take' | 'order' | 'queueHeartbeats' | 'outbox' | 'shipped' | 'outboxVersion'>
 
 /** Orders and their outbox. `flush` commits what still waits: before the store is closed. */
 export function ordersIn(db: DatabaseSync, path: string, clock: Clock): Orders & { flush: () => void } {
   const sql = guarded(path, () => ({
-    event: db.prepare('select order_id, content_hash from order_events where event_id = ?'),
-    addEvent: db.prepare('insert into order_events values (?, ?, ?)'),
     order: db.prepare('select * from orders where order_id = ?'),
     // The gateway's ids rise with time, so the highest is the newest.
     byClientId: db.prepare('select * from orders where user_id = ? and client_order_id = ? order by order_id desc limit 1'),
     addOrder: db.prepare(`insert into orders values (?, ?, ?, ?, ?, ?, ?, ?, 'placed', ?, ?)`),
     setStatus: db.prepare('update orders set status = ?, updated_at = ? where order_id = ?'),
-    queue: db.prepare('insert into outbox (key, value, headers, partition) values (?, ?, ?, ?)'),
-    oldest: db.prepare('select id, key, value, headers, partition from outbox order by id limit ?'),
+    queue: db.prepare('insert into outbox values (?, ?, ?)'),
+    lastQueued: db.prepare("select seq from sqlite_sequence where name = 'outbox'"),
+    oldest: db.prepare('select id, records from outbox order by id'),
     shipped: db.prepare('delete from outbox where id <= ?'),
     version: db.prepare('pragma data_version'),
   }))
+  const ids = orderIdsIn(db, path)
   const waiting: Waiting[] = []
+  /** What this transaction has put into the outbox so far. */
+  let queued: OutboxRecord[] = []
   let committed = 0
   let now = ''
 
   function takeNow(draft: OrderDraft): OrderResult {
-    const seen = sql.event.get(draft.eventId) as { order_id: string; content_hash: string } | undefined
-    if (seen) return seen.content_hash === draft.contentHash ? { kind: 'duplicate', orderId: seen.order_id } : { kind: 'conflict' }
-    const event = draft.orderType === 'placed' ? place(draft) : changeStatus(draft)
-    if (!event) return { kind: 'unknown_order' }
-    sql.addEvent.run(draft.eventId, event.order_id, draft.contentHash)
-    sql.queue.run(draft.userId, JSON.stringify(event), JSON.stringify(draft.headers), null)
-    return { kind: 'accepted', orderId: event.order_id }
+    const { eventId, contentHash, userId, headers } = draft
+    const seen = ids.find(eventId)
+    if (seen) return seen[2] === contentHash ? { kind: 'duplicate', orderId: seen[1] } : { kind: 'conflict' }
+    const order = draft.orderType === 'placed' ? place(draft) : changeStatus(draft)
+    if (!order) return { kind: 'unknown_order' }
+    ids.add([eventId, order.orderId, contentHash])
+    queued.push({ key: userId, value: JSON.stringify(order.event), headers })
+    return { kind: 'accepted', orderId: order.orderId }
   }
 
   function place({ orderId, eventId, clientOrderId, userId, event }: OrderDraft) {
     const { item_id, item_name = null, price, quantity } = event as { item_id: number; item_name?: string; price: number; quantity: number }
     sql.addOrder.run(orderId, eventId, clientOrderId, userId, item_id, item_name, toPaise(price), quantity, now, now)
-    return { ...event, order_id: orderId }
+    return { orderId, event }
   }
 
   /** The event of a status says what the order is, whatever the client sent beside its id. */
@@ -70,7 +77,10 @@ export function ordersIn(db: DatabaseSync, path: string, clock: Clock): Orders &
     if (!order) return undefined
     sql.setStatus.run(orderType, now, order.order_id)
     const { order_id, item_id, item_name, price_paise, quantity } = order
-    return { ...event, order_id, item_id, item_name: item_name ?? undefined, price: toRupees(price_paise), quantity }
+    return {
+      orderId: order_id,
+      event: { ...event, order_id, item_id, item_name: item_name ?? undefined, price: toRupees(price_paise), quantity },
+    }
   }
 
   function find(userId: string, id: string): OrderRow | undefined {
@@ -88,18 +98,44 @@ export function ordersIn(db: DatabaseSync, path: string, clock: Clock): Orders &
       results = guarded(path, () =>
         transaction(db, () => {
           const written = group.map((each) => each.write())
+          ids.write()
+          writeQueued()
           step('orders.before-commit')
           return written
         }),
       )
       step('orders.after-commit')
+      ids.settle(true)
     } catch (error) {
+      ids.settle(false)
+      queued = []
       const failure = error instanceof FlowGuardError ? error : new FlowGuardError('log_unavailable', `${path}: ${String(error)}`, error)
       for (const each of group) each.reject(failure)
       return
     }
     committed += 1
     group.forEach((each, at) => each.resolve(results[at]))
+  }
+
+  /** The number of a row is that of its last record, so that every record has one. */
+  function writeQueued(): void {
+    if (queued.length === 0) return
+    let { seq: last } = (sql.lastQueued.get() ?? { seq: 0 }) as { seq: number }
+    for (let from = 0; from < queued.length; from += OUTBOX_ROW_COUNT_MAX) {
+      const part = queued.slice(from, from + OUTBOX_ROW_COUNT_MAX)
+      sql.queue.run((last += part.length), part.filter(({ partition }) => partition === undefined).length, packRecords(part))
+    }
+    queued = []
+  }
+
+  function outboxRows(countMax: number): OutboxRow[] {
+    const rows: OutboxRow[] = []
+    for (const row of sql.oldest.iterate() as Iterable<unknown> as Iterable<{ id: number; records: string }>) {
+      const records = unpackRecords(row.records)
+      if (rows.length > 0 && rows.length + records.length > countMax) break
+      records.forEach((record, at) => void rows.push({ id: row.id - records.length + 1 + at, record }))
+    }
+    return rows
   }
 
   function grouped<T>(write: () => T): Promise<T> {
@@ -111,16 +147,25 @@ export function ordersIn(db: DatabaseSync, path: string, clock: Clock): Orders &
 
   return {
     flush,
-    take: (draft) => grouped(() => takeNow(draft)),
+    prepareOrders() {
+      setImmediate(() => {
+        try {
+          if (db.isOpen) ids.load()
+        } catch {
+          // The first order tries it again, and is refused with what is wrong.
+        }
+      })
+    },
+    take: (drafts) => grouped(() => drafts.map(takeNow)),
     async order(orderId) {
       const row = guarded(path, () => sql.order.get(orderId)) as OrderRow | undefined
       return row && asOrder(row)
     },
     queueHeartbeats: (records) =>
       grouped(() => {
-        for (const { key, value, headers, partition } of records) sql.queue.run(key, value, JSON.stringify(headers), partition ?? null)
+        queued.push(...records)
       }),
-    outbox: async (countMax) => guarded(path, () => sql.oldest.all(countMax).map((row) => asOutboxRow(row as unknown as StoredRow))),
+    outbox: async (countMax) => guarded(path, () => outboxRows(countMax)),
     shipped: (lastId) =>
       grouped(() => {
         sql.shipped.run(lastId)
@@ -131,17 +176,4 @@ export function ordersIn(db: DatabaseSync, path: string, clock: Clock): Orders &
 
 function asOrder({ price_paise, ...row }: OrderRow): Order {
   return { ...row, price: toRupees(price_paise) }
-}
-
-interface StoredRow {
-  id: number
-  key: string
-  value: string | Uint8Array
-  headers: string
-  partition: number | null
-}
-
-function asOutboxRow({ id, key, value, headers, partition }: StoredRow): OutboxRow {
-  const record: NewRecord = { key, value, headers: JSON.parse(headers) as Headers }
-  return { id, record: partition === null ? record : { ...record, partition } }
 }

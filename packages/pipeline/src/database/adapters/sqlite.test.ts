@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { hasCode } from '../../kernel/errors.ts'
 import { openStore } from '../../kernel/sqlite.ts'
 import { databaseConformance } from '../database.conformance.ts'
-import { draftOf, placed } from '../testing/drafts.ts'
+import { draftOf, placed, taken } from '../testing/drafts.ts'
 import { openSqliteDatabase, openSqliteDatabaseReader, sqliteDatabaseOn } from './sqlite.ts'
 
 const clock = () => 0
@@ -34,7 +34,7 @@ test('sqlite: nothing is answered before another connection can see it', async (
   await using reader = openSqliteDatabaseReader({ path: at.file, clock })
   let isAnswered = false
   const draft = draftOf()
-  const answer = database.take(draft).then((result) => {
+  const answer = taken(database, draft).then((result) => {
     isAnswered = true
     return result
   })
@@ -60,11 +60,11 @@ test('sqlite: a full disk rejects the whole group, and the next one is taken whe
   await placed(database, draftOf())
   db.exec(`pragma max_page_count = ${(db.prepare('pragma page_count').get() as { page_count: number }).page_count}`)
   const group = Array.from({ length: 100 }, () => draftOf())
-  const results = await Promise.allSettled(group.map((draft) => database.take(draft)))
+  const results = await Promise.allSettled(group.map((draft) => taken(database, draft)))
   for (const result of results) assert.ok(result.status === 'rejected' && hasCode(result.reason, 'disk_full'))
   assert.equal((await database.outbox(1_000)).length, 1)
   db.exec('pragma max_page_count = 1000000')
-  for (const result of await Promise.all(group.map((draft) => database.take(draft)))) assert.equal(result.kind, 'accepted')
+  for (const result of await Promise.all(group.map((draft) => taken(database, draft)))) assert.equal(result.kind, 'accepted')
   assert.equal((await database.outbox(1_000)).length, 101)
 })
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Clock } from '../../kernel/lifecycle.ts'
-import type { Database, OrderDraft } from '../database.ts'
+import type { Database, OrderDraft, OrderResult } from '../database.ts'
 
 /** One store of operational tables: what is opened again finds what was there. */
 export interface DatabaseStore extends AsyncDisposable {
@@ -32,6 +32,7 @@ export function draftOf(change: Partial<OrderDraft> = {}): OrderDraft {
     event: {
       event_type: 'order',
       event_id: draft.eventId,
+      order_id: orderId,
       user_id: userId,
       item_id: 7,
       item_name: 'Paneer Biryani',
@@ -52,13 +53,18 @@ export function statusOf(
   return draftOf({ orderType, clientOrderId, ...change })
 }
 
+export async function taken(database: Database, draft: OrderDraft): Promise<OrderResult> {
+  const [result] = await database.take([draft])
+  return result as OrderResult
+}
+
 export async function placed(database: Database, draft: OrderDraft): Promise<string> {
-  const result = await database.take(draft)
+  const result = await taken(database, draft)
   assert.equal(result.kind, 'accepted')
   return (result as { orderId: string }).orderId
 }
 
 export async function outboxValues(database: Database): Promise<Record<string, unknown>[]> {
   const rows = await database.outbox(10_000)
-  return rows.map(({ record }) => JSON.parse(record.value as string) as Record<string, unknown>)
+  return rows.map(({ record }) => JSON.parse(record.value) as Record<string, unknown>)
 }
