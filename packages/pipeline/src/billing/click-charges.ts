@@ -9,7 +9,7 @@ import { journalIn } from '../reader/journal.ts'
 import type { Fate, Handler } from '../reader/loop.ts'
 import type { Budgets } from './budgets.ts'
 import { doubleClicks } from './double-clicks.ts'
-import { creditIfCharged } from './order-charges.ts'
+import { creditsIn } from './order-charges.ts'
 import { billingTables } from './tables.ts'
 
 /** A click on a cpc ad, until the watermark has passed it by a double click's length. */
@@ -39,6 +39,7 @@ export function clickCharges({ db, gate, adOf, budgets, doubleClickMs, logger }:
   const journal = journalIn(db, 'billing/clicks')
   const pending = dueQueue<PaidClick>()
   const doubles = doubleClicks(doubleClickMs)
+  const creditIfCharged = creditsIn(db, tables)
   const cancel = db.prepare('insert or ignore into cancellations values (?, ?, ?)')
   /** Rows of the journal that still matter, oldest first. */
   let rows: { seq: number; tsMax: number }[] = []
@@ -57,7 +58,7 @@ export function clickCharges({ db, gate, adOf, budgets, doubleClickMs, logger }:
   function applyOrder(event: OrderEvent): Fate {
     if (event.order_type !== 'cancelled') return 'skipped'
     cancel.run(event.order_id, event.event_id, dayOf(event.ts))
-    creditIfCharged(db, tables, event.order_id)
+    creditIfCharged(event.order_id)
     return 'applied'
   }
 

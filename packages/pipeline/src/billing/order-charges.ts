@@ -1,9 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { ATTRIBUTED, AttributedEvent, chargeOf, toPaise, type Ad } from '@flowguard/contract'
-import { Compile } from 'typebox/compile'
+import { ATTRIBUTED, AttributedEvent, chargeOf, Compile, toPaise, type Ad } from '@flowguard/contract'
 import type { Clock } from '../kernel/lifecycle.ts'
 import type { TopicSpecs } from '../log/topics.ts'
 import type { Fate, Handler } from '../reader/loop.ts'
+import { identityOf } from '../reader/identity.ts'
 import { seenIn } from '../reader/seen.ts'
 import type { Budgets } from './budgets.ts'
 import { billingTables, type BillingTables } from './tables.ts'
@@ -21,13 +21,14 @@ interface Options {
 /** Counts orders, and charges the ads that are paid by the order, from `attributed.events.v1`. */
 export function orderCharges({ db, topics, adOf, budgets, clock }: Options): Handler {
   const tables = billingTables(db)
-  const seen = seenIn(db, 'billing-orders')
+  const seen = seenIn(db, 'billing-orders', topics[ATTRIBUTED].retentionMs)
+  const creditIfCharged = creditsIn(db, tables)
   const insertCharge = db.prepare('insert into order_charges values (?, ?, ?, ?, null)')
 
   function fateOf(value: string, appendedAt: number): Fate {
     const order = parse(value)
     if ('invalid' in order) return { dead: 'invalid_event', detail: order.invalid }
-    if (seen.check(order.event_id, '', appendedAt) !== 'new') return 'duplicate'
+    if (seen.check(identityOf(order.event_id, ''), appendedAt) !== 'new') return 'duplicate'
     if (order.is_bot) return 'skipped'
     const day = order.timestamp.slice(0, 10)
     const paise = toPaise(order.price) * order.quantity
@@ -43,7 +44,7 @@ export function orderCharges({ db, topics, adOf, budgets, clock }: Options): Han
     const amount = chargeOf(ad)
     tables.charge({ eventId: order.event_id, adId, day, amount, kind: 'cpa' })
     insertCharge.run(order.order_id, order.event_id, adId, amount)
-    creditIfCharged(db, tables, order.order_id)
+    creditIfCharged(order.order_id)
     return 'applied'
   }
 
@@ -64,17 +65,19 @@ export function orderCharges({ db, topics, adOf, budgets, clock }: Options): Han
 }
 
 /** Gives back what a cancelled order was charged for, once; whether the cancellation or the charge came first. */
-export function creditIfCharged(db: DatabaseSync, tables: BillingTables, orderId: string): void {
-  const charge = db
-    .prepare(
-      `select o.ad_id as adId, o.amount, c.event_id as eventId, c.day from order_charges o join cancellations c using (order_id)
-       where order_id = ? and o.credited_by is null`,
-    )
-    .get(orderId) as { adId: string; amount: number; eventId: string; day: string } | undefined
-  if (!charge) return
-  const { adId, amount, eventId, day } = charge
-  tables.charge({ eventId, adId, day, amount: -amount, kind: 'credit' })
-  db.prepare('update order_charges set credited_by = ? where order_id = ?').run(eventId, orderId)
+export function creditsIn(db: DatabaseSync, tables: BillingTables): (orderId: string) => void {
+  const select = db.prepare(
+    `select o.ad_id as adId, o.amount, c.event_id as eventId, c.day from order_charges o join cancellations c using (order_id)
+     where order_id = ? and o.credited_by is null`,
+  )
+  const update = db.prepare('update order_charges set credited_by = ? where order_id = ?')
+  return (orderId) => {
+    const charge = select.get(orderId) as { adId: string; amount: number; eventId: string; day: string } | undefined
+    if (!charge) return
+    const { adId, amount, eventId, day } = charge
+    tables.charge({ eventId, adId, day, amount: -amount, kind: 'credit' })
+    update.run(eventId, orderId)
+  }
 }
 
 function parse(value: string): AttributedEvent | { invalid: string } {

@@ -42,8 +42,9 @@ export function billingTables(db: DatabaseSync) {
     revenue_paise = revenue_paise + excluded.revenue_paise, attributed_paise = attributed_paise + excluded.attributed_paise`)
   /** Without credits: what only grows passes a budget once. */
   const spent = db.prepare(`select coalesce(sum(amount), 0) as amount from ad_counters where ad_id = ? and day = ? and kind <> 'credit'`)
-  const ads = new Map<string, { adId: string; day: string; kind: ChargeKind; count: number; amount: number }>()
-  const items = new Map<string, { itemId: number; day: string; counts: ItemCounts }>()
+  /** By day, and by ad or item. */
+  const ads = new Map<string, Map<string, Partial<Record<ChargeKind, { count: number; amount: number }>>>>()
+  const items = new Map<string, Map<number, ItemCounts>>()
 
   return {
     /** Forgets what was not written. */
@@ -53,34 +54,43 @@ export function billingTables(db: DatabaseSync) {
     },
     charge({ eventId, adId, day, amount, kind }: Charge) {
       insertCharge.run(eventId, adId, day, amount, kind)
-      const key = `${kind}\n${day}\n${adId}`
-      const sum = ads.get(key)
-      if (sum) {
-        sum.count += 1
-        sum.amount += amount
-      } else {
-        ads.set(key, { adId, day, kind, count: 1, amount })
-      }
+      let ofDay = ads.get(day)
+      if (!ofDay) ads.set(day, (ofDay = new Map()))
+      let ofAd = ofDay.get(adId)
+      if (!ofAd) ofDay.set(adId, (ofAd = {}))
+      const sum = (ofAd[kind] ??= { count: 0, amount: 0 })
+      sum.count += 1
+      sum.amount += amount
     },
     count(itemId: number, day: string): ItemCounts {
-      const key = `${day}\n${itemId}`
-      let item = items.get(key)
-      if (!item) items.set(key, (item = { itemId, day, counts: noCounts() }))
-      return item.counts
+      let ofDay = items.get(day)
+      if (!ofDay) items.set(day, (ofDay = new Map()))
+      let counts = ofDay.get(itemId)
+      if (!counts) ofDay.set(itemId, (counts = noCounts()))
+      return counts
     },
     /** Writes the sums, before the transaction commits. Yields each ad and day with what had been charged before and is now, credits aside, in milli-paise. */
     write(): { adId: string; day: string; before: number; after: number }[] {
-      const changes = new Map<string, { adId: string; day: string; before: number; after: number }>()
-      const amountOf = (adId: string, day: string) => (spent.get(adId, day) as { amount: number }).amount
-      for (const { adId, day } of ads.values()) changes.set(`${day}\n${adId}`, { adId, day, before: amountOf(adId, day), after: 0 })
-      for (const { adId, day, kind, count, amount } of ads.values()) addAd.run(adId, day, kind, count, amount)
-      for (const change of changes.values()) change.after = amountOf(change.adId, change.day)
-      for (const { itemId, day, counts: c } of items.values()) {
-        addItem.run(itemId, day, c.impressions, c.clicks, c.doubleClicks, c.orders, c.attributedOrders, c.revenuePaise, c.attributedPaise)
+      const changes: { adId: string; day: string; before: number; after: number }[] = []
+      for (const [day, ofDay] of ads) {
+        for (const [adId, ofAd] of ofDay) {
+          const { amount: before } = spent.get(adId, day) as { amount: number }
+          let after = before
+          for (const [kind, { count, amount }] of Object.entries(ofAd)) {
+            addAd.run(adId, day, kind, count, amount)
+            if (kind !== 'credit') after += amount
+          }
+          changes.push({ adId, day, before, after })
+        }
+      }
+      for (const [day, ofDay] of items) {
+        for (const [itemId, c] of ofDay) {
+          addItem.run(itemId, day, c.impressions, c.clicks, c.doubleClicks, c.orders, c.attributedOrders, c.revenuePaise, c.attributedPaise)
+        }
       }
       ads.clear()
       items.clear()
-      return [...changes.values()]
+      return changes
     },
   }
 }

@@ -60,6 +60,33 @@ export const SETTINGS = {
     about: 'a click sooner than this after another of the same user and ad is not charged',
     check: whole,
   },
+  WORKERS: {
+    fallback: '2',
+    about: 'workers of the general lane in one process',
+    check: (text) => (/^([1-9]|[1-5]\d|6[0-4])$/.test(text) ? undefined : 'must be a whole number from 1 to 64'),
+  },
+  WAREHOUSE_URL: {
+    fallback: 'duckdb:',
+    about: 'engine of the warehouse',
+    check: (text) => (text === 'duckdb:' ? undefined : 'must be duckdb: (the only engine in this version)'),
+  },
+  WAREHOUSE_MEMORY_MB: {
+    fallback: '1024',
+    about: 'memory that the warehouse may take; what needs more goes over the disk',
+    check: (text) => (/^\d{3,6}$/.test(text) && Number(text) >= 128 ? undefined : 'must be a whole number from 128'),
+  },
+  ETL: { fallback: 'on', about: 'on: silver and gold are made once a day; off: only when asked', check: oneOf('on', 'off') },
+  ETL_AT: {
+    fallback: '01:00',
+    about: 'when, in UTC',
+    check: (text) => (/^([01]\d|2[0-3]):[0-5]\d$/.test(text) ? undefined : 'must be a time of the day, 01:00'),
+  },
+  LOADER_AGE_MS: { fallback: '2000', about: 'the loader loads what came in at the latest after so long', check: whole },
+  LOADER_ROWS: {
+    fallback: '20000',
+    about: 'or once it is so many records',
+    check: (text) => (/^[1-9]\d{0,5}$/.test(text) ? undefined : 'must be a whole number from 1 to 999999'),
+  },
   LOG_LEVEL: { fallback: 'info', about: 'how much the parts log', check: oneOf('trace', 'debug', 'info', 'warn', 'error') },
   ENVIRONMENT: { fallback: 'development', about: 'named in health and metrics', check: any },
   FOODS_FILE: { fallback: join(ROOT, 'data/food_items.json'), about: 'dishes of the catalogue', check: any },

@@ -18,6 +18,12 @@ export const STEPS = [
   'reader.after-effect',
   'reader.after-place',
   'reader.after-commit',
+  'loader.before-commit',
+  'loader.after-commit',
+  'loader.after-mirror',
+  'etl.after-table',
+  'etl.before-commit',
+  'etl.after-commit',
 ] as const
 export type Step = (typeof STEPS)[number]
 

@@ -41,11 +41,38 @@ const CODES = {
     retriable: false,
     advice: '`npx flowguard doctor` lists what is wrong with the settings; docs/OPERATIONS.md says what each may be.',
   },
+  mapping_invalid: {
+    retriable: false,
+    advice: 'Mend the SELECT. With --dry-run, replay shows what comes of it, and sends nothing.',
+  },
   file_invalid: { retriable: false, advice: 'Mend the file at the place given.' },
   unreachable: { retriable: true, advice: 'Start it with `npx flowguard up`, or set GATEWAY_URL or OPS_URL to where it runs.' },
-  refused: {
+  refused: { retriable: false, advice: 'Its answer says why.' },
+  unauthorized: { retriable: false, advice: 'Put a key made with `npx flowguard keys add NAME` into WRITE_KEY.' },
+  warehouse_held: {
+    retriable: true,
+    advice: 'Another process has the warehouse file open: end it, or ask through FlowGuard (`npx flowguard sql`), which shares it.',
+  },
+  warehouse_corrupt: {
     retriable: false,
-    advice: 'Its answer says why. For 401, put a key made with `npx flowguard keys add NAME` into WRITE_KEY.',
+    advice:
+      'Stop FlowGuard and restore the warehouse from the logs: `npx flowguard warehouse rebuild --force` (the old file is moved aside).',
+  },
+  warehouse_missing: {
+    retriable: false,
+    advice:
+      'Start FlowGuard, which makes it. Where it was lost: put it back, or stop FlowGuard and restore it from the logs with `npx flowguard warehouse rebuild`.',
+  },
+  warehouse_failed: { retriable: true, advice: 'The warehouse cannot be used just now; see the cause. Nothing is lost: the log keeps it.' },
+  query_refused: {
+    retriable: false,
+    advice: 'Give one statement that only reads: SELECT, FROM, WITH, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN.',
+  },
+  query_failed: { retriable: false, advice: 'Mend the statement; `SHOW ALL TABLES` lists what there is.' },
+  query_stopped: { retriable: false, advice: 'Ask for less: fewer days, or fewer columns.' },
+  etl_running: {
+    retriable: true,
+    advice: 'One run at a time: wait until it is done (`npx flowguard etl runs` shows it), then ask again.',
   },
   part_failed: { retriable: false, advice: 'See `npx flowguard logs` for what went before.' },
 } as const satisfies Record<string, { retriable: boolean; advice: string }>

@@ -32,6 +32,8 @@ export interface LogRecord extends Position {
   headers: Headers
   /** Milliseconds since 1970: what retention counts from. */
   appendedAt: number
+  /** Room for what its readers make of it, where several of a process read the same object; null where nobody shares it. The log never looks. */
+  memo?: unknown
 }
 
 export interface PartitionEnds {

@@ -78,3 +78,18 @@ test('a declaration that is wrong is refused, with the file and the topic', () =
     )
   }
 })
+
+test('a declaration in another form of YAML says the same', () => {
+  const plain = readTopics(fileOf(['topics:', ...LINES].join('\n')))
+  const FORMS = [
+    ['# more', 'topics:', ...LINES.map((line) => `${line} # kept`)],
+    ['topics:', ...TOPICS.flatMap((topic) => [`  "${topic}":`, '    copies: 2', '    retention_days: 7.0', '    partitions: 0x3'])],
+    [JSON.stringify({ topics: Object.fromEntries(TOPICS.map((topic) => [topic, { partitions: 3, copies: 2, retention_days: 7 }])) })],
+    [['topics:', ...LINES, ''].join('\r\n')],
+  ]
+  for (const form of FORMS) assert.deepEqual(readTopics(fileOf(form.join('\n'))), plain, form[0])
+  assert.throws(
+    () => readTopics(fileOf(['topics:', ...LINES, LINES[0]].join('\n'))),
+    (error) => hasCode(error, 'file_invalid') && /unique/.test((error as Error).message),
+  )
+})

@@ -1,22 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite'
-import {
-  LATENESS_MS,
-  LIVE_MS,
-  ORDERS,
-  parseLogged,
-  TIMED_TOPICS,
-  type ClickEvent,
-  type GeneralEvent,
-  type OrderEvent,
-  type Topic,
-} from '@flowguard/contract'
+import { LATENESS_MS, TIMED_TOPICS, type Topic } from '@flowguard/contract'
 import type { LogRecord } from '../log/event-log.ts'
 import type { TopicSpecs } from '../log/topics.ts'
+import { checkedOf, type RawEvent } from './checked.ts'
 import type { Fate } from './loop.ts'
 import type { Standing } from './places.ts'
 import { seenIn, type Seen } from './seen.ts'
-
-export type RawEvent = OrderEvent | ClickEvent | GeneralEvent
 
 /** A record as a reader of the raw topics meets it: to be worked off, or already decided. `late` comes with how far behind it is. */
 export type Passed =
@@ -28,11 +17,11 @@ const SKIPPED: Passed = { kind: 'decided', fate: 'skipped' }
 const DUPLICATE: Passed = { kind: 'decided', fate: 'duplicate' }
 
 /**
- * What every reader of the raw topics does first: parse, move time, recognise repeats, tell what is late. All of it hangs on the log alone,
+ * What every reader of the raw topics does first: check, move time, recognise repeats, tell what is late. All of it hangs on the log alone,
  * so that each reader, on its own, comes to the same answer.
  */
 export function gateIn(db: DatabaseSync, reader: string, topics: TopicSpecs) {
-  const seen = new Map<Topic, Seen>(TIMED_TOPICS.map((topic) => [topic, seenIn(db, `${reader}/${topic}`)]))
+  const seen = new Map<Topic, Seen>(TIMED_TOPICS.map((topic) => [topic, seenIn(db, `${reader}/${topic}`, topics[topic].retentionMs)]))
   const times = new Map<Topic, number[]>()
   /** When the last record read from each partition was appended. */
   const appended = new Map<Topic, number[]>()
@@ -46,22 +35,17 @@ export function gateIn(db: DatabaseSync, reader: string, topics: TopicSpecs) {
       for (const { topic, partition, timeMs } of standings) if (timeMs >= 0) times.get(topic)![partition] = timeMs
       for (const each of seen.values()) each.load()
     },
-    pass({ topic, partition, value, bytes, headers, appendedAt }: LogRecord): Passed {
+    pass(record: LogRecord): Passed {
+      const { topic, partition, appendedAt } = record
       appended.get(topic)![partition] = appendedAt
-      if (bytes) return { kind: 'decided', fate: { dead: 'invalid_event', detail: 'not UTF-8' } }
-      const event = parseLogged(value)
-      if ('invalid' in event) return { kind: 'decided', fate: { dead: 'invalid_event', detail: event.invalid } }
-      // The gateway writes no time after the receipt, but for the seconds that close a day; another producer's must not move time for all.
-      if (event.ts > appendedAt + LIVE_MS) {
-        return { kind: 'decided', fate: { dead: 'invalid_event', detail: `/ts is ${event.ts - appendedAt} ms after it was appended` } }
-      }
+      const checked = checkedOf(record)
+      if (checked.kind === 'invalid') return { kind: 'decided', fate: checked.fate }
       const partitionTimes = times.get(topic)!
-      const behindMs = partitionTimes[partition]! - event.ts
-      if (behindMs < 0) partitionTimes[partition] = event.ts
-      if (event.event_type === 'heartbeat') return SKIPPED
-      // With its length, so that no two users and ids read as one.
-      const identity = topic === ORDERS ? event.event_id : `${event.user_id?.length} ${event.user_id} ${event.event_id}`
-      const verdict = seen.get(topic)!.check(identity, headers['content_hash'] ?? value, appendedAt)
+      const behindMs = partitionTimes[partition]! - checked.event.ts
+      if (behindMs < 0) partitionTimes[partition] = checked.event.ts
+      if (checked.kind === 'heartbeat') return SKIPPED
+      const { event, identity } = checked
+      const verdict = seen.get(topic)!.check(identity, appendedAt)
       if (verdict === 'same') return DUPLICATE
       if (verdict === 'other') {
         return { kind: 'decided', fate: { dead: 'id_conflict', detail: `event_id ${event.event_id} came before with another content` } }

@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { setImmediate as immediate } from 'node:timers/promises'
 import { DEAD, type DeadLetter, type DeadReason, type Topic } from '@flowguard/contract'
 import { step } from '../kernel/crash.ts'
-import { FlowGuardError } from '../kernel/errors.ts'
+import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { pause, type Clock, type Part } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
 import { BACKOFF, backoffMs, retried } from '../kernel/retry.ts'
@@ -29,6 +29,10 @@ export interface Reader {
   topics: readonly Topic[]
   log: EventLog
   handler: Handler
+  /** Records of one transaction, at most; without it, as many as a fetch may bring. */
+  batchCountMax?: number
+  /** Where several processes read under one name: whether a partition is this one's now. Without it, all of them are. */
+  isMine?: (place: Place) => boolean
 }
 
 export interface ReaderStore {
@@ -46,7 +50,7 @@ const WAIT_MS = 500
 const TRIES_MAX = 3
 
 /** The loop that every reader shares: fetch, handle, keep the place with the effect; again and again, until the signal aborts. */
-export function readerLoop({ name, topics, log, handler }: Reader, store: ReaderStore): Part {
+export function readerLoop({ name, topics, log, handler, batchCountMax = BATCH_COUNT_MAX, isMine }: Reader, store: ReaderStore): Part {
   const { db, path, derived, clock, logger } = store
   const places = placesIn(db, name)
   let standings: readonly Standing[] = []
@@ -156,12 +160,19 @@ export function readerLoop({ name, topics, log, handler }: Reader, store: Reader
     }
   }
 
+  /** Where several share the partitions, another may have moved any of them since. */
+  function placesNow(): readonly Place[] {
+    if (!isMine) return standings
+    reload()
+    return standings.filter(isMine)
+  }
+
   return async (signal) => {
     await begin()
     const canRetry = (error: unknown) => error instanceof FlowGuardError && error.retriable
     while (!signal.aborted) {
       const batch = await retried(
-        () => log.read(standings as readonly Place[], { countMax: BATCH_COUNT_MAX, waitMs: WAIT_MS }),
+        async () => log.read(placesNow(), { countMax: batchCountMax, waitMs: WAIT_MS }),
         (error) => {
           if (canRetry(error)) logger.warn({ reader: name, err: error }, 'the log cannot be read; trying again')
           return canRetry(error)
@@ -170,14 +181,20 @@ export function readerLoop({ name, topics, log, handler }: Reader, store: Reader
       )
       if (!batch || batch.length === 0) continue
       step('reader.after-fetch')
-      await work(batch, signal)
+      try {
+        await work(batch, signal)
+      } catch (error) {
+        if (!isMine || !hasCode(error, 'place_moved')) throw error
+        logger.info({ reader: name, err: error }, 'another has it now')
+      }
       // Nothing in a round waits for the system while there is something to read: timers, requests and signals get their turn here.
       await immediate()
     }
   }
 }
 
-function letterOf(reader: string, record: LogRecord, reason: DeadReason, detail: string, tries: number, now: number): DeadLetter {
+/** A record as a dead letter. */
+export function letterOf(reader: string, record: LogRecord, reason: DeadReason, detail: string, tries: number, now: number): DeadLetter {
   const { topic, partition, offset, key, headers, value, bytes } = record
   return {
     dead_id: `${reader}/${topic}-${partition}-${offset}`,

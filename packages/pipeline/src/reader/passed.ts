@@ -3,12 +3,21 @@ import type { Topic } from '@flowguard/contract'
 import { hasCode } from '../kernel/errors.ts'
 import { guarded } from '../kernel/sqlite.ts'
 import { standingsIn, type Standing } from './places.ts'
-import { READERS } from './readers.ts'
+import { READERS, type ReaderSpec } from './readers.ts'
 
-/** The offset in each partition that every reader of the topic has passed; 0 where one has yet to begin. A topic without readers is passed to its end. */
-export function passedIn(db: DatabaseSync | undefined, topic: Topic, partitions: number): ReadonlyMap<number, number> {
-  const readers = READERS.filter((each) => (each.topics as readonly Topic[]).includes(topic)).map((each) => each.name as string)
-  const standings = db ? standingsOrNone(db) : []
+/**
+ * The offset in each partition that every reader of the topic has passed; 0 where one has yet to begin. A topic without readers is passed to its end.
+ * `stores` are those in which readers keep their places, where they are there already; `log` is where the topic lies, if it is one that several have.
+ */
+export function passedIn(
+  stores: readonly (DatabaseSync | undefined)[],
+  topic: Topic,
+  partitions: number,
+  log?: ReaderSpec['log'],
+): ReadonlyMap<number, number> {
+  const specs: readonly ReaderSpec[] = READERS
+  const readers = specs.filter((each) => each.topics.includes(topic) && each.log === log).map((each) => each.name)
+  const standings = stores.flatMap((db) => (db ? standingsOrNone(db) : []))
   return new Map(
     Array.from({ length: partitions }, (_, partition) => {
       const nexts = readers.map(
@@ -21,9 +30,9 @@ export function passedIn(db: DatabaseSync | undefined, topic: Topic, partitions:
 
 function standingsOrNone(db: DatabaseSync): Standing[] {
   try {
-    return guarded(db.location() ?? 'the pipeline store', () => standingsIn(db))
+    return guarded(db.location() ?? 'the places', () => standingsIn(db))
   } catch (error) {
-    // The pipeline is only just making its tables.
+    // Its owner is only just making its tables.
     if (hasCode(error, 'store_missing')) return []
     throw error
   }

@@ -55,6 +55,7 @@ export function placesIn(db: DatabaseSync, reader: string) {
   const insert = db.prepare(
     'insert or ignore into places (reader, topic, partition, log_id, began, next, time_ms) values (?, ?, ?, ?, ?, ?, -1)',
   )
+  const bury = db.prepare('update places set applied = applied - 1, dead = dead + 1 where reader = ? and topic = ? and partition = ?')
   return {
     standings: () => standingsIn(db).filter((each) => each.reader === reader),
     /** A partition that this reader has never read begins at `next`. */
@@ -81,6 +82,10 @@ export function placesIn(db: DatabaseSync, reader: string) {
       if (Number(changes) !== 1) {
         throw new FlowGuardError('place_moved', `${reader}: ${topic}-${partition} no longer stands at ${from}`)
       }
+    },
+    /** A record that was counted as applied, and was to be tried again, is dead after all. Inside the transaction that buries it. */
+    buried({ topic, partition }: Pick<Place, 'topic' | 'partition'>) {
+      bury.run(reader, topic, partition)
     },
   }
 }

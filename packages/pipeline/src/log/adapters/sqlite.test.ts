@@ -88,6 +88,37 @@ test('sqlite: a reader may not append', async () => {
   await assert.rejects(reader.append(ALERTS, [record('u', 'x')]), (error) => hasCode(error, 'store_unwritable'))
 })
 
+test('sqlite: readers that share a connection read the same, each from its own place and as much as it asks for', async () => {
+  using at = folder()
+  await writeLog(at.file)
+  await using log = openSqliteLogReader({ ...options(at.file), readersCount: () => 3 })
+  const readers = [1, 3, 7, 1_000].map((countMax) => ({ countMax, next: 0, found: [] as string[] }))
+  let moved = true
+  for (let turn = 0; moved; turn += 1) {
+    moved = false
+    for (const reader of readers) {
+      // One falls far behind, and one begins again in the middle, as after a failure.
+      if (reader.countMax === 3 && turn < 100) continue
+      if (reader.countMax === 7 && turn === 20) reader.found.length = reader.next = 50
+      const records = await log.read([{ topic: CLICKS, partition: 0, next: reader.next }], { countMax: reader.countMax, waitMs: 0 })
+      for (const each of records) reader.found.push(each.value)
+      assert.ok(records.length <= reader.countMax && records.every(({ offset }, index) => offset === reader.next + index))
+      reader.next += records.length
+      moved ||= records.length > 0 || turn < 100
+    }
+  }
+  for (const { found, countMax } of readers) assert.deepEqual(found, WRITTEN[0], `by ${countMax}`)
+})
+
+test('sqlite: what one of two readers has decoded is what the other is given, and no longer kept behind both', async () => {
+  using at = folder()
+  await writeLog(at.file)
+  await using log = openSqliteLogReader({ ...options(at.file), readersCount: () => 2 })
+  const [first, second, third] = [await readAll(log, CLICKS), await readAll(log, CLICKS), await readAll(log, CLICKS)]
+  assert.ok(first.every((record, offset) => record === second[offset]))
+  assert.ok(first.every((record, offset) => record !== third[offset]))
+})
+
 test('sqlite: a full disk rejects every append that waits, and the next succeed when there is room', async () => {
   using at = folder()
   const db = openStore(at.file)

@@ -8,6 +8,7 @@ import { partitionOf } from '../../kernel/partition.ts'
 import { closeStore, guarded, openReadOnly, openStore, storeError, transaction } from '../../kernel/sqlite.ts'
 import type { EventLog, LogRecord, NewRecord, PartitionEnds, Place, Position, TransactionalLog } from '../event-log.ts'
 import type { TopicSpecs } from '../topics.ts'
+import { batchCache, type DecodedBatch } from './batch-cache.ts'
 import { checksum, pack, unpack } from './record-batch.ts'
 
 const SCHEMA = `
@@ -45,6 +46,8 @@ interface Options {
   path: string
   topics: TopicSpecs
   clock: Clock
+  /** How many share what is read of a topic; one unless it is said. */
+  readersCount?: ((topic: Topic) => number) | undefined
 }
 
 /** Opens the log at `path` as its one writer, and makes it where there is none. */
@@ -53,10 +56,10 @@ export function openSqliteLog({ path, topics, clock }: Options): TransactionalLo
   return sqliteLogOn(db, { path, topics, clock }, () => closeStore(db))
 }
 
-/** Opens a log that another process writes. Throws `store_missing` where there is none. */
-export function openSqliteLogReader({ path, topics, clock }: Options): EventLog {
+/** Opens a log that another process writes, for `readersCount` readers of this one. Throws `store_missing` where there is none. */
+export function openSqliteLogReader({ path, topics, clock, readersCount }: Options): EventLog {
   const db = openReadOnly(path)
-  return logOn(db, { path, topics, clock }, () => closeStore(db))
+  return logOn(db, { path, topics, clock, readersCount }, () => closeStore(db))
 }
 
 /** A log whose tables lie in a store that holds other things too, so that both commit together. */
@@ -70,7 +73,7 @@ export function sqliteLogOn(db: DatabaseSync, options: Options, close: () => voi
   return logOn(db, options, close)
 }
 
-function logOn(db: DatabaseSync, { path, topics, clock }: Options, close: () => void): TransactionalLog {
+function logOn(db: DatabaseSync, { path, topics, clock, readersCount = () => 1 }: Options, close: () => void): TransactionalLog {
   const sql = guarded(path, () => ({
     id: db.prepare('select log_id from log_meta'),
     last: db.prepare(
@@ -94,6 +97,7 @@ function logOn(db: DatabaseSync, { path, topics, clock }: Options, close: () => 
   )
   const { log_id: id } = guarded(path, () => sql.id.get()) as { log_id: string }
   guarded(path, () => refuseFewerPartitions(db, path, topics))
+  const cache = batchCache(readersCount)
   const waiting: Waiting[] = []
   let appended = 0
   let turn = 0
@@ -174,20 +178,37 @@ function logOn(db: DatabaseSync, { path, topics, clock }: Options, close: () => 
 
   function readPartition({ topic, partition, next }: Place, countMax: number): LogRecord[] {
     const records: LogRecord[] = []
-    const holding = sql.holding.get(topic, partition, next) as RowHead | undefined
+    const take = (batch: DecodedBatch) => {
+      const left = countMax - records.length
+      for (let at = Math.max(0, next - batch.offset); at < batch.records.length && records.length < countMax; at += 1) {
+        records.push(batch.records[at] as LogRecord)
+      }
+      if (batch.next - Math.max(next, batch.offset) <= left) cache.passed(topic, partition, batch)
+    }
+    let expected = next
+    for (let known = cache.find(topic, partition, next); known; known = cache.find(topic, partition, expected)) {
+      take(known)
+      if (records.length >= countMax) return records
+      expected = known.next
+    }
+    const holding = records.length > 0 ? undefined : (sql.holding.get(topic, partition, next) as RowHead | undefined)
     // Retention never takes what a reader has yet to read, so a place before the oldest record is a loss too.
-    let expected = holding ? (next < endOfRow(holding) ? holding.base_offset : endOfRow(holding)) : next
+    if (holding) expected = next < endOfRow(holding) ? holding.base_offset : endOfRow(holding)
     const corrupt = (offset: number, what: string, cause?: unknown) =>
       new FlowGuardError('store_corrupt', `${path}: ${topic}-${partition} is damaged at offset ${offset}: ${what}`, cause)
     try {
-      for (const row of sql.from.iterate(topic, partition, holding ? expected : 0) as Iterable<BatchRow & Record<string, never>>) {
+      for (const row of sql.from.iterate(topic, partition, holding || records.length > 0 ? expected : 0) as Iterable<
+        BatchRow & Record<string, never>
+      >) {
         const first = { topic, partition, offset: row.base_offset }
         if (row.base_offset !== expected) throw corrupt(row.base_offset, `offsets from ${expected} on are missing`)
         if (checksum(row.body, first, row.count, row.appended_at) !== row.crc) throw corrupt(row.base_offset, 'the checksum differs')
-        const batch = unpack(row.body, row.count, first, row.appended_at)
-        if (!batch) throw corrupt(row.base_offset, `it does not hold the ${row.count} records that it says`)
+        const decoded = unpack(row.body, row.count, first, row.appended_at, readersCount(topic) > 1)
+        if (!decoded) throw corrupt(row.base_offset, `it does not hold the ${row.count} records that it says`)
         expected = endOfRow(row)
-        for (const record of batch) if (record.offset >= next && records.length < countMax) records.push(record)
+        const batch = { offset: row.base_offset, next: expected, records: decoded }
+        cache.add(topic, partition, batch, row.body.length)
+        take(batch)
         if (records.length >= countMax) break
       }
     } catch (error) {

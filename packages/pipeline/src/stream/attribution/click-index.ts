@@ -1,5 +1,5 @@
 import { WINDOW_MS } from '@flowguard/contract'
-import { hash128, type Hash128 } from '../../reader/hash.ts'
+import { hash128, type Hash128 } from '../../kernel/hash.ts'
 import type { Journal } from '../../reader/journal.ts'
 import { later, mayEarn, type Click } from './last-click.ts'
 

@@ -27,3 +27,13 @@ export function hash128(text: string, out: Hash128): void {
   out[2] = Math.imul(c ^ (c >>> 14), 0x9e3779b1)
   out[3] = Math.imul(d ^ (d >>> 17), 0xed5ad4bb)
 }
+
+/** The first word of `hash128`, for a third of what all four cost. */
+export function hash32(text: string): number {
+  let a = 0x9368e53c | 0
+  for (let i = 0; i < text.length; i += 1) {
+    a = Math.imul(a ^ text.charCodeAt(i), 0x85ebca6b)
+    a ^= a >>> 13
+  }
+  return Math.imul(a ^ (a >>> 16), 0x7feb352d)
+}

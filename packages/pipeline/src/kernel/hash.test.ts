@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
-import { hash128 } from './hash.ts'
+import { hash32, hash128 } from './hash.ts'
 
 const IDS = 2_000_000
 const LANES = [0, 1, 2, 3] as const
@@ -96,5 +96,12 @@ test('the same text has the same hash, and the text of one character more anothe
     assert.deepEqual(a, b)
     hash128(`${text}\0`, b)
     for (const lane of LANES) assert.notEqual(a[lane], b[lane], `lane ${lane} of ${JSON.stringify(text)}`)
+  }
+})
+
+test('the short hash is the first word of the long one', () => {
+  for (let n = 0; n < 10_000; n += 1) {
+    hash128(idAt(n), out)
+    assert.equal(hash32(idAt(n)) >>> 0, out[0])
   }
 })
