@@ -1,0 +1,196 @@
+import { setImmediate as immediate } from 'node:timers/promises'
+import type { Topic } from '@flowguard/contract'
+import { step } from '../kernel/crash.ts'
+import { FlowGuardError, hasCode } from '../kernel/errors.ts'
+import { pause, type Clock, type Part } from '../kernel/lifecycle.ts'
+import type { Logger } from '../kernel/logging.ts'
+import { BACKOFF, backoffMs } from '../kernel/retry.ts'
+import type { EventLog, LogRecord } from '../log/event-log.ts'
+import type { Batch, Bronze, LoadPlace, LoadStep } from '../warehouse/warehouse.ts'
+import type { Mirror } from './mirror.ts'
+
+export interface LoaderOptions {
+  bronze: Bronze
+  /** What is loaded, and from where. */
+  feeds: readonly { log: EventLog; topics: readonly Topic[] }[]
+  mirror: Mirror
+  /** A batch is loaded once it has so many records, or the first of them is so old. */
+  rowsMax: number
+  ageMs: number
+  clock: Clock
+  logger: Logger
+}
+
+const READ_COUNT_MAX = 5_000
+/** How many records are made ready before others get their turn of the event loop. */
+const TURN_COUNT = 500
+const IDLE_MS = 50
+/** What does not mend itself is looked at again so often: an operator may have mended it. */
+const AGAIN_MS = 30_000
+/** The log is not what it was: no reader goes on then. */
+const LOG_FAULTS = ['log_replaced', 'log_truncated', 'store_corrupt', 'file_invalid'] as const
+
+/**
+ * Loads the log into bronze, batch by batch, until the signal aborts. A warehouse that cannot be used holds up nobody else: it is said, and tried again;
+ * the log keeps what is to be loaded.
+ */
+export function loader(options: LoaderOptions): Part {
+  const { logger } = options
+  return async (signal) => {
+    for (let tries = 1; !signal.aborted; tries += 1) {
+      try {
+        await load(options, signal, () => (tries = 0))
+      } catch (error) {
+        if (!(error instanceof FlowGuardError) || hasCode(error, ...LOG_FAULTS)) throw error
+        const { code, advice } = error
+        logger.error({ code, advice, err: error }, 'nothing can be loaded into the warehouse just now; it is tried again')
+        await pause(error.retriable ? backoffMs(tries, BACKOFF) : AGAIN_MS, signal)
+      }
+    }
+  }
+}
+
+/** Loads what the log holds now, and resolves once that is done. */
+export async function loadToLevel(options: LoaderOptions, signal: AbortSignal, onLoaded: (rows: number) => void): Promise<void> {
+  await load(options, signal, onLoaded, true)
+}
+
+async function load(options: LoaderOptions, signal: AbortSignal, onLoaded: (rows: number) => void, isToLevel = false): Promise<void> {
+  const loaded = await begin(options)
+  // Where the next batch begins: ahead of what is loaded by the batch that is under way.
+  const ahead = loaded.map((each) => ({ ...each }))
+  let underWay: Promise<void> | undefined
+  try {
+    for (;;) {
+      const batch = await filled(options, ahead, signal, { isBusy: () => underWay !== undefined, isToLevel })
+      try {
+        await underWay
+      } catch (error) {
+        batch?.[Symbol.dispose]()
+        throw error
+      }
+      if (!batch) return
+      const rows = batch.steps.reduce((sum, { applied }) => sum + applied, 0)
+      const mine = committed(options, loaded, batch, signal).then(() => {
+        onLoaded(rows)
+        if (underWay === mine) underWay = undefined
+      })
+      // Whoever awaits it next is told.
+      mine.catch(() => undefined)
+      underWay = mine
+    }
+  } finally {
+    await underWay
+  }
+}
+
+/** Where loading goes on. Throws `warehouse_missing` where the warehouse does not hold what was loaded into it once. */
+async function begin({ bronze, feeds, mirror }: LoaderOptions): Promise<LoadPlace[]> {
+  const before = await bronze.places()
+  for (const { topic, partition, next, read } of mirror.read()) {
+    const has = before.find((each) => each.topic === topic && each.partition === partition)?.next ?? 0
+    if (read > 0 && has < next) {
+      throw new FlowGuardError('warehouse_missing', `${topic}-${partition} was loaded up to ${next}; the warehouse has it up to ${has}`)
+    }
+  }
+  const from = await Promise.all(
+    feeds.flatMap(({ log, topics }) =>
+      topics.map(async (topic) => {
+        const other = before.find((each) => each.topic === topic && each.logId !== log.id)
+        if (other) throw new FlowGuardError('log_replaced', `the warehouse knows the log ${other.logId} of ${topic}; this is ${log.id}`)
+        return (await log.ends(topic)).map(({ partition, start }) => ({ topic, partition, next: start, logId: log.id }))
+      }),
+    ),
+  )
+  const places = await bronze.begin(from.flat())
+  mirror.write(places)
+  return [...places]
+}
+
+/** The next batch: full, or old while no other is under way, or what there is when the signal aborts. Undefined where there is nothing more to load. */
+async function filled(
+  { bronze, feeds, rowsMax, ageMs }: LoaderOptions,
+  places: readonly LoadPlace[],
+  signal: AbortSignal,
+  { isBusy, isToLevel }: { isBusy: () => boolean; isToLevel: boolean },
+): Promise<Batch | undefined> {
+  const logIdOf = (topic: Topic) => (feeds.find(({ topics }) => topics.includes(topic)) as (typeof feeds)[number]).log.id
+  const batch = await bronze.batch(logIdOf)
+  let firstAt: number | undefined
+  try {
+    while (!signal.aborted) {
+      const before = batch.count
+      for (const { log, topics } of feeds) {
+        const own = places.filter(({ topic }) => topics.includes(topic))
+        const countMax = Math.min(READ_COUNT_MAX, rowsMax - batch.count)
+        if (countMax > 0) await take(batch, places, await log.read(own, { countMax, waitMs: 0 }))
+      }
+      if (batch.count > 0) firstAt ??= performance.now()
+      const isOld = firstAt !== undefined && performance.now() - firstAt >= ageMs && !isBusy()
+      if (batch.count >= rowsMax || isOld) return batch
+      if (batch.count > before) continue
+      if (isToLevel) break
+      await pause(IDLE_MS, signal)
+    }
+  } catch (error) {
+    batch[Symbol.dispose]()
+    throw error
+  }
+  if (batch.count > 0) return batch
+  batch[Symbol.dispose]()
+  return undefined
+}
+
+async function take(batch: Batch, places: readonly LoadPlace[], records: readonly LogRecord[]): Promise<void> {
+  for (let from = 0; from < records.length; from += TURN_COUNT) {
+    batch.add(records.slice(from, from + TURN_COUNT))
+    await immediate()
+  }
+  for (const each of batch.steps) placeOf(places, each).next = each.next
+}
+
+/** Loads the batch, as often as it takes, and says so in the mirror. Once the signal has aborted it is tried no more: the next start does it. */
+async function committed(
+  { bronze, mirror, clock, logger }: LoaderOptions,
+  loaded: readonly LoadPlace[],
+  batch: Batch,
+  signal: AbortSignal,
+): Promise<void> {
+  using _files = batch
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await bronze.load(batch, clock())
+      break
+    } catch (error) {
+      // A commit that failed may have come through all the same.
+      if (tries > 1 && hasCode(error, 'place_moved') && (await isLoaded(bronze, batch))) break
+      if (!(error instanceof FlowGuardError && error.retriable)) throw error
+      logger.warn({ code: error.code, err: error, tries }, 'a batch cannot be loaded; trying again')
+      await pause(backoffMs(tries, BACKOFF), signal)
+      if (signal.aborted) return
+    }
+  }
+  for (const each of batch.steps) {
+    const place = placeOf(loaded, each)
+    place.next = each.next
+    place.read += each.read
+    place.applied += each.applied
+    place.skipped += each.skipped
+  }
+  try {
+    mirror.write(loaded)
+  } catch (error) {
+    if (!(error instanceof FlowGuardError && error.retriable)) throw error
+    logger.warn({ err: error }, 'the standing of the loader cannot be written; the next batch writes it')
+  }
+  step('loader.after-mirror')
+}
+
+async function isLoaded(bronze: Bronze, { steps }: Batch): Promise<boolean> {
+  const places = await bronze.places()
+  return steps.every((each) => placeOf(places, each).next === each.next)
+}
+
+function placeOf(places: readonly LoadPlace[], { topic, partition }: Pick<LoadStep, 'topic' | 'partition'>): LoadPlace {
+  return places.find((each) => each.topic === topic && each.partition === partition) as LoadPlace
+}

@@ -1,0 +1,40 @@
+import { ATTRIBUTED, CLICKS, GENERAL, ORDERS, type Topic } from '@flowguard/contract'
+
+/** DuckDB's file in the data folder, and the folder for what is on its way in or does not fit into memory. */
+export const WAREHOUSE = { file: 'warehouse.duckdb', temp: 'warehouse.tmp' } as const
+
+const META = `
+  schema_version varchar, source_topic varchar, producer_service varchar, source_partition integer, source_offset bigint, ingestion_id varchar,
+  ingestion_timestamp timestamp, appended_at timestamp, partition_date date`
+
+/** Bronze: what the log held, as it came, repeats too. Plain types, so that every warehouse has them. */
+export const BRONZE_SCHEMA = [
+  'create schema if not exists bronze',
+  `create table if not exists bronze.orders_raw (
+  event_id varchar, order_id varchar, client_order_id varchar, user_id varchar, item_id bigint, item_name varchar, price decimal(18,2),
+  quantity bigint, status varchar, event_timestamp timestamp, received_at timestamp, client_timestamp varchar, is_bot boolean, session_id varchar,
+  restaurant_id varchar, city varchar, content_hash varchar, raw_event varchar, event_type varchar, ${META})`,
+  `create table if not exists bronze.clicks_raw (
+  event_id varchar, user_id varchar, event_type varchar, item_id bigint, session_id varchar, ad_id varchar, ad_campaign_id varchar,
+  ad_type varchar, page_url varchar, referrer varchar, device_type varchar, user_agent varchar, city varchar, ip_address varchar, is_bot boolean,
+  event_timestamp timestamp, received_at timestamp, client_timestamp varchar, content_hash varchar, raw_event varchar, ${META})`,
+  `create table if not exists bronze.events_raw (
+  event_id varchar, user_id varchar, event_type varchar, properties varchar, event_timestamp timestamp, received_at timestamp,
+  client_timestamp varchar, content_hash varchar, raw_event varchar, ${META})`,
+  `create table if not exists bronze.attributed_raw (
+  order_event_id varchar, order_id varchar, user_id varchar, item_id bigint, price decimal(18,2), quantity bigint, order_timestamp timestamp,
+  click_event_id varchar, ad_id varchar, campaign_id varchar, click_timestamp timestamp, lag_ms bigint, raw_event varchar, event_type varchar,
+  ${META})`,
+  `create table if not exists bronze.places (
+  topic varchar, "partition" integer, log_id varchar, began bigint, "next" bigint, "read" bigint, applied bigint, skipped bigint, loaded_at timestamp)`,
+] as const
+
+/** The topics that are loaded, and the table of each. */
+export const BRONZE_TABLES = {
+  [ORDERS]: 'bronze.orders_raw',
+  [CLICKS]: 'bronze.clicks_raw',
+  [GENERAL]: 'bronze.events_raw',
+  [ATTRIBUTED]: 'bronze.attributed_raw',
+} as const satisfies Partial<Record<Topic, string>>
+
+export type LoadedTopic = keyof typeof BRONZE_TABLES
