@@ -1,0 +1,85 @@
+-- grain: one row a record of bronze.orders_raw, whatever it holds. partition: date. reads: bronze.orders_raw, bronze.attributed_raw, ref.foods
+-- reopens: same day
+-- same_rows: bronze.orders_raw by partition_date
+-- unique: source_partition, source_offset
+-- not_null: is_valid, is_duplicate, is_order, event_timestamp where is_valid, order_id where is_valid, user_id where is_valid, item_id where is_valid, revenue where is_valid
+-- accepted: status in (placed, confirmed, cancelled, delivered) where is_valid
+-- range: price 0..1000000 where is_valid, quantity 1..100000 where is_valid
+--
+-- Flags and never drops. is_valid: no errors. Errors: invalid_event, missing_event_id, missing_order_id, missing_user_id, item_id_out_of_range,
+-- price_out_of_range, quantity_out_of_range, status_unknown, bot, duplicate (the same event_id at a lower offset of the partition, on any day),
+-- id_conflict (that, with another content). Warnings, which leave it valid: unknown_item, price_differs (from the catalogue's), future_timestamp (the client's own
+-- time is over 5 minutes after the receipt). is_order: it makes an order; the others change the status of one.
+-- Ids are told apart by 64 bits first, so that only the few that come again are compared in full.
+with met_again as (
+  select id_hash(event_id) as event_hash
+  from bronze.orders_raw
+  where id_hash(event_id) in (select id_hash(event_id) from bronze.orders_raw where partition_date between :from_date and :to_date)
+  group by id_hash(event_id)
+  having count(*) > 1
+),
+firsts as (
+  select event_id, source_partition, min(source_offset) as first_offset, min_by(coalesce(content_hash, ''), source_offset) as first_content
+  from bronze.orders_raw
+  where id_hash(event_id) in (select event_hash from met_again)
+    and event_type <> 'invalid' and event_timestamp <= appended_at + interval 5 minute
+  group by event_id, source_partition
+  having count(*) > 1
+),
+-- The stream answers each order once, but for repeats of what it wrote. An answer has the order's own time, so it lies in the same day.
+answers as (
+  select order_event_id, any_value(click_event_id) as click_event_id, any_value(ad_id) as ad_id, any_value(campaign_id) as campaign_id,
+    any_value(click_timestamp) as click_timestamp, any_value(lag_ms) as lag_ms
+  from bronze.attributed_raw
+  where partition_date between :from_date and :to_date and event_type <> 'invalid' and click_event_id is not null
+  group by order_event_id
+),
+joined as (
+  select b.*, f.food_id, f.name as catalogue_name, f.category, f.price as catalogue_price,
+    a.click_event_id, a.ad_id, a.campaign_id, a.click_timestamp, a.lag_ms,
+    b.event_type = 'invalid' or b.event_timestamp is null or b.event_timestamp > b.appended_at + interval 5 minute as is_invalid,
+    coalesce(s.first_offset < b.source_offset, false) as is_repeat,
+    coalesce(s.first_content <> coalesce(b.content_hash, ''), false) as is_other
+  from bronze.orders_raw b
+  left join firsts s on s.event_id = b.event_id and s.source_partition = b.source_partition
+  left join answers a on a.order_event_id = b.event_id
+  left join ref.foods f on f.food_id = b.item_id
+  where b.partition_date between :from_date and :to_date
+),
+judged as (
+  select *,
+    not is_invalid and event_id is not null and order_id is not null and user_id is not null and coalesce(item_id > 0, false)
+      and coalesce(price between 0 and 1000000, false) and coalesce(quantity between 1 and 100000, false)
+      and coalesce(status in ('placed', 'confirmed', 'cancelled', 'delivered'), false) and not coalesce(is_bot, true) and not is_repeat as is_valid,
+    coalesce(item_id is not null and food_id is null, false) as is_unknown,
+    coalesce(price <> catalogue_price, false) as is_dearer,
+    -- The event's time is the lesser of both, so only what has the time of receipt can have been of the future.
+    case when event_timestamp >= received_at then parsed_time(client_timestamp) > received_at + interval 5 minute else false end as is_future
+  from joined
+)
+select
+  event_id, order_id, client_order_id, user_id, item_id, item_name, price, quantity, price * quantity as revenue, status, status = 'placed' as is_order,
+  event_timestamp, is_bot, session_id, restaurant_id, city, catalogue_name, category, catalogue_price,
+  click_event_id, ad_id, campaign_id, click_timestamp, lag_ms, is_valid, is_repeat and not is_invalid as is_duplicate,
+  case
+    when is_valid then []
+    when is_invalid then ['invalid_event']
+    else compact([
+      case when event_id is null then 'missing_event_id' end,
+      case when order_id is null then 'missing_order_id' end,
+      case when user_id is null then 'missing_user_id' end,
+      case when not coalesce(item_id > 0, false) then 'item_id_out_of_range' end,
+      case when not coalesce(price between 0 and 1000000, false) then 'price_out_of_range' end,
+      case when not coalesce(quantity between 1 and 100000, false) then 'quantity_out_of_range' end,
+      case when not coalesce(status in ('placed', 'confirmed', 'cancelled', 'delivered'), false) then 'status_unknown' end,
+      case when coalesce(is_bot, true) then 'bot' end,
+      case when is_repeat and is_other then 'id_conflict' when is_repeat then 'duplicate' end
+    ])
+  end as validation_errors,
+  compact([
+    case when is_unknown then 'unknown_item' end,
+    case when is_dearer then 'price_differs' end,
+    case when is_future then 'future_timestamp' end
+  ]) as warnings,
+  source_partition, source_offset, partition_date as date
+from judged

@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { hasCode } from '../kernel/errors.ts'
+import { MODELS, openWarehouse } from './fixture.ts'
+import { parseModel } from './model.ts'
+
+type Given = Record<string, string | number | boolean | null>
+
+/** The same for the same seed (mulberry32). */
+function randomOf(seed: number) {
+  let state = seed
+  return (below: number) => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below)
+  }
+}
+
+/** A week of few users, so that sessions run over midnights, ids come again, and first orders move when something comes late. */
+function timeline(seed: number): { table: 'orders' | 'clicks'; row: Given }[] {
+  const random = randomOf(seed)
+  return Array.from({ length: 160 }, (_, index) => {
+    const day = 1 + random(7)
+    // Many about midnight.
+    const minute = random(3) === 0 ? random(24 * 60) : [0, 10, 25, 1_415, 1_430, 1_439][random(6)]!
+    const at = `2026-03-0${day} ${String(Math.floor(minute / 60)).padStart(2, '0')}:${String(minute % 60).padStart(2, '0')}:00`
+    const table = random(3) === 0 ? 'orders' : 'clicks'
+    const row: Given = {
+      user_id: `u${random(5)}`,
+      at,
+      item_id: 1 + random(3),
+      event_id: `e${random(120)}`,
+      is_bot: random(12) === 0,
+      source_offset: index + 1,
+    }
+    if (table === 'orders')
+      return { table, row: { ...row, price: `${1 + random(50)}.${10 + random(90)}`, status: random(6) === 0 ? 'delivered' : 'placed' } }
+    return { table, row: { ...row, event_type: random(2) === 0 ? 'click' : 'impression' } }
+  })
+}
+
+for (const seed of [1, 2, 3]) {
+  test(`loaded bit by bit, with runs of any days between, it comes to what one run of all makes (seed ${seed})`, async () => {
+    const events = timeline(seed)
+    await using atOnce = await openWarehouse()
+    for (const { table, row } of events) await atOnce[table](row)
+    await atOnce.run('2026-03-01', '2026-03-07')
+    await using bitByBit = await openWarehouse()
+    const random = randomOf(seed + 100)
+    for (let at = 0; at < events.length;) {
+      const until = at + 20 + random(40)
+      for (const { table, row } of events.slice(at, until)) await bitByBit[table](row)
+      at = until
+      const from = 1 + random(7)
+      await bitByBit.run(`2026-03-0${from}`, `2026-03-0${from + random(8 - from)}`)
+    }
+    await bitByBit.run()
+    assert.deepEqual(await bitByBit.hashes(), await atOnce.hashes())
+    assert.deepEqual(await bitByBit.rows('select sum(checks_failed) as failed from etl.runs'), [{ failed: 0 }])
+    await bitByBit.run('2026-03-01', '2026-03-07')
+    assert.deepEqual(await bitByBit.hashes(), await atOnce.hashes(), 'twice gives the same')
+  })
+}
+
+test('a late row reopens its day, and what hangs on it; today is left alone until it is asked for', async () => {
+  await using w = await openWarehouse()
+  w.at('2026-03-04T12:00:00Z')
+  for (const day of ['2026-03-01', '2026-03-02', '2026-03-03', '2026-03-04']) await w.orders({ user_id: 'u', at: `${day} 10:00:00` })
+  await w.run()
+  assert.deepEqual((await w.rows('select date from etl.days order by date')).length, 3, 'today is not over')
+  assert.deepEqual((await w.etl().plan(undefined)).days, [])
+  await w.clicks({ user_id: 'u', at: '2026-03-02 10:00:00' })
+  const plan = await w.etl().plan(undefined)
+  assert.deepEqual(plan.days, [{ date: '2026-03-02', why: 'stale', bronze_rows: 2 }])
+  const tables = Object.fromEntries(plan.tables.map(({ table, from, to, hanging }) => [table, [from, to, hanging]]))
+  assert.deepEqual(tables['silver.user_sessions'], ['2026-03-02', '2026-03-03', 1])
+  assert.equal(tables['gold.user_cohort_metrics'], undefined, 'no order has changed')
+  await w.orders({ user_id: 'early', at: '2026-03-01 10:00:00' }, { user_id: 'early', at: '2026-03-03 10:00:00' })
+  const run = await w.run('2026-03-04')
+  assert.deepEqual(
+    (await w.rows('select date, why from etl.run_days where run_id = 2 order by date')).map((row) => Object.values(row)),
+    [
+      ['2026-03-01', 'stale'],
+      ['2026-03-02', 'stale'],
+      ['2026-03-03', 'stale'],
+      ['2026-03-04', 'asked for'],
+    ],
+  )
+  assert.equal(run.days_done, 4)
+})
+
+test('two runs at once are refused, and the first goes on', async () => {
+  await using w = await openWarehouse()
+  await w.orders({ user_id: 'u', at: '2026-03-01 10:00:00' })
+  const first = w.etl().start(undefined, 'schedule')
+  await assert.rejects(w.etl().start(undefined, 'command'), (error) => hasCode(error, 'etl_running'))
+  await first
+  await w.etl().idle()
+  assert.deepEqual(
+    (await w.etl().runs(10)).map(({ state, asked_by: askedBy }) => [state, askedBy]),
+    [['done', 'schedule']],
+  )
+})
+
+test('a run that was cut off is marked when the warehouse is opened again, and the next one makes what it left', async () => {
+  await using w = await openWarehouse()
+  await w.orders({ user_id: 'u', at: '2026-03-01 10:00:00' }, { user_id: 'u', at: '2026-03-02 10:00:00' })
+  await w.run('2026-03-01', '2026-03-02')
+  const before = await w.hashes()
+  // As a process leaves it that dies in the midst of a run over days that were done before.
+  await w.exec(
+    `insert into etl.runs select 2, started_at, null, 'running', asked_by, from_date, to_date, true, 2, 0, 0, 0, 0, 0, null from etl.runs`,
+  )
+  await w.exec(`insert into etl.run_days select 2, date, why from etl.run_days`)
+  await w.reopen()
+  assert.deepEqual(
+    (await w.etl().runs(10)).map(({ run_id: id, state }) => [id, state]),
+    [
+      [2, 'interrupted'],
+      [1, 'done'],
+    ],
+  )
+  assert.deepEqual(
+    (await w.etl().plan(undefined)).days.map(({ date, why }) => [date, why]),
+    [
+      ['2026-03-01', 'interrupted'],
+      ['2026-03-02', 'interrupted'],
+    ],
+  )
+  assert.equal((await w.run()).days_done, 2)
+  assert.deepEqual(await w.hashes(), before)
+  assert.deepEqual((await w.etl().plan(undefined)).days, [])
+})
+
+test('a backfill of several months is committed month by month', async () => {
+  await using w = await openWarehouse()
+  await w.orders({ user_id: 'u', at: '2026-01-01 10:00:00' }, { user_id: 'u', at: '2026-03-15 10:00:00' })
+  const run = await w.run('2026-01-01', '2026-03-31')
+  assert.equal(run.days_done, 90)
+  const ofOrders = run.steps
+    .filter((each) => each.model === 'silver.orders_clean')
+    .map((each) => [each.from_date, each.to_date, each.days, each.rows_out])
+  assert.deepEqual(ofOrders, [
+    ['2026-01-01', '2026-01-31', 31, 1],
+    ['2026-02-01', '2026-03-03', 31, 0],
+    ['2026-03-04', '2026-03-31', 28, 1],
+  ])
+})
+
+test('rows that fail a check are counted, up to a hundred of them kept, and the run is done all the same', async () => {
+  const picky = parseModel(
+    'gold.picky',
+    [
+      '-- grain: one row an order. partition: date. reads: silver.orders_clean',
+      '-- reopens: same day',
+      '-- unique: user_id',
+      '-- not_null: item_name, price where quantity > 1',
+      '-- accepted: status in (placed, delivered)',
+      '-- range: quantity 2..',
+      '-- same_rows: bronze.clicks_raw by partition_date',
+      '-- fresh: bronze.missing where true',
+      'select * from silver.orders_clean where date between :from_date and :to_date',
+    ]
+      .filter((line) => !line.includes('missing'))
+      .join('\n'),
+  )
+  await using w = await openWarehouse({ models: [...MODELS, picky] })
+  await w.orders(...Array.from({ length: 102 }, () => ({ user_id: 'u', at: '2026-03-01 10:00:00' })), {
+    user_id: 'v',
+    at: '2026-03-01 10:00:00',
+    status: 'cancelled',
+    item_name: 'x',
+    quantity: 2,
+  })
+  const run = await w.run('2026-03-01')
+  assert.equal(run.state, 'done')
+  assert.equal(run.checks_failed, 5)
+  const failing = run.checks.filter((each) => each.model === 'gold.picky').map((each) => [each.name.split(':')[0], each.failing_rows])
+  assert.deepEqual(failing, [
+    ['accepted', 1],
+    ['not_null', 102],
+    ['range', 102],
+    ['same_rows', 103],
+    ['unique', 102],
+  ])
+  const kept = Object.groupBy(run.failed_rows, (each) => each.name.split(':')[0]!)
+  assert.equal(kept['not_null']!.length, 100)
+  assert.equal((JSON.parse(kept['accepted']![0]!.row_json) as Given)['status'], 'cancelled')
+})
+
+test('a model that fails leaves every table as it was, and the run says why', async () => {
+  const broken = parseModel(
+    'gold.broken',
+    [
+      '-- grain: one row a day. partition: date. reads: silver.orders_clean',
+      '-- reopens: same day',
+      '-- not_null: date',
+      'select date, cast(user_id as integer) as n',
+      'from silver.orders_clean where date between :from_date and :to_date',
+    ].join('\n'),
+  )
+  await using w = await openWarehouse({ models: [...MODELS, broken] })
+  await w.orders({ user_id: '1', at: '2026-03-01 10:00:00' })
+  await w.run('2026-03-01')
+  const before = await w.hashes()
+  await w.orders({ user_id: 'no number', at: '2026-03-01 11:00:00' })
+  const run = await w.run('2026-03-01')
+  assert.equal(run.state, 'failed')
+  assert.match(run.error ?? '', /no number/)
+  assert.deepEqual(await w.hashes(), before)
+})
+
+test('a table of an older shape is made anew, from all days of bronze', async () => {
+  await using w = await openWarehouse()
+  await w.orders({ user_id: 'u', at: '2026-03-01 10:00:00' }, { user_id: 'u', at: '2026-03-02 10:00:00' })
+  await w.run('2026-03-01', '2026-03-02')
+  const before = await w.hashes()
+  await w.exec('drop table gold.daily_gmv_metrics')
+  await w.exec('create table gold.daily_gmv_metrics (date date, revenue double)')
+  await w.reopen()
+  await w.run('2026-03-02')
+  assert.deepEqual(await w.hashes(), before)
+})
+
+test('the models come to the same where the machine’s own zone is not UTC', () => {
+  const files = ['silver.test.ts', 'gold.test.ts'].map((name) => join(import.meta.dirname, name))
+  const child = spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', '--test', ...files], {
+    env: { ...process.env, TZ: 'Asia/Kolkata', NODE_TEST_CONTEXT: undefined },
+    encoding: 'utf8',
+  })
+  assert.equal(child.status, 0, child.stdout)
+  assert.match(child.stdout, /pass 12/)
+})

@@ -1,0 +1,212 @@
+import { dayOf, type Ad, type Food } from '@flowguard/contract'
+import { FlowGuardError, hasCode } from '../kernel/errors.ts'
+import type { Clock } from '../kernel/lifecycle.ts'
+import type { Logger } from '../kernel/logging.ts'
+import type { Session, Warehouse } from '../warehouse/warehouse.ts'
+import { makeTables, runChunk } from './chunk.ts'
+import { chunksOf, daysOfTables, dueDays, type Day, type DueDay, type KnownDay } from './days.ts'
+import { DUCKDB_FUNCTIONS } from './dialect.ts'
+import type { Model, Stretch } from './model.ts'
+import { etlStore, type EtlStore, type RunDetail, type RunShown } from './store.ts'
+
+export interface EtlDeps {
+  warehouse: Warehouse
+  models: readonly Model[]
+  /** The catalogue and the ads as they are now. */
+  reference: () => Promise<{ foods: readonly Food[]; ads: readonly Ad[] }>
+  /** Resolves, within a limit, to whether all that the log holds by now has been loaded. */
+  loaded: (signal: AbortSignal) => Promise<boolean>
+  clock: Clock
+  logger: Logger
+}
+
+export type AskedBy = 'command' | 'schedule'
+
+export interface Plan {
+  days: readonly { date: Day; why: string; bronze_rows: number }[]
+  /** `hanging` of its days are not due themselves, but hang on days that are. */
+  tables: readonly { table: string; days: number; hanging: number; from: Day; to: Day }[]
+}
+
+export interface Progress {
+  run_id: number
+  days: number
+  days_done: number
+  chunk: number
+  chunks: number
+  /** What it is doing: a table, or waiting for the loader. */
+  at: string
+}
+
+export interface Etl {
+  /** What a run would do. Nothing asked: what is stale or was cut off. */
+  plan(asked: Stretch | undefined): Promise<Plan>
+  /** Begins a run and resolves to its number; it goes on by itself. Throws `etl_running` where one is at work. */
+  start(asked: Stretch | undefined, askedBy: AskedBy): Promise<number>
+  /** Resolves once no run is at work. */
+  idle(): Promise<void>
+  progress(): Progress | undefined
+  runs(countMax: number): Promise<readonly RunShown[]>
+  run(runId: number): Promise<RunDetail | undefined>
+}
+
+/** Silver and gold of the warehouse that this process owns: one run at a time. Stopping cuts a run off between two commits. */
+export function createEtl({ warehouse, models, reference, loaded, clock, logger }: EtlDeps, signal: AbortSignal): Etl {
+  let opening: Promise<void> | undefined
+  let progress: Progress | undefined
+  let running: Promise<void> | undefined
+
+  async function withStore<T>(work: (store: EtlStore, session: Session) => Promise<T>): Promise<T> {
+    using session = await warehouse.session()
+    const store = etlStore(session)
+    for (const sql of DUCKDB_FUNCTIONS) await session.run(sql)
+    // Whoever asks meanwhile waits: two must not make the same tables.
+    opening ??= open(store, session).catch((error: unknown) => {
+      opening = undefined
+      throw error
+    })
+    await opening
+    return await work(store, session)
+  }
+
+  async function open(store: EtlStore, session: Session) {
+    await store.open(clock())
+    await session.transaction(() => makeTables(session, models))
+  }
+
+  async function survey(store: EtlStore, asked: Stretch | undefined) {
+    const known = await store.known()
+    return { known, due: dueDays(known, asked, await store.interrupted(), dayOf(clock())) }
+  }
+
+  async function execute(asked: Stretch | undefined, askedBy: AskedBy, began: (runId: number) => void): Promise<void> {
+    const isLevel = await loaded(signal)
+    await withStore(async (store, session) => {
+      const stop = () => session.interrupt()
+      signal.addEventListener('abort', stop, { once: true })
+      const since = performance.now()
+      await session.transaction(() => copyReference(session, reference))
+      const { known, due } = await survey(store, asked)
+      const runId = await store.begin({ askedBy, asked, isLevel, due }, clock())
+      began(runId)
+      const seconds = () => (performance.now() - since) / 1_000
+      try {
+        await chunks({ store, session, runId, known, due, since })
+        await store.end(runId, 'done', null, seconds(), clock())
+        logger.info({ run_id: runId, days: due.length, seconds: seconds() }, 'etl run done')
+      } catch (error) {
+        // Best effort: what cannot be written now is marked when the warehouse is opened again.
+        const state = signal.aborted || hasCode(error, 'query_stopped') ? 'interrupted' : 'failed'
+        await store.end(runId, state, (error as Error).message, seconds(), clock()).catch(() => (opening = undefined))
+        if (state === 'failed') logger.error({ err: error, run_id: runId }, 'etl run failed')
+      } finally {
+        signal.removeEventListener('abort', stop)
+      }
+    })
+  }
+
+  async function chunks(run: {
+    store: EtlStore
+    session: Session
+    runId: number
+    known: readonly KnownDay[]
+    due: readonly DueDay[]
+    since: number
+  }) {
+    const { store, session, runId, due, since } = run
+    const planned = chunksOf(due)
+    const known = knownDays(run.known, due)
+    const computed = new Set(run.known.filter((day) => day.computed).map(({ date }) => date))
+    progress = { run_id: runId, days: due.length, days_done: 0, chunk: 0, chunks: planned.length, at: '' }
+    for (const [at, chunk] of planned.entries()) {
+      signal.throwIfAborted()
+      for (const { date } of chunk) computed.add(date)
+      const around = {
+        known,
+        computed: [...computed].toSorted(),
+        laterFrom: planned[at + 1]?.[0]?.date,
+        openSince: (day: Day) => store.openSince(day),
+      }
+      const onModel = (name: string) => (progress = { ...(progress as Progress), chunk: at + 1, at: name })
+      const done = await runChunk({ session, store, models, clock, signal }, { runId, chunk, around, since, onModel })
+      progress = { ...progress, days_done: progress.days_done + done.days }
+    }
+  }
+
+  return {
+    plan: (asked) =>
+      withStore(async (store) => {
+        const { known, due } = await survey(store, asked)
+        return planOf(models, known, due, (day) => store.openSince(day))
+      }),
+    async start(asked, askedBy) {
+      if (running) throw new FlowGuardError('etl_running', `run ${progress?.run_id ?? 'about to begin'} is at work`)
+      const began = Promise.withResolvers<number>()
+      running = execute(asked, askedBy, began.resolve)
+        .catch((error: unknown) => began.reject(error))
+        .finally(() => {
+          running = undefined
+          progress = undefined
+        })
+      return began.promise
+    },
+    idle: async () => running,
+    progress: () => progress,
+    runs: (countMax) => withStore((store) => store.runs(countMax)),
+    run: (runId) => withStore((store) => store.run(runId)),
+  }
+}
+
+const knownDays = (known: readonly KnownDay[], due: readonly DueDay[]): Day[] =>
+  [...new Set([...known.map(({ date }) => date), ...due.map(({ date }) => date)])].toSorted()
+
+async function planOf(
+  models: readonly Model[],
+  known: readonly KnownDay[],
+  due: readonly DueDay[],
+  openSince: (day: Day) => Promise<Day | undefined>,
+): Promise<Plan> {
+  const days = knownDays(known, due)
+  const isDue = new Set(due.map(({ date }) => date))
+  const computed = days.filter((day) => isDue.has(day) || known.some((each) => each.date === day && each.computed))
+  const tables = await daysOfTables(models, due, { known: days, computed, laterFrom: undefined, openSince })
+  return {
+    days: due.map(({ date, why, bronzeRows }) => ({ date, why, bronze_rows: bronzeRows })),
+    tables: [...tables].map(([table, of]) => ({
+      table,
+      days: of.length,
+      hanging: of.filter((day) => !isDue.has(day)).length,
+      from: of[0] as Day,
+      to: of.at(-1) as Day,
+    })),
+  }
+}
+
+/** Silver compares with the catalogue as it is when it runs. */
+async function copyReference(session: Session, reference: EtlDeps['reference']): Promise<void> {
+  const { foods, ads } = await reference()
+  await session.run('delete from ref.foods')
+  await session.run('delete from ref.ads')
+  if (foods.length > 0) {
+    await session.run(
+      `insert into ref.foods select unnest($1::varchar[])::bigint, unnest($2::varchar[]), unnest($3::varchar[]), unnest($4::varchar[])::decimal(18, 2)`,
+      [
+        foods.map((food) => String(food.food_id)),
+        foods.map(({ name }) => name),
+        foods.map(({ category }) => category),
+        foods.map(({ price }) => price.toFixed(2)),
+      ],
+    )
+  }
+  if (ads.length > 0) {
+    await session.run(
+      `insert into ref.ads select unnest($1::varchar[]), unnest($2::varchar[])::bigint, unnest($3::varchar[]), unnest($4::varchar[])`,
+      [
+        ads.map(({ adId }) => adId),
+        ads.map(({ itemId }) => String(itemId)),
+        ads.map(({ campaignId }) => campaignId),
+        ads.map(({ advertiserId }) => advertiserId),
+      ],
+    )
+  }
+}

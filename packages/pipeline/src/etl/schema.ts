@@ -1,0 +1,28 @@
+/** What the runs leave behind, in the warehouse itself: with the days that they made, or not at all. */
+export const ETL_SCHEMA = [
+  'create schema if not exists silver',
+  'create schema if not exists gold',
+  'create schema if not exists ref',
+  'create schema if not exists etl',
+  'create table if not exists ref.foods (food_id bigint, name varchar, category varchar, price decimal(18, 2))',
+  'create table if not exists ref.ads (ad_id varchar, item_id bigint, campaign_id varchar, advertiser_id varchar)',
+  `create table if not exists etl.runs (run_id bigint, started_at timestamp, ended_at timestamp, state varchar, asked_by varchar, from_date date, to_date date,
+    is_level boolean, days bigint, days_done bigint, rows_in bigint, rows_out bigint, seconds double, checks_failed bigint, error varchar)`,
+  /** What a run set out to do. */
+  'create table if not exists etl.run_days (run_id bigint, date date, why varchar)',
+  `create table if not exists etl.steps (run_id bigint, model varchar, from_date date, to_date date, days bigint, rows_in bigint, rows_out bigint,
+    seconds double, started_at timestamp)`,
+  'create table if not exists etl.checks (run_id bigint, model varchar, name varchar, from_date date, to_date date, failing_rows bigint)',
+  'create table if not exists etl.failed_rows (run_id bigint, model varchar, name varchar, row_json varchar)',
+  /** The rows of bronze that each day was last made from: bronze only grows, so a day is level where they are as many. */
+  `create table if not exists etl.days (date date, run_id bigint, computed_at timestamp, orders_rows bigint, clicks_rows bigint, attributed_rows bigint)`,
+] as const
+
+/** Bronze tables that silver hangs on, and the column of `etl.days` that counts their rows. */
+export const COUNTED = {
+  'bronze.orders_raw': 'orders_rows',
+  'bronze.clicks_raw': 'clicks_rows',
+  'bronze.attributed_raw': 'attributed_rows',
+} as const
+
+export type Counted = keyof typeof COUNTED

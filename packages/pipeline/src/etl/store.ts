@@ -1,0 +1,193 @@
+import type { Row, Session } from '../warehouse/warehouse.ts'
+import type { Day, DueDay, KnownDay } from './days.ts'
+import type { Stretch } from './model.ts'
+import { COUNTED, ETL_SCHEMA, type Counted } from './schema.ts'
+
+export type RunState = 'running' | 'done' | 'failed' | 'interrupted'
+
+export interface RunShown {
+  run_id: number
+  state: RunState
+  asked_by: string
+  started_at: string
+  ended_at: string | null
+  from_date: Day | null
+  to_date: Day | null
+  /** Whether all that the log held was loaded when it began. */
+  is_level: boolean
+  days: number
+  days_done: number
+  rows_in: number
+  rows_out: number
+  seconds: number
+  checks_failed: number
+  error: string | null
+}
+
+export interface RunDetail extends RunShown {
+  steps: readonly StepShown[]
+  checks: readonly CheckShown[]
+  failed_rows: readonly FailedRow[]
+}
+
+interface StepShown {
+  model: string
+  from_date: Day
+  to_date: Day
+  days: number
+  rows_in: number
+  rows_out: number
+  seconds: number
+  started_at: string
+}
+
+interface CheckShown {
+  model: string
+  name: string
+  from_date: Day
+  to_date: Day
+  failing_rows: number
+}
+
+/** A row as it failed, of those kept. */
+interface FailedRow {
+  model: string
+  name: string
+  row_json: string
+}
+
+const COUNT_OF = Object.entries(COUNTED) as [Counted, string][]
+const at = (ms: number) => new Date(ms).toISOString().replace('Z', '')
+
+/** What the runs know of themselves; all of it in the warehouse, on one session. */
+export function etlStore(session: Session) {
+  return {
+    /** A run that this process did not begin and that never ended was cut off. */
+    async open(now: number) {
+      for (const sql of ETL_SCHEMA) await session.run(sql)
+      await session.run(`update etl.runs set state = 'interrupted', ended_at = $1::timestamp where state = 'running'`, [at(now)])
+    },
+    async known(): Promise<KnownDay[]> {
+      const rows = await session.rows<Row & { date: Day }>(
+        `select date, max(run_id) as run_id, ${COUNT_OF.map(([, column]) => `sum(${column}) as ${column}, sum(was_${column}) as was_${column}`).join(', ')}
+         from (
+           ${COUNT_OF.map(([table, column]) => `select partition_date as date, null as run_id, ${COUNT_OF.map(([, each]) => `${each === column ? 'count(*)' : '0'} as ${each}, 0 as was_${each}`).join(', ')} from ${table} group by partition_date`).join(' union all ')}
+           union all select date, run_id, ${COUNT_OF.map(([, each]) => `0, ${each}`).join(', ')} from etl.days
+         ) as counted where date is not null group by date order by date`,
+      )
+      const counts = (row: Row, before: string) =>
+        Object.fromEntries(COUNT_OF.map(([table, column]) => [table, Number(row[before + column])])) as Record<Counted, number>
+      return rows.map((row) => ({
+        date: row.date,
+        rows: counts(row, ''),
+        computed: row['run_id'] === null ? undefined : counts(row, 'was_'),
+      }))
+    },
+    /** Days that a run meant to make, and that neither it nor a later one has made. */
+    async interrupted(): Promise<Set<Day>> {
+      const rows = await session.rows<{ date: Day }>(
+        `select distinct p.date from etl.run_days p join etl.runs r on r.run_id = p.run_id left join etl.days d on d.date = p.date
+         where r.state in ('interrupted', 'failed') and coalesce(d.run_id < p.run_id, true)`,
+      )
+      return new Set(rows.map(({ date }) => date))
+    },
+    async openSince(day: Day): Promise<Day | undefined> {
+      const [found] = await session.rows<{ date: Day | null }>(
+        `select min(date) as date from silver.user_sessions where date < $1::date and ended_at >= $1::date - interval 30 minute`,
+        [day],
+      )
+      return found?.date ?? undefined
+    },
+    async begin(
+      run: { askedBy: string; asked: Stretch | undefined; isLevel: boolean; due: readonly DueDay[] },
+      now: number,
+    ): Promise<number> {
+      return session.transaction(async () => {
+        const [last] = await session.rows<{ id: number }>('select coalesce(max(run_id), 0) as id from etl.runs')
+        const id = last!.id + 1
+        await session.run(
+          `insert into etl.runs values ($1, $2::timestamp, null, 'running', $3, $4::date, $5::date, $6, $7, 0, 0, 0, 0, 0, null)`,
+          [id, at(now), run.askedBy, run.asked?.from ?? null, run.asked?.to ?? null, run.isLevel, run.due.length],
+        )
+        if (run.due.length > 0) {
+          await session.run('insert into etl.run_days select $1, unnest($2::varchar[])::date, unnest($3::varchar[])', [
+            id,
+            run.due.map(({ date }) => date),
+            run.due.map(({ why }) => why),
+          ])
+        }
+        return id
+      })
+    },
+    /** Inside the transaction that makes them: so what is counted is what is read. */
+    async markDays(runId: number, dates: readonly Day[], now: number) {
+      await session.run(`delete from etl.days where date in (select unnest($1::varchar[])::date)`, [dates])
+      await session.run(
+        `insert into etl.days select d.date, $1, $2::timestamp, ${COUNT_OF.map(([table]) => `(select count(*) from ${table} where partition_date = d.date)`).join(', ')}
+         from (select unnest($3::varchar[])::date as date) as d`,
+        [runId, at(now), dates],
+      )
+    },
+    async addStep(
+      runId: number,
+      model: string,
+      { from, to }: Stretch,
+      step: { days: number; rowsIn: number; rowsOut: number; seconds: number },
+      now: number,
+    ) {
+      await session.run(`insert into etl.steps values ($1, $2, $3::date, $4::date, $5, $6, $7, $8, $9::timestamp)`, [
+        runId,
+        model,
+        from,
+        to,
+        step.days,
+        step.rowsIn,
+        step.rowsOut,
+        step.seconds,
+        at(now),
+      ])
+    },
+    async addCheck(runId: number, model: string, name: string, { from, to }: Stretch, failing: number, kept: readonly Row[]) {
+      await session.run(`insert into etl.checks values ($1, $2, $3, $4::date, $5::date, $6)`, [runId, model, name, from, to, failing])
+      if (kept.length === 0) return
+      await session.run(`insert into etl.failed_rows select $1, $2, $3, unnest($4::varchar[])`, [
+        runId,
+        model,
+        name,
+        kept.map((row) => JSON.stringify(row)),
+      ])
+    },
+    /** With what the chunk made. */
+    async chunkDone(runId: number, done: { days: number; rowsIn: number; rowsOut: number; checksFailed: number; seconds: number }) {
+      await session.run(
+        `update etl.runs set days_done = days_done + $2, rows_in = rows_in + $3, rows_out = rows_out + $4, checks_failed = checks_failed + $5, seconds = $6
+         where run_id = $1`,
+        [runId, done.days, done.rowsIn, done.rowsOut, done.checksFailed, done.seconds],
+      )
+    },
+    async end(runId: number, state: RunState, error: string | null, seconds: number, now: number) {
+      await session.run(`update etl.runs set state = $2, error = $3, seconds = $4, ended_at = $5::timestamp where run_id = $1`, [
+        runId,
+        state,
+        error,
+        seconds,
+        at(now),
+      ])
+    },
+    runs: (countMax: number) => session.rows<RunShown>(`select * from etl.runs order by run_id desc limit ${countMax}`),
+    async run(runId: number): Promise<RunDetail | undefined> {
+      const [run] = await session.rows<RunShown>('select * from etl.runs where run_id = $1', [runId])
+      if (!run) return undefined
+      const of = <T>(table: string, order: string) =>
+        session.rows<T>(`select * exclude (run_id) from etl.${table} where run_id = $1 order by ${order}`, [runId])
+      return {
+        ...run,
+        steps: await of<StepShown>('steps', 'started_at, model, from_date'),
+        checks: await of<CheckShown>('checks', 'model, name, from_date'),
+        failed_rows: await of<FailedRow>('failed_rows', 'model, name, row_json'),
+      }
+    },
+  }
+}
+
+export type EtlStore = ReturnType<typeof etlStore>
