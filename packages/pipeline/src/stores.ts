@@ -12,11 +12,16 @@ import type { TopicSpecs } from './log/topics.ts'
 import { FILES, type LogStore, type Stores } from './ops/stores.ts'
 
 /** The table that shows a store to be ready: one that lacks it is being made just now. */
-const TABLES = { edge: 'orders', raw: 'log_batches', pipeline: 'log_batches' } as const
+const TABLES = { edge: 'orders', raw: 'log_batches', pipeline: 'log_batches', lane: 'log_batches' } as const
 
 /** Opens what there is in a data folder to look at it, beside the processes that own it. */
 export function openStores({ dataDir, topics, clock }: { dataDir: string; topics: TopicSpecs; clock: Clock }): Stores {
-  const opened: { edge?: DatabaseSync | undefined; raw?: LogStore | undefined; pipeline?: LogStore | undefined } = {}
+  const opened: {
+    edge?: DatabaseSync | undefined
+    raw?: LogStore | undefined
+    pipeline?: LogStore | undefined
+    lane?: LogStore | undefined
+  } = {}
 
   function open(name: keyof typeof FILES): DatabaseSync | undefined {
     const path = join(dataDir, FILES[name])
@@ -31,7 +36,7 @@ export function openStores({ dataDir, topics, clock }: { dataDir: string; topics
     return undefined
   }
 
-  function logStore(name: 'raw' | 'pipeline'): LogStore | undefined {
+  function logStore(name: 'raw' | 'pipeline' | 'lane'): LogStore | undefined {
     const db = open(name)
     const log = db && guarded(join(dataDir, FILES[name]), () => sqliteLogView(db, topics))
     if (log) return { db, log }
@@ -52,8 +57,11 @@ export function openStores({ dataDir, topics, clock }: { dataDir: string; topics
     get pipeline() {
       return (opened.pipeline ??= logStore('pipeline'))
     },
+    get lane() {
+      return (opened.lane ??= logStore('lane'))
+    },
     [Symbol.dispose]() {
-      for (const db of [opened.edge, opened.raw?.db, opened.pipeline?.db]) db?.close()
+      for (const db of [opened.edge, opened.raw?.db, opened.pipeline?.db, opened.lane?.db]) db?.close()
     },
   }
 }

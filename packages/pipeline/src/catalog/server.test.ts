@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Food } from '@flowguard/contract'
-import { Compile } from 'typebox/compile'
+import { Compile, Food } from '@flowguard/contract'
 import { openSqliteDatabase } from '../database/adapters/sqlite.ts'
 import { seed } from '../database/seed.ts'
 import { readSettings, ROOT } from '../kernel/config.ts'
@@ -75,16 +74,27 @@ test('one dish is bare; an unknown one is 404, what is no number 422', async () 
   ] as const) {
     const response = await catalog.get(url)
     assert.deepEqual([response.statusCode, response.json().status], [status, status])
+    assert.equal(response.headers['access-control-allow-origin'], 'http://localhost:3000', 'a page may read why')
   }
   assert.equal((await catalog.app.inject({ method: 'POST', url: '/api/foods' })).statusCode, 405)
 })
 
 test('health says whether the database answers; livez does not ask', async () => {
   await using catalog = await open()
-  assert.deepEqual((await catalog.get('/health')).json().services, { database: 'healthy' })
-  assert.equal((await catalog.get('/readyz')).statusCode, 200)
+  const { checks, services } = (await catalog.get('/health')).json()
+  assert.deepEqual(services, { database: 'healthy', redis: 'healthy' })
+  const stats = { messages_sent: 0, messages_delivered: 0, messages_failed: 0 }
+  assert.deepEqual(checks.kafka, { status: 'healthy', connected: true, producer_stats: stats })
+  assert.deepEqual((await catalog.get('/readyz')).json(), { status: 'ready', checks: { database: 'ok' } })
   catalog.database.foods = () => Promise.reject(new FlowGuardError('store_busy', 'held'))
-  assert.equal((await catalog.get('/health')).statusCode, 503)
+  const unhealthy = await catalog.get('/health')
+  assert.deepEqual([unhealthy.statusCode, unhealthy.json().services.redis], [503, 'unhealthy'])
+  assert.deepEqual(unhealthy.json().checks.kafka, {
+    status: 'unhealthy',
+    connected: false,
+    producer_stats: stats,
+    detail: 'does not answer',
+  })
   assert.equal((await catalog.get('/readyz')).statusCode, 503)
   assert.equal((await catalog.get('/api/foods')).statusCode, 503)
   assert.equal((await catalog.get('/livez')).statusCode, 200)

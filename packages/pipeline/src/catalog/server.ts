@@ -1,8 +1,8 @@
-import { Food } from '@flowguard/contract'
+import { Food, Type } from '@flowguard/contract'
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
 import type { Database } from '../database/database.ts'
 import { answers, serveDocs } from '../http/docs.ts'
+import { healthRoutes } from '../http/health.ts'
 import { createHttpServer, listen } from '../http/server.ts'
 import { sendProblem } from '../http/problems.ts'
 import type { Clock } from '../kernel/lifecycle.ts'
@@ -26,6 +26,7 @@ export interface Catalog {
 }
 
 const NAME = 'food catalogue'
+const NOTHING_SENT = { messages_sent: 0, messages_delivered: 0, messages_failed: 0 }
 const FoodList = Type.Object({ total: Type.Integer(), items: Type.Array(Food) }, { title: 'Foods' })
 
 /** The dishes, for anybody to read. */
@@ -39,40 +40,22 @@ export async function createCatalog({
   rateLimit,
 }: CatalogDeps): Promise<Catalog> {
   const app = await createHttpServer({ name: NAME, logger, corsOrigins, rateLimit })
-  await serveDocs(app, { title: 'FlowGuard food catalogue', description: 'The dishes that can be ordered.', version })
+  serveDocs(app, { title: 'FlowGuard food catalogue', description: 'The dishes that can be ordered.', version })
   foodRoutes(app, database)
 
-  const service = 'flowguard-catalog'
-  const plain = { schema: { tags: ['operations'] } }
-  const isAnswering = () =>
-    database.foods().then(
-      () => true,
-      () => false,
-    )
-  app.get('/', plain, (_request, reply) =>
-    reply.send({
-      service,
-      version,
-      environment,
-      links: { foods: '/api/foods', docs: '/docs', redoc: '/redoc', openapi: '/openapi.json', health: '/health' },
-    }),
-  )
-  app.get('/livez', plain, (_request, reply) => reply.send({ status: 'alive' }))
-  app.get('/readyz', plain, async (_request, reply) => {
-    if (await isAnswering()) return reply.send({ status: 'ready', checks: { database: 'ok' } })
-    return reply
-      .code(503)
-      .header('retry-after', '2')
-      .send({ status: 'not_ready', failing: ['database'], checks: { database: 'does not answer' } })
-  })
-  app.get('/health', plain, async (_request, reply) => {
-    const isHealthy = await isAnswering()
-    const status = isHealthy ? 'healthy' : 'unhealthy'
-    const timestamp = new Date(clock()).toISOString()
-    const database = { status, connected: isHealthy }
-    return reply
-      .code(isHealthy ? 200 : 503)
-      .send({ service, status, version, environment, timestamp, checks: { database }, services: { database: status } })
+  healthRoutes(app, {
+    service: 'flowguard-catalog',
+    version,
+    environment,
+    clock,
+    links: { foods: '/api/foods' },
+    checks: { database: { check: async () => void (await database.foods()) } },
+    shown: {
+      // The names that clients look for. It sends nothing, and all that it has is in the database.
+      kafka: { of: 'database', more: (trouble) => ({ connected: trouble === undefined, producer_stats: NOTHING_SENT }) },
+      database: { of: 'database' },
+    },
+    services: { database: 'database', redis: 'database' },
   })
   await app.ready()
   return { app, listen: (address) => listen(app, NAME, address), close: () => app.close() }

@@ -11,6 +11,8 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 export interface Io {
   stdout: TextSink
   stderr: TextSink
+  /** Asking for it holds the process until it ends, so only a command that reads it asks. */
+  stdin: () => AsyncIterable<Uint8Array> & { readonly isTTY?: boolean }
   env: NodeJS.ProcessEnv
   cwd: string
   clock: Clock

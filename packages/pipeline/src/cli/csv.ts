@@ -38,7 +38,7 @@ export function isQuoteOpen(record: string): boolean {
 type ColumnKind = 'number' | 'boolean' | 'object' | 'text'
 
 /** What the contract wants each of its fields to be; where two events differ, text that both take. */
-const COLUMN_KINDS: ReadonlyMap<string, ColumnKind> = new Map(
+export const COLUMN_KINDS: ReadonlyMap<string, ColumnKind> = new Map(
   Object.values(EVENT_KINDS).flatMap(({ input }) =>
     Object.entries(input.properties as Record<string, { type?: string; anyOf?: { type?: string }[] }>).map(([name, schema]) => [
       name,

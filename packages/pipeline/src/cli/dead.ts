@@ -4,7 +4,7 @@ import { deadLetter, deadLetters, PAGE_COUNT_MAX, type DeadList, type DeadShown,
 import { action, EXIT, example, wholeNumber, type Cli, type Context, type ExitCode } from './cli.ts'
 import { requestOk } from './http.ts'
 import { withStores } from './look.ts'
-import { count, dateTime, pairs, printable, table, type Output } from './output.ts'
+import { count, counted, dateTime, pairs, printable, table, type Output } from './output.ts'
 
 const LIST_COUNT = 20
 /** Sending many again takes its time. */
@@ -31,6 +31,7 @@ interface SettleFlags extends Filter {
 export function deadCommand(cli: Cli): Command {
   const dead = new Command('dead')
     .description('dead letters: what could not be worked off')
+    .usage('<command> [options]')
     .addHelpText('after', example('dead list', 'dead show DEAD_ID', 'dead retry --reason handler_failed'))
   dead.addCommand(
     filtered(new Command('list').description('by reason, and the newest of them'))
@@ -157,10 +158,13 @@ async function settle({ settings, out }: Context, what: 'retry' | 'drop', flags:
   if (out.isJson) out.json(settled)
   else {
     out.line(
-      what === 'retry' ? `${count(records)} records sent again, of ${count(letters)} letters.` : `${count(letters)} letters given up.`,
+      what === 'retry'
+        ? `${counted(records, 'record')} sent again, of ${counted(letters, 'letter')}.`
+        : `${counted(letters, 'letter')} given up.`,
     )
     for (const each of failed) out.line(`  ${out.colors.red('not')} ${each.dead_id}: ${printable(each.detail)}`)
   }
-  if (letters === 0 && failed.length === 0) out.note('No waiting letter fits.')
+  if (letters === 0 && failed.length === 0)
+    out.note(id === undefined ? 'No waiting letter fits.' : `There is no dead letter ${printable(id)} that waits: npx flowguard dead list`)
   return failed.length > 0 || (id !== undefined && letters === 0) ? EXIT.failed : EXIT.done
 }

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { isLoopback, type Settings } from '../kernel/config.ts'
 import { FlowGuardError } from '../kernel/errors.ts'
-import { holderOf, isAlive } from '../kernel/lock.ts'
+import { holderOf } from '../kernel/lock.ts'
 import { guarded, openReadOnly } from '../kernel/sqlite.ts'
 import { readTopics } from '../log/topics.ts'
 import { FILES } from '../ops/stores.ts'
@@ -147,15 +147,9 @@ function checkFiles({ TOPICS_FILE, FOODS_FILE, ADS_FILE }: Settings): Finding[] 
 }
 
 function checkLock(folder: string): Finding {
-  const pid = holderOf(join(folder, 'flowguard.lock'))
-  if (pid === undefined) return { name: 'lock', state: 'ok', detail: 'FlowGuard does not run on this data folder' }
-  if (isAlive(pid)) return { name: 'lock', state: 'ok', detail: `FlowGuard runs on this data folder (process ${pid})` }
-  return {
-    name: 'lock',
-    state: 'warn',
-    detail: `left behind by process ${pid}, which is gone`,
-    advice: 'Nothing to do: the next `npx flowguard up` takes it over.',
-  }
+  const pid = holderOf(folder)
+  const detail = pid === undefined ? 'FlowGuard does not run on this data folder' : `FlowGuard runs on this data folder (process ${pid})`
+  return { name: 'lock', state: 'ok', detail }
 }
 
 function checkStores(folder: string): Finding[] {

@@ -27,28 +27,40 @@ async function showGroups(context: Context, reader: string | undefined): Promise
 
 const TALLY = ['read', 'applied', 'duplicate', 'late', 'skipped', 'dead'] as const
 const right = (title: string) => ({ title, align: 'right' as const })
+const HEARTBEATS = right('of these heartbeats')
 
 function overview({ readers, watermark }: Groups, c: Colors): string {
-  const rows = readers.map(({ name, lag, caught_up: isLevel, tally }) => [
+  const rows = readers.map(({ name, lag, caught_up: isLevel, tally, partitions }) => [
     c.cyan(name),
     lagText(lag, c),
     isLevel ? c.green('level') : c.yellow('behind'),
     ...TALLY.map((key) => tallyText(key, tally[key], c)),
+    count(partitions.reduce((sum, { heartbeats }) => sum + heartbeats, 0)),
   ])
-  const text = table([{ title: 'reader' }, right('lag'), { title: '' }, ...TALLY.map(right)], rows, c)
+  const text = table([{ title: 'reader' }, right('lag'), { title: '' }, ...TALLY.map(right), HEARTBEATS], rows, c)
   return `${text}\n\n${c.dim('watermark')}  ${watermark === null ? 'none yet' : dateTime(watermark)}`
 }
 
 function byPartition({ partitions }: Group, c: Colors): string {
-  const rows = partitions.map(({ topic, partition, next, end, lag, time, tally }) => [
+  const rows = partitions.map(({ topic, partition, next, end, lag, time, tally, heartbeats }) => [
     c.cyan(`${topic}-${partition}`),
     count(next),
     count(end),
     lagText(lag, c),
     dateTime(time),
     ...TALLY.map((key) => tallyText(key, tally[key], c)),
+    count(heartbeats),
   ])
-  return table([{ title: 'partition' }, right('next'), right('end'), right('lag'), { title: 'its time' }, ...TALLY.map(right)], rows, c)
+  const columns = [
+    { title: 'partition' },
+    right('next'),
+    right('end'),
+    right('lag'),
+    { title: 'its time' },
+    ...TALLY.map(right),
+    HEARTBEATS,
+  ]
+  return table(columns, rows, c)
 }
 
 function lagText(lag: number, c: Colors): string {

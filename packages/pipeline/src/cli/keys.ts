@@ -10,6 +10,7 @@ const KEY_BYTES = 32
 export function keysCommand(cli: Cli): Command {
   const keys = new Command('keys')
     .description('write keys: who may send events')
+    .usage('<command> [options]')
     .addHelpText('after', example('keys add till-3', 'keys list', 'keys revoke till-3'))
   keys
     .command('add')

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import test, { after, before } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
+import { lockFolder } from '../kernel/lock.ts'
 import { openMachine, smallDay, temporaryFolder, type TestMachine } from '../ops/fixture.ts'
 import { fakeGateway } from './testing/gateway.ts'
 import { run, start, type Running } from './testing/run.ts'
@@ -42,11 +43,14 @@ test('topics: all of them, or one by its partitions', async () => {
   assert.equal(orders?.partitions.length, 3)
   assert.equal((await look('topics', 'raw.orders.v1')).stdout.match(/raw\.orders\.v1-\d/g)?.length, 3)
   assert.equal((await look('topics', 'raw.parcels.v1')).code, 2)
+  assert.match(all.stderr, /Heartbeats.* are records too/)
+  assert.equal((await look('topics', 'dead.v1')).stderr, '')
 })
 
 test('groups: every reader with its lag and its books, or one by its partitions', async () => {
   const all = await look('groups')
   assert.match(all.stdout, /stream +0 +level/)
+  assert.match(all.stdout, /of these heartbeats\n/)
   assert.match(all.stdout, /watermark +2026-03-01/)
   const { readers } = await lookJson<{ readers: { name: string }[] }>('groups', 'billing')
   assert.deepEqual(
@@ -106,7 +110,7 @@ test('dead: retry and drop ask the operations API, and say what became of each',
   ops.told = (url) => ({ body: url.endsWith('retry') ? { letters: 2, records: 1, failed: [] } : { letters: 1, records: 1, failed } })
   const options = ['--ops-url', ops.url]
   const retried = await run(['dead', 'retry', 'stream/raw.clicks.v1-0-1', '--note', 'fixed', ...options], { env: { WRITE_KEY: 'k' } })
-  assert.deepEqual([retried.code, retried.stdout], [0, '1 records sent again, of 2 letters.\n'])
+  assert.deepEqual([retried.code, retried.stdout], [0, '1 record sent again, of 2 letters.\n'])
   assert.deepEqual(JSON.parse(ops.requests[0]?.body ?? ''), { dead_id: 'stream/raw.clicks.v1-0-1', note: 'fixed' })
   assert.equal(ops.requests[0]?.headers.authorization, 'Bearer k')
   const dropped = await run(['dead', 'drop', '--all', ...options])
@@ -114,6 +118,9 @@ test('dead: retry and drop ask the operations API, and say what became of each',
   assert.match(dropped.stdout, /not stream\/x: cannot be sent again/)
   assert.equal((await run(['dead', 'drop', ...options])).code, 2)
   assert.equal(ops.requests.length, 2)
+  ops.told = () => ({ body: { letters: 0, records: 0, failed: [] } })
+  const unknown = await run(['dead', 'retry', 'nope', ...options])
+  assert.deepEqual([unknown.code, unknown.stderr], [1, 'There is no dead letter nope that waits: npx flowguard dead list\n'])
 })
 
 test('monitor: from the start, everything but heartbeats, a line an event', async () => {
@@ -148,6 +155,26 @@ test('monitor: what is appended from now on, heartbeats where they are asked for
   })
   assert.match(stdout, /raw\.orders\.v1-0@\d+ +heartbeat/)
   assert.ok(!stdout.includes('raw.clicks'))
+})
+
+test('monitor: says once that FlowGuard is stopped, and once that it is back', async () => {
+  const running = start(['monitor', '--data-dir', folder.path])
+  const count = (text: string) => running.text.stderr.split(text).length - 1
+  const told = async (text: string) => {
+    const deadline = performance.now() + WAIT_MS_MAX
+    while (count(text) === 0) {
+      assert.ok(performance.now() < deadline, running.text.stderr)
+      await wait(5)
+    }
+  }
+  await told('FlowGuard is stopped')
+  {
+    using _gateway = lockFolder(folder.path, 'gateway')
+    await told('FlowGuard runs again')
+  }
+  running.interrupt()
+  await running.done
+  assert.deepEqual([count('FlowGuard is stopped'), count('FlowGuard runs again')], [1, 1])
 })
 
 test('monitor: waits for a log that is yet to be made', async () => {

@@ -1,16 +1,22 @@
-import { RAW_TOPICS, TOPICS, type Topic } from '@flowguard/contract'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { GENERAL, RAW_TOPICS, TOPICS, type Topic } from '@flowguard/contract'
 import { Command, Option } from 'commander'
 import { hasCode } from '../kernel/errors.ts'
 import { pause } from '../kernel/lifecycle.ts'
+import { holderOf } from '../kernel/lock.ts'
 import type { EventLog, Place } from '../log/event-log.ts'
 import { readTopics } from '../log/topics.ts'
+import { FILES } from '../ops/stores.ts'
 import { openLogReader } from '../stores.ts'
 import { action, EXIT, example, type Cli, type Context, type ExitCode } from './cli.ts'
+import { followLane, laneLine, type LaneRow } from './monitor-lane.ts'
 import { lineOf, seen, type SeenRecord } from './monitor-line.ts'
 
 const READ_COUNT_MAX = 500
 const READ_WAIT_MS = 200
 const OPEN_WAIT_MS = 500
+const STOP_LOOK_MS = 1_000
 
 interface Flags {
   topic?: Topic[]
@@ -24,7 +30,7 @@ export function monitorCommand(cli: Cli): Command {
     .description('events as they pass, live; Ctrl-C ends it')
     .addOption(new Option('--topic <topic...>', 'only these topics').choices(TOPICS))
     .option('--user <id>', 'only events of this user')
-    .option('--type <type...>', 'only these: order, click, impression, attributed, dead, heartbeat, …')
+    .option('--type <type...>', 'only these: order, click, impression, attributed, processed, failed, dead, heartbeat, …')
     .option('--from-start', 'all that the log still holds, first')
     .addHelpText('after', example('monitor', 'monitor --type order attributed', 'monitor --user 1001 --from-start --json'))
     .action(action<Flags, []>(cli, monitor))
@@ -42,7 +48,15 @@ async function monitor(context: Context, flags: Flags): Promise<ExitCode> {
     const value = Object.keys(each.fields).length > 0 ? each.fields : each.record.value
     out.json({ topic, partition, offset, key, appended_at: new Date(appendedAt).toISOString(), type: each.type, value, headers })
   }
+  const showLane = (row: LaneRow) => {
+    if ((flags.type && !flags.type.includes(row.fate)) || (flags.user !== undefined && row.user_id !== flags.user)) return
+    if (!out.isJson) return out.line(laneLine(row, out.colors))
+    const { fate, seq: _seq, what, ...more } = row
+    out.json({ type: fate, ...more, ...(fate === 'failed' ? { error: what } : { category: what }) })
+  }
   await Promise.all([
+    tellOfStops(context),
+    topics.includes(GENERAL) ? followLane(context, { fromStart: flags.fromStart === true, show: showLane }) : undefined,
     follow(context, 'raw', topics.filter(isRaw), flags, show),
     follow(
       context,
@@ -53,6 +67,19 @@ async function monitor(context: Context, flags: Flags): Promise<ExitCode> {
     ),
   ])
   return EXIT.interrupted
+}
+
+/** A log that nobody writes looks like one where nothing happens: says once which it is, and when that is over. */
+async function tellOfStops({ io, settings, out }: Context): Promise<void> {
+  let wasWritten = true
+  for (; !io.signal.aborted; await pause(STOP_LOOK_MS, io.signal)) {
+    // Until there is one, `openWhenThere` says so.
+    if (!existsSync(join(settings.DATA_DIR, FILES.raw))) continue
+    const isWritten = holderOf(settings.DATA_DIR, 'gateway') !== undefined
+    if (isWritten !== wasWritten)
+      out.note(isWritten ? 'FlowGuard runs again.' : `FlowGuard is stopped: nothing is written in ${settings.DATA_DIR} until it is back.`)
+    wasWritten = isWritten
+  }
 }
 
 function matcher({ user, type }: Flags): (each: SeenRecord) => boolean {

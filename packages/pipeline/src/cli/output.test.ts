@@ -55,6 +55,11 @@ test('off a terminal progress is a line every few seconds, and none for what is 
   }
   out.endProgress()
   assert.equal(stderr.text, '50\n100\n')
+  for (let second = 0; second < 150; second += 1) {
+    out.progress(`at ${second}`, 60_000)
+    now += 1_000
+  }
+  assert.equal(stderr.text, '50\n100\nat 58\nat 118\n')
 })
 
 test('figures are for people', () => {

@@ -23,8 +23,8 @@ export interface Output {
   json(value: unknown): void
   /** A line beside the data: what is being done, what to know. */
   note(text: string): void
-  /** One line that is rewritten on a terminal; elsewhere a line every few seconds. */
-  progress(text: string): void
+  /** One line that is rewritten on a terminal; elsewhere a line every few seconds, or every `plainMs`. */
+  progress(text: string, plainMs?: number): void
   /** Ends the rewritten line, so that the next text begins on its own. */
   endProgress(): void
 }
@@ -61,9 +61,9 @@ export function createOutput({ stdout, stderr, env, isJson, now }: OutputOptions
       endProgress()
       stderr.write(`${text}\n`)
     },
-    progress(text) {
+    progress(text, plainMs = PLAIN_PROGRESS_MS) {
       const isTerminal = isTerminalFor(stderr, env)
-      if (now() - shownAt < (isTerminal ? TERMINAL_PROGRESS_MS : PLAIN_PROGRESS_MS)) return
+      if (now() - shownAt < (isTerminal ? TERMINAL_PROGRESS_MS : plainMs)) return
       shownAt = now()
       if (!isTerminal) return void stderr.write(`${text}\n`)
       stderr.write(`${CLEAR_LINE}${text.slice(0, (stderr.columns ?? 80) - 1)}`)
@@ -115,6 +115,11 @@ function widthOf(text: string): number {
 /** 12345 → 12,345 whatever the machine's locale. */
 export function count(value: number): string {
   return value.toLocaleString('en-US')
+}
+
+/** 1 order, 2 orders, 12,345 orders. */
+export function counted(value: number, thing: string): string {
+  return `${count(value)} ${thing}${value === 1 ? '' : 's'}`
 }
 
 /** 4321 → 4.3 s; 754000 → 12 min 34 s; two units at most. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
+import { Readable } from 'node:stream'
 import test from 'node:test'
 import type { Command } from 'commander'
 import { FlowGuardError } from '../kernel/errors.ts'
@@ -23,6 +24,7 @@ const WANTED = [
   'dead',
   'trace',
   'audit',
+  'sql',
   'doctor',
   'config',
   'keys',
@@ -31,6 +33,7 @@ const WANTED = [
 const io: Io = {
   stdout: { write: () => undefined },
   stderr: { write: () => undefined },
+  stdin: () => Readable.from([]),
   env: {},
   cwd: '.',
   clock: Date.now,

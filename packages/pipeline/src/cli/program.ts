@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander'
-import { FlowGuardError } from '../kernel/errors.ts'
+import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { EXIT, example, globalOptions, type Cli, type ExitCode, type Io } from './cli.ts'
 import { colorsFor } from './output.ts'
 
@@ -8,6 +8,8 @@ const COMMANDS: Readonly<Record<string, (cli: Cli) => Promise<Command>>> = {
   up: async (cli) => (await import('./up.ts')).upCommand(cli),
   simulate: async (cli) => (await import('./simulate.ts')).simulateCommand(cli),
   send: async (cli) => (await import('./send.ts')).sendCommand(cli),
+  produce: async (cli) => (await import('./produce.ts')).produceCommand(cli),
+  'load-test': async (cli) => (await import('./load-test.ts')).loadTestCommand(cli),
   replay: async (cli) => (await import('./replay.ts')).replayCommand(cli),
   monitor: async (cli) => (await import('./monitor.ts')).monitorCommand(cli),
   logs: async (cli) => (await import('./logs.ts')).logsCommand(cli),
@@ -16,6 +18,9 @@ const COMMANDS: Readonly<Record<string, (cli: Cli) => Promise<Command>>> = {
   dead: async (cli) => (await import('./dead.ts')).deadCommand(cli),
   trace: async (cli) => (await import('./trace.ts')).traceCommand(cli),
   audit: async (cli) => (await import('./audit.ts')).auditCommand(cli),
+  sql: async (cli) => (await import('./sql.ts')).sqlCommand(cli),
+  etl: async (cli) => (await import('./etl.ts')).etlCommand(cli),
+  warehouse: async (cli) => (await import('./warehouse.ts')).warehouseCommand(cli),
   'health-check': async (cli) => (await import('./health-check.ts')).healthCheckCommand(cli),
   doctor: async (cli) => (await import('./doctor.ts')).doctorCommand(cli),
   config: async (cli) => (await import('./config.ts')).configCommand(cli),
@@ -56,7 +61,7 @@ export async function runCli(args: readonly string[], io: Io = processIo()): Pro
     // Commander has said what was wrong; help that was asked for is no failure.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.misused
     sayFailure(io, error)
-    return error instanceof FlowGuardError && error.code === 'settings_invalid' ? EXIT.misused : EXIT.failed
+    return hasCode(error, 'settings_invalid', 'query_refused') ? EXIT.misused : EXIT.failed
   }
 }
 
@@ -83,6 +88,7 @@ function processIo(): Io {
   return {
     stdout: process.stdout,
     stderr: process.stderr,
+    stdin: () => process.stdin,
     env: process.env,
     cwd: process.cwd(),
     clock: Date.now,

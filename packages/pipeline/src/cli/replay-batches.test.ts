@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { BATCH_COUNT_MAX, BODY_BYTES_MAX } from '@flowguard/contract'
 import { batchesOf, retimed, type BatchOptions } from './replay-batches.ts'
-import type { FileEvent } from './replay-file.ts'
+import { sendable, type FileEvent } from './replay-file.ts'
 
 const OPTIONS: BatchOptions = {
   sha256: 'f'.repeat(64),
@@ -15,7 +15,7 @@ const OPTIONS: BatchOptions = {
 const START = Date.parse('2026-01-01T00:00:00Z')
 
 function events(count: number, make: (line: number) => Record<string, unknown> = (line) => ({ event_id: `e${line}` })): FileEvent[] {
-  return Array.from({ length: count }, (_, at) => ({ line: at + 1, event: make(at + 1), text: JSON.stringify(make(at + 1)) }))
+  return Array.from({ length: count }, (_, at) => sendable(at + 1, make(at + 1), JSON.stringify(make(at + 1))))
 }
 
 async function* stream(...parts: FileEvent[][]) {

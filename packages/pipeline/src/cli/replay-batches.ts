@@ -1,7 +1,7 @@
+import { hash } from 'node:crypto'
 import { BATCH_COUNT_MAX, BODY_BYTES_MAX } from '@flowguard/contract'
-import { v5 } from 'uuid'
 import { pause, type Clock } from '../kernel/lifecycle.ts'
-import { timeOf, type FileEvent, type FileFault } from './replay-file.ts'
+import type { FileEvent, SendableEvent } from './replay-file.ts'
 
 /** Of every UUIDv5 that replay gives to an event without an id. Never changed: a file sent again must get the same ids. */
 const ID_NAMESPACE = '0b9d1c5e-6c0f-5c1b-9d55-6f1b8a2b7e43'
@@ -19,7 +19,7 @@ export interface Batch {
   /** The file's line of each event in the body. */
   lines: number[]
   /** Lines that are no event, and are not sent. */
-  faults: { line: number; fault: FileFault; detail: string }[]
+  faults: { line: number; fault: string; detail: string }[]
   /** All lines up to and with this one are in this batch or in one before. */
   lastLine: number
   /** The greatest event time, or -Infinity. */
@@ -47,6 +47,7 @@ export async function* batchesOf(events: AsyncIterable<FileEvent[]>, options: Ba
   let batch = emptyBatch()
   let bytes = 0
   let base: { ts: number; at: number } | undefined
+  const idOf = idMaker(options.sha256)
 
   /** When an event of this time is to be sent. */
   const dueAt = (ts: number | undefined) => {
@@ -69,8 +70,8 @@ export async function* batchesOf(events: AsyncIterable<FileEvent[]>, options: Ba
         }
         continue
       }
-      const ts = timeOf(each)
-      const text = textToSend(each, ts, options)
+      const { ts } = each
+      const text = textToSend(each, options, idOf)
       const size = Buffer.byteLength(text) + 1
       const isDue = dueAt(ts) <= clock()
       if (batch.lines.length > 0 && (batch.lines.length === BATCH_COUNT_MAX || bytes + size > BODY_BYTES_MAX || !isDue)) {
@@ -99,18 +100,31 @@ function emptyBatch(): Batch {
 }
 
 /** The line as it stands in the file wherever nothing has to be put into it. */
-function textToSend(
-  { line, event, text }: Extract<FileEvent, { text: string }>,
-  ts: number | undefined,
-  { sha256, retime }: BatchOptions,
-): string {
-  const id = event['event_id']
-  const needsId = id === undefined || id === null || id === '' || id === 'string'
+function textToSend({ line, text, ts, hasId }: SendableEvent, { retime }: BatchOptions, idOf: (line: number) => string): string {
   const needsTime = retime !== null && ts !== undefined
-  if (!needsId && !needsTime) return text
+  if (hasId && !needsTime) return text
+  // Most have nothing that an id in front could meet again; taking them apart for it would cost more than all else.
+  if (!needsTime && text.startsWith('{"') && !text.includes('event_id') && !text.includes('\\u')) {
+    return `{"event_id":"${idOf(line)}",${text.slice(1)}`
+  }
   return JSON.stringify({
-    ...event,
-    ...(needsId ? { event_id: v5(`${sha256}:${line}`, ID_NAMESPACE) } : {}),
+    ...(JSON.parse(text) as Record<string, unknown>),
+    ...(hasId ? {} : { event_id: idOf(line) }),
     ...(needsTime ? { timestamp: new Date(retimed(ts, retime)).toISOString() } : {}),
   })
 }
+
+/** RFC 9562: the UUIDv5 of `<sha256>:<line>`, in a fourth of the time that the usual package takes. */
+function idMaker(sha256: string): (line: number) => string {
+  const head = Buffer.concat([Buffer.from(ID_NAMESPACE.replaceAll('-', ''), 'hex'), Buffer.from(`${sha256}:`)])
+  const name = Buffer.concat([head, Buffer.alloc(LINE_DIGITS_MAX)])
+  return (line) => {
+    const digits = name.write(String(line), head.length, 'latin1')
+    const hex = hash('sha1', name.subarray(0, head.length + digits), 'hex')
+    const variant = VARIANTS[Number.parseInt(hex.charAt(16), 16) % VARIANTS.length]
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+  }
+}
+
+const LINE_DIGITS_MAX = 16
+const VARIANTS = '89ab'

@@ -30,7 +30,7 @@ test('each thing that is not done is named', () => {
     'stream (7 behind)',
     'billing (0 behind)',
     'outbox (2 orders)',
-    '3 orders waiting for their time',
+    '3 orders waiting for time to pass',
   ])
 })
 

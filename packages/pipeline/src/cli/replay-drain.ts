@@ -2,7 +2,7 @@ import { LATENESS_MS } from '@flowguard/contract'
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { pause } from '../kernel/lifecycle.ts'
 import { refused, request } from './http.ts'
-import { duration } from './output.ts'
+import { counted, duration } from './output.ts'
 import { askPatiently, type Patience } from './replay-send.ts'
 
 const POLL_MS = 200
@@ -33,8 +33,8 @@ export function waitingFor(progress: Progress, target: DrainTarget, seen: Set<st
   const todo = new Map(
     progress.readers.map(({ name, lag, caught_up: isDone }) => [`${name} (${lag} behind)`, { key: name, isDone: isDone && lag === 0 }]),
   )
-  todo.set(`outbox (${outbox} orders)`, { key: 'outbox', isDone: outbox === 0 })
-  if (!target.isLive) todo.set(`${pending} orders waiting for their time`, { key: 'pending', isDone: pending === 0 })
+  todo.set(`outbox (${counted(outbox, 'order')})`, { key: 'outbox', isDone: outbox === 0 })
+  if (!target.isLive) todo.set(`${counted(pending, 'order')} waiting for time to pass`, { key: 'pending', isDone: pending === 0 })
   for (const [text, { key, isDone }] of todo) {
     if (isDone && !behind) seen.add(key)
     if (!isDone && !(target.isLive && seen.has(key))) waits.push(text)
@@ -69,7 +69,7 @@ export async function drain(options: DrainOptions): Promise<boolean> {
   let movedAt = clock()
   let waits: string[]
   while (!signal.aborted) {
-    const progress = await ask(opsUrl, signal)
+    const progress = await ask(opsUrl, key, signal)
     if (signal.aborted) return false
     waits = 'away' in progress ? [progress.away] : waitingFor(progress, target, seen)
     if (waits.length === 0) return true
@@ -85,10 +85,10 @@ export async function drain(options: DrainOptions): Promise<boolean> {
 }
 
 /** The pipeline may be starting again: then it is waited for as all else is. */
-async function ask(opsUrl: string, signal: AbortSignal): Promise<Progress | { away: string }> {
+async function ask(opsUrl: string, key: string, signal: AbortSignal): Promise<Progress | { away: string }> {
   const url = `${opsUrl}/api/summary`
   try {
-    const answer = await request(url, { signal, timeoutMs: ASK_MS_MAX })
+    const answer = await request(url, { key, signal, timeoutMs: ASK_MS_MAX })
     if (answer.status === 200) return answer.body as Progress
     if (answer.status < 500 && answer.status !== 429) throw refused(url, answer)
     return { away: `the operations API (it answers ${answer.status})` }

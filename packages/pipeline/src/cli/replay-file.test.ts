@@ -4,14 +4,16 @@ import test from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { EVENT_BYTES_MAX } from '@flowguard/contract'
 import { hasCode } from '../kernel/errors.ts'
-import { identify, readEvents, timeSpan, type FileEvent } from './replay-file.ts'
+import { identify, readEvents, type FileEvent } from './replay-file.ts'
+import { firstTime, openSource, timeSpan } from './replay-source.ts'
 import { temporaryFolder } from './testing/run.ts'
 
 async function all(path: string): Promise<FileEvent[]> {
   return (await Array.fromAsync(readEvents(path))).flat()
 }
 
-const brief = (events: readonly FileEvent[]) => events.map((each) => ('event' in each ? [each.line, each.event] : [each.line, each.fault]))
+const brief = (events: readonly FileEvent[]) =>
+  events.map((each) => ('text' in each ? [each.line, JSON.parse(each.text) as unknown] : [each.line, each.fault]))
 
 test('NDJSON is read line by line, with its faults, blank lines and Windows ends', async () => {
   using folder = temporaryFolder()
@@ -66,7 +68,7 @@ test('both may be gzipped, in several members too, and are told by their bytes',
   assert.deepEqual(brief(await all(plain)), [[1, { a: 1 }]])
 })
 
-test('a torn gzip file, a JSON array, Parquet and a missing file are refused by name', async () => {
+test('a torn gzip file, a JSON array and a missing file are refused by name', async () => {
   using folder = temporaryFolder()
   const whole = gzipSync(Array.from({ length: 50_000 }, (_, at) => `{"a":${at * 7919}}`).join('\n'))
   writeFileSync(folder.file('torn.gz'), whole.subarray(0, whole.length / 2))
@@ -74,7 +76,6 @@ test('a torn gzip file, a JSON array, Parquet and a missing file are refused by 
   for (const [name, words] of [
     ['torn.gz', /cannot be read after line \d{3,}/],
     ['array.json', /an event a line/],
-    ['x.parquet', /NDJSON and CSV/],
     ['none.ndjson', /there is no such file/],
   ] as const) {
     await assert.rejects(all(folder.file(name)), (error: Error) => hasCode(error, 'file_invalid') && words.test(error.message), name)
@@ -100,6 +101,12 @@ test('a file is named by its bytes, and spans its event times', async () => {
   )
   writeFileSync(folder.file('b.ndjson'), '{"timestamp":"2026-01-01T00:00:01Z"}\n')
   const start = Date.parse('2026-01-01T00:00:00Z')
-  assert.deepEqual(await timeSpan(path), { first: start + 1_000, last: start + 3_000 })
+  await using source = await openSource(path, {
+    mapping: undefined,
+    signal: new AbortController().signal,
+    say: (text) => assert.equal(text, undefined),
+  })
+  assert.deepEqual(await timeSpan(source), { first: start + 1_000, last: start + 3_000 })
+  assert.equal(await firstTime(source), start + 1_000)
   assert.notEqual((await identify(path)).sha256, (await identify(folder.file('b.ndjson'))).sha256)
 })

@@ -12,14 +12,38 @@ import { csvFields, eventOfRow, isQuoteOpen } from './csv.ts'
 const LINE_BYTES_MAX = 8 * 1024 * 1024
 const NEWLINE = 0x0a
 
-/** One event of a file, or why this line is none. `line` is where it begins, from 1. */
-export type FileEvent = { line: number; event: Record<string, unknown>; text: string } | { line: number; fault: FileFault; detail: string }
-export type FileFault = 'not_utf8' | 'malformed_json' | 'malformed_csv' | 'too_large'
+/** One event of a file, or why this line is none. `line` is where it begins, from 1; of a table, which row it is. */
+export type FileEvent = SendableEvent | { line: number; fault: string; detail: string }
+
+export interface SendableEvent {
+  line: number
+  /** A JSON object. */
+  text: string
+  /** Its time, where it has one. */
+  ts: number | undefined
+  /** Whether it has an `event_id` of its own. */
+  hasId: boolean
+}
 
 export interface EventFile {
   path: string
   bytes: number
   sha256: string
+}
+
+export interface ReadOptions {
+  /** Up to and with this one, lines need not be given. */
+  afterLine?: number
+  onBytes?: (bytes: number) => void
+}
+
+/** Events in an order that is the same whenever they are read. */
+export interface EventSource extends EventFile, AsyncDisposable {
+  name: string
+  /** What `line` counts. */
+  unit: 'line' | 'row'
+  /** One reading after the other. */
+  read(options?: ReadOptions): AsyncGenerator<FileEvent[]>
 }
 
 /** Names a file by what is in it. Throws `file_invalid` where it cannot be read. */
@@ -31,43 +55,12 @@ export async function identify(path: string): Promise<EventFile> {
   })
 }
 
-/** The first and the greatest event time in a file, where it has any. Reads all of it. */
-export async function timeSpan(path: string): Promise<{ first: number; last: number } | undefined> {
-  let first: number | undefined
-  let last = -Infinity
-  for await (const events of readEvents(path)) {
-    for (const each of events) {
-      const ts = timeOf(each)
-      if (ts === undefined) continue
-      first ??= ts
-      last = Math.max(last, ts)
-    }
-  }
-  return first === undefined ? undefined : { first, last }
-}
-
-/** The first event time in a file. */
-export async function firstTime(path: string): Promise<number | undefined> {
-  for await (const events of readEvents(path)) {
-    for (const each of events) {
-      const ts = timeOf(each)
-      if (ts !== undefined) return ts
-    }
-  }
-  return undefined
-}
-
-export function timeOf(each: FileEvent): number | undefined {
-  return 'event' in each && typeof each.event['timestamp'] === 'string' ? parseTimestamp(each.event['timestamp']) : undefined
-}
-
 /**
  * The events of an NDJSON or CSV file (`.csv`; a header row first), gzipped or not, in its order, as they come off the disk.
  * `onBytes` hears how far the file has been read.
  */
 export async function* readEvents(path: string, onBytes?: (bytes: number) => void): AsyncGenerator<FileEvent[]> {
   const isCsv = /\.csv(\.gz)?$/i.test(path)
-  if (/\.parquet$/i.test(path)) throw new FlowGuardError('file_invalid', `${path}: replay reads NDJSON and CSV, each also as .gz`)
   const toEvent = isCsv ? csvReader(path) : ndjsonReader(path)
   for await (const lines of readLines(path, onBytes)) {
     const events: FileEvent[] = []
@@ -82,6 +75,12 @@ export async function* readEvents(path: string, onBytes?: (bytes: number) => voi
   if (rest) yield [rest]
 }
 
+/** What is known of an event beside its text. An id that is empty or `string` (what API explorers fill in) is none, as at the gateway. */
+export function sendable(line: number, { event_id: id, timestamp }: Record<string, unknown>, text: string): SendableEvent {
+  const hasId = id !== undefined && id !== null && id !== '' && id !== 'string'
+  return { line, text, ts: typeof timestamp === 'string' ? parseTimestamp(timestamp) : undefined, hasId }
+}
+
 type LineReader = (line: number, text: string) => FileEvent | undefined
 
 interface Line {
@@ -94,13 +93,13 @@ function ndjsonReader(path: string): LineReader {
   return (line, text) => {
     if (text.trim() === '') return undefined
     if (line === 1 && text.trim() === '[')
-      throw new FlowGuardError('file_invalid', `${path}: is one JSON array; replay reads an event a line (NDJSON)`)
+      throw new FlowGuardError('file_invalid', `${path}: is one JSON array; replay reads an event a line (NDJSON), or with --map any JSON`)
     if (Buffer.byteLength(text) > EVENT_BYTES_MAX)
       return { line, fault: 'too_large', detail: `an event is at most ${EVENT_BYTES_MAX} bytes` }
     try {
       const event: unknown = JSON.parse(text)
       if (typeof event === 'object' && event !== null && !Array.isArray(event))
-        return { line, event: event as Record<string, unknown>, text }
+        return sendable(line, event as Record<string, unknown>, text)
       return { line, fault: 'malformed_json', detail: 'an event is a JSON object' }
     } catch (error) {
       return { line, fault: 'malformed_json', detail: (error as Error).message }
@@ -140,7 +139,7 @@ function csvReader(path: string): LineReader {
     const json = JSON.stringify(event)
     if (Buffer.byteLength(json) > EVENT_BYTES_MAX)
       return { line: record.line, fault: 'too_large', detail: `an event is at most ${EVENT_BYTES_MAX} bytes` }
-    return { line: record.line, event, text: json }
+    return sendable(record.line, event, json)
   }
 }
 
@@ -179,10 +178,26 @@ async function* readLines(path: string, onBytes?: (bytes: number) => void): Asyn
   if (rest.length > 0) yield [textOf(rest)]
 }
 
-async function openFile(path: string, onBytes?: (bytes: number) => void): Promise<Readable> {
-  const file = await open(path)
+/** How a file is packed, and the first of what is in it. */
+export async function headOf(path: string): Promise<{ isGzip: boolean; text: string }> {
+  return readable(path, async () => {
+    const isGzip = await isGzipped(path)
+    for await (const chunk of await openFile(path)) return { isGzip, text: (chunk as Buffer).toString('latin1', 0, HEAD_BYTES) }
+    return { isGzip, text: '' }
+  })
+}
+
+const HEAD_BYTES = 4_096
+
+async function isGzipped(path: string): Promise<boolean> {
+  await using file = await open(path)
   const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0)
-  const isGzip = bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b
+  return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b
+}
+
+async function openFile(path: string, onBytes?: (bytes: number) => void): Promise<Readable> {
+  const isGzip = await isGzipped(path)
+  const file = await open(path)
   const raw = file.createReadStream({ start: 0, highWaterMark: 256 * 1024 })
   raw.on('data', () => onBytes?.(raw.bytesRead))
   raw.pause()
@@ -193,6 +208,7 @@ async function openFile(path: string, onBytes?: (bytes: number) => void): Promis
   return raw.pipe(gunzip)
 }
 
+/** Throws `file_invalid` where the work fails. */
 async function readable<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()

@@ -67,7 +67,7 @@ async function attempt(url: string, options: Request): Promise<{ answer?: Answer
 
 /** Seconds, or an HTTP date. */
 function retryAfterMs(answer: Answer | undefined, now: number): number | undefined {
-  const text = answer?.headers.get('retry-after')
+  const text = answer?.headers['retry-after']
   if (!text) return undefined
   const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - now
   return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), RETRY_AFTER_MS_MAX) : undefined
@@ -88,8 +88,24 @@ export function noCounts(): ReplayCounts {
   return { sent: 0, accepted: 0, duplicate: 0, rejected: 0, causes: new Map() }
 }
 
-export function countRejected(counts: ReplayCounts, line: number, cause: string, detail: string): void {
+/** Reasons may hold what is different in every row: beyond so many, the rest is one. */
+const CAUSES_MAX = 100
+const OTHER_CAUSES = 'other causes'
+
+/** A refusal in few words, the same for all of its kind, and what was wrong. */
+export interface Cause {
+  cause: string
+  detail: string
+}
+
+export function causeOf({ code, detail, errors }: NonNullable<BatchResult['error']>): Cause {
+  const field = errors?.[0]
+  return { cause: [code, field?.field].filter(Boolean).join(' '), detail: field?.message ?? detail }
+}
+
+export function countRejected(counts: ReplayCounts, line: number, { cause: own, detail }: Cause): void {
   counts.rejected += 1
+  const cause = counts.causes.has(own) || counts.causes.size < CAUSES_MAX ? own : OTHER_CAUSES
   const entry = counts.causes.get(cause) ?? { count: 0, lines: [], detail }
   entry.count += 1
   if (entry.lines.length < CAUSE_LINES_MAX) entry.lines.push(line)
@@ -109,9 +125,7 @@ export function countResults(counts: ReplayCounts, lines: readonly number[], bod
     if (status === 'accepted') counts.accepted += 1
     else if (status === 'duplicate') counts.duplicate += 1
     else {
-      const field = error?.errors?.[0]
-      const cause = [error?.code ?? 'rejected', field?.field].filter(Boolean).join(' ')
-      countRejected(counts, lines[at] ?? 0, cause, field?.message ?? error?.detail ?? '')
+      countRejected(counts, lines[at] ?? 0, causeOf(error ?? { code: 'rejected', detail: '' }))
     }
   })
 }

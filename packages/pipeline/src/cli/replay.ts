@@ -1,22 +1,26 @@
-import { basename, resolve } from 'node:path'
-import { LATENESS_MS } from '@flowguard/contract'
+import { resolve } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { action, EXIT, example, positiveNumber, type Cli, type Context, type ExitCode } from './cli.ts'
 import { count, duration, type Output } from './output.ts'
-import { batchesOf, retimed, type Batch, type Retime } from './replay-batches.ts'
+import { batchesOf, type Batch } from './replay-batches.ts'
+import { dryRun } from './replay-check.ts'
 import { drain, DRAIN_STALL_MS } from './replay-drain.ts'
-import { firstTime, identify, readEvents, timeSpan, type EventFile } from './replay-file.ts'
-import { notePath, readNote, writeNote, type ReplayNote } from './replay-note.ts'
+import { writeNote, type ReplayNote } from './replay-note.ts'
+import { isInTime, newRetime, planFiles, startOf, type Plan, type PlanOptions, type TimeNow } from './replay-plan.ts'
+import { report } from './replay-report.ts'
 import { countRejected, countResults, noCounts, askPatiently, type Patience, type ReplayCounts } from './replay-send.ts'
+import type { EventSource } from './replay-file.ts'
+import { openSource } from './replay-source.ts'
+import { readMapping } from './replay-table.ts'
 
 const NOTE_MS = 1_000
 
-interface ReplayOptions {
-  speed: number
+interface ReplayOptions extends PlanOptions {
+  map?: string
+  dryRun?: true
   drain?: true
-  retime?: true
   late?: true
-  restart?: true
   strict?: true
   patience: number
 }
@@ -24,7 +28,9 @@ interface ReplayOptions {
 export function replayCommand(cli: Cli): Command {
   return new Command('replay')
     .description('send files of real events through the gateway, in their order')
-    .argument('<file...>', 'NDJSON, or CSV with a header row (.csv); either may be gzipped')
+    .argument('<file...>', 'NDJSON, or CSV with a header row (.csv), either also gzipped; Parquet; with --map also any JSON')
+    .option('--map <file>', 'a file with a SELECT that makes events of the rows of the table `input`, which is the file')
+    .option('--dry-run', 'send nothing: show the first 5 events, and count what would be rejected, by cause')
     .addOption(
       new Option('--speed <n>', 'times real time, by the events’ own times; max: as fast as answers come')
         .argParser(speed)
@@ -38,10 +44,21 @@ export function replayCommand(cli: Cli): Command {
     .option('--patience <seconds>', 'how long the gateway may be away', positiveNumber, 60)
     .addHelpText(
       'after',
-      example('replay events.ndjson.gz --drain', 'replay monday.csv --speed 60', 'replay events.ndjson --retime --json'),
+      `${MAP_HELP}${example('replay events.ndjson.gz --drain', 'replay monday.csv --speed 60', 'replay events.ndjson --retime --json', 'replay data/online-retail-cut.csv.gz --map data/online-retail.sql --dry-run')}`,
     )
     .action(action<ReplayOptions, [string[]]>(cli, replay))
 }
+
+const MAP_HELP = `
+The mapping is one SELECT in DuckDB's SQL. Its columns are the fields of the events: event_type (order, click, impression, …),
+timestamp, user_id, item_id, price, quantity, …; null is a field that is not there. A row with a reject_reason is counted by it
+and not sent. Events go out in the order of the rows: of the file where the SELECT only filters and computes, else say ORDER BY,
+without ties, for the order must be the same each time. Times without a zone are UTC.
+
+  select 'order' as event_type, customer as user_id, sku as item_id, qty as quantity, price, sold_at as timestamp,
+         case when qty <= 0 then 'quantity not positive' end as reject_reason
+  from input
+`
 
 function speed(text: string): number {
   if (text === 'max') return Infinity
@@ -50,25 +67,31 @@ function speed(text: string): number {
   return value
 }
 
-/** A file with all that is decided before the first event goes out. */
-interface Plan {
-  file: EventFile
-  notePath: string
-  note: ReplayNote | undefined
-  retime: Retime | null
-}
-
 async function replay(context: Context, options: ReplayOptions, paths: readonly string[]): Promise<ExitCode> {
+  await using opened = new AsyncDisposableStack()
   const { io, out } = context
-  const time = await timeNow(context, options)
+  const mapping = options.map === undefined ? undefined : readMapping(resolve(io.cwd, options.map))
+  const sources: EventSource[] = []
+  for (const path of paths) {
+    const how = { mapping, signal: io.signal, say: (text: string) => out.note(text) }
+    const source = await openSource(resolve(io.cwd, path), how).catch(orAborted(io.signal))
+    if (!source) return EXIT.interrupted
+    sources.push(opened.use(source))
+  }
+  if (options.dryRun) {
+    const retime = options.retime ? await newRetime(sources, options, io.clock()) : null
+    return await dryRun(context, sources, { retime, isStrict: options.strict === true })
+  }
+  const ask = () => timeNow(context, options)
+  const time = await ask()
   if (!time) return EXIT.interrupted
-  const plans = await planFiles(context, options, paths, time)
+  const plans = await planFiles(context, options, sources, time)
   if (!plans) return EXIT.misused
   const counts = noCounts()
   const startedAt = io.clock()
   let lastTime = -Infinity
   for (const plan of plans) {
-    const isRefused = !plan.note && !options.late && !(await isInTime(context, plan, options))
+    const isRefused = !plan.note && !options.late && !(await isInTime(out, plan, options, ask))
     if (isRefused && !io.signal.aborted) return EXIT.misused
     if (isRefused) break
     lastTime = Math.max(lastTime, await sendFile(context, options, plan, counts))
@@ -77,15 +100,17 @@ async function replay(context: Context, options: ReplayOptions, paths: readonly 
   if (io.signal.aborted) out.note('Interrupted. What was answered is noted: the same command goes on from there.')
   const sentMs = io.clock() - startedAt
   const isDrained = options.drain && !io.signal.aborted ? await drainAll(context, options, lastTime) : undefined
-  report(out, counts, sentMs, isDrained)
+  report(out, counts, { sentMs, drainMs: isDrained, unit: sources[0]?.unit ?? 'line' })
   if (io.signal.aborted) return EXIT.interrupted
   const isNothingAccepted = counts.accepted + counts.duplicate === 0 && counts.rejected > 0
   return isNothingAccepted || (options.strict && counts.rejected > 0) ? EXIT.failed : EXIT.done
 }
 
-interface TimeNow {
-  highest_ts: number | null
-  log_id: string
+/** What fails because it was interrupted has not failed. */
+function orAborted(signal: AbortSignal): (error: unknown) => undefined {
+  return (error) => {
+    if (!signal.aborted) throw error
+  }
 }
 
 /** The highest event time that the gateway has accepted, and of which log. Undefined where the signal aborted first. */
@@ -95,71 +120,14 @@ async function timeNow(context: Context, options: ReplayOptions): Promise<TimeNo
   return answer?.body as TimeNow | undefined
 }
 
-/** Undefined where what was asked contradicts what was sent before. */
-async function planFiles(
-  { io, settings, out }: Context,
-  options: ReplayOptions,
-  paths: readonly string[],
-  { highest_ts: highest, log_id: logId }: TimeNow,
-): Promise<Plan[] | undefined> {
-  const files = await Promise.all(paths.map((path) => identify(resolve(io.cwd, path))))
-  const fresh = options.retime ? await newRetime(files, options, io.clock()) : null
-  const plans: Plan[] = []
-  for (const file of files) {
-    const path = notePath(settings.DATA_DIR, file.sha256, logId)
-    // Of a gateway that holds nothing, no note can be true.
-    const note = highest === null ? undefined : readNote(path)
-    if (note && options.retime && !note.retime) {
-      out.note(
-        `${basename(file.path)} was sent to this gateway before, with its own times: moved ones would be refused as other events under the same ids.`,
-      )
-      out.note(`Use a --data-dir of its own, or, where that gateway's data is gone, delete ${path}.`)
-      return undefined
-    }
-    plans.push({ file, notePath: path, note, retime: note ? note.retime : fresh })
-  }
-  return plans
-}
-
-/** One shift for all files, so that they keep their distance. */
-async function newRetime(files: readonly EventFile[], { speed: times }: ReplayOptions, now: number): Promise<Retime | null> {
-  const spans = (await Promise.all(files.map(({ path }) => timeSpan(path)))).filter((span) => span !== undefined)
-  if (spans.length === 0) return null
-  if (Number.isFinite(times)) return { from: Math.min(...spans.map(({ first }) => first)), to: now, speed: times }
-  return { from: Math.max(...spans.map(({ last }) => last)), to: now, speed: 1 }
-}
-
-/** Whether the file's events would still count, or time has already moved past them; then says so. */
-async function isInTime(context: Context, { file, retime }: Plan, options: ReplayOptions): Promise<boolean> {
-  const { out } = context
-  const time = await timeNow(context, options)
-  if (!time) return false
-  const { highest_ts: highest } = time
-  const own = await firstTime(file.path)
-  if (highest === null || own === undefined) return true
-  const first = retime ? retimed(own, retime) : own
-  if (highest - LATENESS_MS <= first) return true
-  const name = basename(file.path)
-  out.note(
-    `${name} begins at ${new Date(first).toISOString()}${retime ? ' (moved)' : ''}, but events up to ${new Date(highest).toISOString()} have been accepted:`,
-  )
-  out.note(`its first event would be ${duration(highest - first)} late, and late events are not attributed until reconciliation.`)
-  out.note(
-    retime
-      ? `Even moved, it spans too long. Stop this FlowGuard and send it to one of its own without simulated customers (\`npx flowguard up --data-dir other\`), pace it (--retime --speed 1), or send it as it is with --late.`
-      : `Move its times to now with --retime${Number.isFinite(options.speed) ? '' : ' (and --speed 1 where others are sending)'}, stop this FlowGuard and send it to one of its own without simulated customers (\`npx flowguard up --data-dir other\`), or send it as it is with --late.`,
-  )
-  return false
-}
-
 /** Sends one file from where it stopped, one batch in flight, and notes how far it came. Resolves to the highest event time sent. */
 async function sendFile(context: Context, options: ReplayOptions, plan: Plan, counts: ReplayCounts): Promise<number> {
   const { io, settings, out } = context
-  const { file, retime } = plan
+  const { source, retime } = plan
   const from = startOf(plan, options, out)
   const note: ReplayNote = {
-    file: file.path,
-    sha256: file.sha256,
+    file: source.path,
+    sha256: source.sha256,
     gateway: settings.GATEWAY_URL,
     line: from,
     finished: false,
@@ -175,9 +143,9 @@ async function sendFile(context: Context, options: ReplayOptions, plan: Plan, co
   const patience = patienceOf(context, options)
   const stop = new AbortController()
   const signal = AbortSignal.any([io.signal, stop.signal])
-  const bar = progressBar(out, file, counts, io.clock)
-  const events = readEvents(file.path, bar.onBytes)
-  const batches = batchesOf(events, { sha256: file.sha256, afterLine: from, retime, speed: options.speed, clock: io.clock, signal })
+  const bar = progressBar(out, source, counts, io.clock)
+  const events = source.read({ afterLine: from, onBytes: bar.onBytes })
+  const batches = batchesOf(events, { sha256: source.sha256, afterLine: from, retime, speed: options.speed, clock: io.clock, signal })
   let lastTime = -Infinity
 
   async function send(batch: Batch): Promise<boolean> {
@@ -187,7 +155,7 @@ async function sendFile(context: Context, options: ReplayOptions, plan: Plan, co
       if (!answer) return false
       countResults(counts, batch.lines, answer.body)
     }
-    for (const { line, fault, detail } of batch.faults) countRejected(counts, line, fault, detail)
+    for (const { line, fault, detail } of batch.faults) countRejected(counts, line, { cause: fault, detail })
     note.line = batch.lastLine
     lastTime = Math.max(lastTime, batch.lastTime)
     return true
@@ -217,10 +185,14 @@ async function eachWithNextReady<T>(items: AsyncGenerator<T>, work: (item: T) =>
   try {
     let next = await items.next()
     while (!next.done) {
+      const working = work(next.value)
+      // The failure of either is met where it is awaited.
+      working.catch(() => undefined)
+      // First let the request out: making the next one keeps the thread busy.
+      await setImmediate()
       const upcoming = items.next()
-      // Its failure is met where it is awaited, after this item's.
       upcoming.catch(() => undefined)
-      if (!(await work(next.value))) return false
+      if (!(await working)) return false
       next = await upcoming
     }
     return true
@@ -229,25 +201,7 @@ async function eachWithNextReady<T>(items: AsyncGenerator<T>, work: (item: T) =>
   }
 }
 
-/** The line up to which the file has been sent, and what to say about it. */
-function startOf({ file, note, retime }: Plan, { restart }: ReplayOptions, out: Output): number {
-  const name = basename(file.path)
-  if (retime)
-    out.note(
-      `Times are moved: ${new Date(retime.from).toISOString()} becomes ${new Date(retime.to).toISOString()}${note ? ', as when it was first sent' : ''}.`,
-    )
-  if (!note) return 0
-  if (note.finished || restart) {
-    out.note(
-      `${name} was sent to this gateway before (${note.finished ? 'all of it' : `up to line ${count(note.line)}`}): what is repeated counts once.`,
-    )
-    return 0
-  }
-  out.note(`${name}: going on after line ${count(note.line)}, where it was interrupted (--restart begins at the beginning).`)
-  return note.line
-}
-
-function progressBar(out: Output, { path, bytes }: EventFile, counts: ReplayCounts, clock: () => number) {
+function progressBar(out: Output, { name, bytes, unit }: EventSource, counts: ReplayCounts, clock: () => number) {
   const startedAt = clock()
   const sentBefore = counts.sent
   let read = 0
@@ -259,8 +213,10 @@ function progressBar(out: Output, { path, bytes }: EventFile, counts: ReplayCoun
       const ms = Math.max(1, clock() - startedAt)
       const part = Math.min(1, read / Math.max(1, bytes))
       const rate = Math.round(((counts.sent - sentBefore) * 1_000) / ms)
+      // How much of a table is left, DuckDB does not say.
+      const done = unit === 'line' ? `${Math.floor(part * 100)}%  ` : ''
       const left = part > 0.01 && part < 1 ? `, ${duration((ms / part) * (1 - part))} left` : ''
-      out.progress(`${basename(path)}  ${Math.floor(part * 100)}%  ${count(counts.sent)} sent  ${count(rate)}/s${left}`)
+      out.progress(`${name}  ${done}${count(counts.sent)} sent  ${count(rate)}/s${left}`)
     },
   }
 }
@@ -283,25 +239,4 @@ async function drainAll(context: Context, options: ReplayOptions, lastTime: numb
   })
   out.endProgress()
   return isDone ? io.clock() - startedAt : undefined
-}
-
-function report(out: Output, counts: ReplayCounts, sentMs: number, drainMs: number | undefined): void {
-  const { sent, accepted, duplicate, rejected, causes } = counts
-  const seconds = sentMs / 1_000
-  const rate = Math.round(sent / Math.max(seconds, 0.001))
-  if (out.isJson) {
-    const byCause = Object.fromEntries(
-      [...causes].map(([cause, { count: number, lines, detail }]) => [cause, { count: number, lines, detail }]),
-    )
-    const drained = drainMs === undefined ? {} : { drained: true, drain_seconds: drainMs / 1_000 }
-    return out.json({ sent, accepted, duplicate, rejected, rejected_by_cause: byCause, seconds, events_per_second: rate, ...drained })
-  }
-  const c = out.colors
-  out.line(
-    `${c.bold(count(sent))} sent in ${duration(sentMs)} (${count(rate)} events/s): ${c.green(`${count(accepted)} accepted`)}, ${count(duplicate)} duplicate, ${rejected > 0 ? c.red(`${count(rejected)} rejected`) : '0 rejected'}`,
-  )
-  for (const [cause, { count: number, lines, detail }] of causes) {
-    out.line(`  ${c.red(cause)}  ${count(number)} × ${detail}  (line ${lines.join(', ')}${number > lines.length ? ', …' : ''})`)
-  }
-  if (drainMs !== undefined) out.line(`Every reader has caught up, and time is closed (${duration(drainMs)}).`)
 }

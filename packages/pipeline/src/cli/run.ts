@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { Argument, Command } from 'commander'
 import type { Settings } from '../kernel/config.ts'
+import { lockFolder } from '../kernel/lock.ts'
 import { createLogger } from '../kernel/logging.ts'
-import { PROCESSES, ROLES, type Role } from '../roles.ts'
+import { PROCESSES, ROLES, SHARED_ROLE, type Role } from '../roles.ts'
 import { action, EXIT, example, portNumber, type Cli, type Context, type ExitCode } from './cli.ts'
 
 const isProcess = (name: string): name is keyof typeof PROCESSES => Object.hasOwn(PROCESSES, name)
@@ -47,12 +48,9 @@ function startCommand(cli: Cli, name: string, what: string, setting: 'GATEWAY_PO
 /** Under `up` only errors go to the terminal, and the part stops when `up` is gone. */
 async function runHere({ settings, io, out }: Context, name: string, roles: readonly Role[]): Promise<ExitCode> {
   const isSupervised = process.connected === true
-  const logger = createLogger({
-    name,
-    file: join(settings.DATA_DIR, 'logs', `${name}.log`),
-    level: settings.LOG_LEVEL,
-    stderrLevel: isSupervised ? 'error' : settings.LOG_LEVEL,
-  })
+  const file = join(settings.DATA_DIR, 'logs', `${name}.log`)
+  const loggerTo = (stderrLevel: string) => createLogger({ name, file, level: settings.LOG_LEVEL, stderrLevel })
+  const logger = loggerTo(isSupervised ? 'error' : settings.LOG_LEVEL)
   const orphaned = new AbortController()
   if (isSupervised) process.once('disconnect', () => orphaned.abort())
   const onReady = () => {
@@ -61,12 +59,14 @@ async function runHere({ settings, io, out }: Context, name: string, roles: read
     else out.note(`${name} is ready; Ctrl-C stops it`)
   }
   try {
+    using locks = new DisposableStack()
+    for (const role of roles) if (role !== SHARED_ROLE) locks.use(lockFolder(settings.DATA_DIR, role))
     const { runRoles } = await import('../wiring.ts')
     await runRoles(roles, { settings, logger, signal: AbortSignal.any([io.signal, orphaned.signal]), onReady })
     logger.info('stopped')
   } catch (error) {
-    // The terminal is told in words by whoever catches it.
-    logger.warn({ err: error }, 'cannot go on')
+    // Into the file alone: the terminal is told in words by whoever catches it.
+    loggerTo('fatal').warn({ err: error }, 'cannot go on')
     throw error
   } finally {
     // An open channel holds the process: one that failed would never end, and never be started again.

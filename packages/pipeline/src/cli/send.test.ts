@@ -109,4 +109,18 @@ test('what the gateway refuses is a failure, with its fields', async () => {
   const { code, stderr } = await run(['send', 'order', '--gateway-url', gateway.url])
   assert.equal(code, 1)
   assert.match(stderr, /answered 422: does not fit: \/item_id must be a dish/)
+  assert.ok(!stderr.includes('WRITE_KEY'))
+  gateway.told = () => ({
+    status: 422,
+    body: { detail: '/item_id must be a dish', errors: [{ field: '/item_id', message: 'must be a dish' }] },
+  })
+  assert.match((await run(['send', 'order', '--gateway-url', gateway.url])).stderr, /answered 422: \/item_id must be a dish\n/)
+})
+
+test('a key that is missing is told from all else', async () => {
+  await using gateway = await fakeGateway()
+  gateway.told = () => ({ status: 401, body: { detail: 'the write key is unknown or revoked' } })
+  const { code, stderr } = await run(['send', 'order', '--gateway-url', gateway.url])
+  assert.equal(code, 1)
+  assert.match(stderr, /answered 401: the write key is unknown or revoked\n.*WRITE_KEY/)
 })

@@ -33,6 +33,7 @@ interface Flags {
 export function sendCommand(cli: Cli): Command {
   const send = new Command('send')
     .description('one test event, and what became of it')
+    .usage('<command> [options]')
     .addHelpText('after', example('send click', 'send order --wait 15', 'send event --type purchase'))
   send.addCommand(
     subCommand(cli, 'order', 'an order placed, or its new status', sendOrder)
@@ -158,9 +159,10 @@ async function lookFor(context: Context, id: string): Promise<Trace | undefined>
   }
 }
 
-/** Whether the trace says that something has yet to happen. */
+/** Whether the trace says that something has yet to happen. That it is loaded nobody waits for: it may take minutes. */
 function isOpen({ steps, outcome }: Trace): boolean {
-  return [...steps.map(({ what }) => what), ...outcome].some((text) => /\byet\b|^pending|^waiting/.test(text))
+  const awaited = steps.filter(({ part }) => part !== 'loader')
+  return [...awaited.map(({ what }) => what), ...outcome].some((text) => /\byet\b|^pending|^waiting/.test(text))
 }
 
 function adsOf({ settings }: Context): readonly SimulatedAd[] {

@@ -6,7 +6,7 @@ import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { pause, type Clock } from '../kernel/lifecycle.ts'
 import { action, EXIT, example, positiveNumber, share, wholeNumber, type Cli, type Context, type ExitCode } from './cli.ts'
 import { refused, request, requestOk, type Answer } from './http.ts'
-import { count, duration, type Output } from './output.ts'
+import { count, counted, duration, type Output } from './output.ts'
 import { simulatePeople, type SimulatedAd, type SimulatedEvent } from './simulate-people.ts'
 
 const SEND_MS_MAX = 5_000
@@ -182,7 +182,7 @@ async function run({ io, settings, out }: Context, flags: Flags): Promise<ExitCo
 }
 
 function parts({ sent, impressions, clicks, orders }: SimulateTotals): string {
-  return `${count(sent)} sent: ${count(impressions)} impressions, ${count(clicks)} clicks, ${count(orders)} orders`
+  return `${count(sent)} sent: ${counted(impressions, 'impression')}, ${counted(clicks, 'click')}, ${counted(orders, 'order')}`
 }
 
 function report(out: Output, totals: SimulateTotals, seed: number, ms: number): void {

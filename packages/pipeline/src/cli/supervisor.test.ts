@@ -4,9 +4,16 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { hasCode } from '../kernel/errors.ts'
 import { silentLogger, type Logger } from '../kernel/logging.ts'
-import { isAlive } from '../kernel/lock.ts'
 import { eventually, temporaryFolder } from '../reader/testing/fixture.ts'
 import { supervise } from './supervisor.ts'
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
 
 /** Each start writes a line into its file: the pid. */
 const STARTED = `
@@ -41,16 +48,18 @@ function supervised(...scripts: string[]) {
   const file = (name: string) => join(folder.path, name)
   const children = scripts.map((script, at) => {
     writeFileSync(file(`${at}.mjs`), script)
-    return { name: `child-${at}`, entry: file(`${at}.mjs`), args: [file(`${at}.pids`)], flags: [], env: { ...process.env, WORD: 'bye' } }
+    const env = { ...process.env, WORD: 'bye' }
+    return { name: `child-${at}`, entry: file(`${at}.mjs`), args: [file(`${at}.pids`)], flags: [], env, isVital: at === 0 }
   })
   const stop = new AbortController()
   const said: string[] = []
   const logger = { ...silentLogger, info: () => undefined, error: (_about: object, text: string) => said.push(text) } as unknown as Logger
   const onRestart = (name: string, restarts: number) => said.push(`${name} ${restarts}`)
+  const onGivenUp = (name: string, how: string) => said.push(`${name} is given up: ${how}`)
   return {
     said,
     stop,
-    run: () => supervise(children, { logger, onReady: () => said.push('ready'), onRestart })(stop.signal),
+    run: () => supervise(children, { logger, onReady: () => said.push('ready'), onRestart, onGivenUp })(stop.signal),
     pids: (at: number) =>
       readOr(file(`${at}.pids`))
         .trim()
@@ -104,15 +113,25 @@ test('a child that cannot start ends all, at once', async () => {
   assert.ok(!of.pids(0).some(isAlive))
 })
 
-test('a child that dies over and over ends all', async () => {
-  using of = supervised(STAYS, DIES_ALWAYS)
+test('a vital child that dies over and over ends all', async () => {
+  using of = supervised(DIES_ALWAYS, STAYS)
   await assert.rejects(
     of.run(),
-    (error: Error) => hasCode(error, 'part_failed') && /child-1 ended with code 7, 6 times/.test(error.message),
+    (error: Error) => hasCode(error, 'part_failed') && /child-0 ended with code 7, 6 times/.test(error.message),
   )
-  assert.equal(of.pids(1).length, 6)
-  assert.ok(of.said.includes('child-1 5'))
-  assert.deepEqual([of.lastWord(0), of.pids(0).some(isAlive)], [LAST_WORD, false])
+  assert.equal(of.pids(0).length, 6)
+  assert.ok(of.said.includes('child-0 5'))
+  assert.deepEqual([of.lastWord(1), of.pids(1).some(isAlive)], [LAST_WORD, false])
+})
+
+test('a child that is not vital and dies over and over is given up, and its neighbour goes on', async () => {
+  using of = supervised(STAYS, DIES_ALWAYS)
+  const running = of.run()
+  await eventually(() => of.said.includes('child-1 is given up: ended with code 7, 6 times within a minute'), 'it is given up')
+  assert.deepEqual([of.pids(1).length, of.pids(0).every(isAlive)], [6, true])
+  of.stop.abort()
+  await running
+  assert.deepEqual([of.pids(1).length, of.lastWord(0)], [6, LAST_WORD])
 })
 
 test('stopped before it began, it starts nothing', async () => {

@@ -18,6 +18,8 @@ export interface ChildSpec {
   /** Flags of Node itself. */
   flags: readonly string[]
   env: NodeJS.ProcessEnv
+  /** Without it the others are of no use. One that is not vital is given up by itself when it dies over and over. */
+  isVital: boolean
 }
 
 interface Options {
@@ -25,13 +27,15 @@ interface Options {
   /** Called once, when every child has said that it is ready. */
   onReady: () => void
   onRestart: (name: string, restarts: number) => void
+  /** A child that is not vital will not be started again. */
+  onGivenUp: (name: string, how: string) => void
 }
 
 /**
- * Starts processes and watches over them: one that dies after it was ready is started again, with backoff; one that cannot start, or dies over and over,
- * ends all. Stopping is passed on, and waited for.
+ * Starts processes and watches over them: one that dies after it was ready is started again, with backoff. One that cannot start ends all, and so does a vital
+ * one that dies over and over; any other is then given up, and the rest goes on. Stopping is passed on, and waited for.
  */
-export function supervise(children: readonly ChildSpec[], { logger, onReady, onRestart }: Options): Part {
+export function supervise(children: readonly ChildSpec[], { logger, onReady, onRestart, onGivenUp }: Options): Part {
   const ready = new Set<string>()
 
   async function runOnce({ name, entry, args, flags, env }: ChildSpec, signal: AbortSignal): Promise<{ wasReady: boolean; how: string }> {
@@ -61,8 +65,13 @@ export function supervise(children: readonly ChildSpec[], { logger, onReady, onR
         if (signal.aborted) return
         restartedAt = [...restartedAt.filter((at) => Date.now() - at < RESTARTS_SPAN_MS), Date.now()]
         if (!wasReady && restartedAt.length === 1) throw new FlowGuardError('part_failed', `${spec.name} ${how} before it was ready`)
-        if (restartedAt.length > RESTARTS_MAX)
-          throw new FlowGuardError('part_failed', `${spec.name} ${how}, ${restartedAt.length} times within a minute`)
+        if (restartedAt.length > RESTARTS_MAX) {
+          const often = `${how}, ${restartedAt.length} times within a minute`
+          if (spec.isVital) throw new FlowGuardError('part_failed', `${spec.name} ${often}`)
+          logger.error({ child: spec.name }, `${often}; given up`)
+          onGivenUp(spec.name, often)
+          return
+        }
         logger.error({ child: spec.name }, `${how}; starting it again`)
         onRestart(spec.name, restartedAt.length)
         await pause(backoffMs(restartedAt.length, BACKOFF), signal)

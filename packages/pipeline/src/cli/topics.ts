@@ -1,4 +1,4 @@
-import { DAY_MS } from '@flowguard/contract'
+import { DAY_MS, TIMED_TOPICS, type Topic } from '@flowguard/contract'
 import { Command } from 'commander'
 import { topics, type TopicInfo } from '../ops/topics.ts'
 import { action, EXIT, example, type Cli, type Context, type ExitCode } from './cli.ts'
@@ -22,7 +22,11 @@ async function showTopics(context: Context, topic: string | undefined): Promise<
     return EXIT.misused
   }
   if (out.isJson) out.json(shown)
-  else out.line(topic === undefined ? overview(shown, context) : shown.map((each) => byPartition(each, context)).join('\n'))
+  else {
+    out.line(topic === undefined ? overview(shown, context) : shown.map((each) => byPartition(each, context)).join('\n'))
+    if (shown.some((each) => (TIMED_TOPICS as readonly Topic[]).includes(each.topic)))
+      out.note(`Heartbeats, one a second and partition, are records too: npx flowguard groups counts them.`)
+  }
   return EXIT.done
 }
 

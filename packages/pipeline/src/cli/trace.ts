@@ -1,12 +1,14 @@
 import { Command } from 'commander'
+import { withLoaded } from '../ops/trace-loaded.ts'
 import { traceEvent, type Trace } from '../ops/trace.ts'
 import { action, EXIT, example, type Cli, type Context, type ExitCode } from './cli.ts'
 import { withStores } from './look.ts'
 import { printable, type Output } from './output.ts'
+import { withWarehouse } from './warehouse-look.ts'
 
 export function traceCommand(cli: Cli): Command {
   return new Command('trace')
-    .description('one event’s whole way: received, stored, read by whom, attributed, billed, or why not; exits 1 if there is none')
+    .description('one event’s whole way: received, stored, read by whom, attributed, billed, loaded, or why not; exits 1 if there is none')
     .argument('<id>', 'an event id, or an order id')
     .addHelpText('after', example('trace 0199c1f2-6f7a-7cc3-98c4-dc0c0c07398f', 'trace c0000001 --json'))
     .action(action<object>(cli, (context, _options, id = '') => showTrace(context, id)))
@@ -14,7 +16,8 @@ export function traceCommand(cli: Cli): Command {
 
 async function showTrace(context: Context, id: string): Promise<ExitCode> {
   const { out } = context
-  const trace = await withStores(context, (stores) => traceEvent(stores, id))
+  const way = await withStores(context, (stores) => traceEvent(stores, id))
+  const trace = await withWarehouse(context, (query) => withLoaded(way, query))
   if (out.isJson) out.json(trace)
   else if (trace.found) printTrace(out, trace)
   else out.note(`No event or order ${printable(id)}. Looked in ${trace.searched.join('; ') || 'an empty data folder'}.`)

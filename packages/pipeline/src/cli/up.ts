@@ -7,11 +7,12 @@ import { createLogger } from '../kernel/logging.ts'
 import type { Summary } from '../ops/summary.ts'
 import { NODE_FLAGS, PROCESSES } from '../roles.ts'
 import { action, EXIT, example, positiveNumber, type Cli, type Context, type ExitCode } from './cli.ts'
-import { count, pairs } from './output.ts'
+import { count, counted, pairs } from './output.ts'
 import { supervise } from './supervisor.ts'
 
 const LINE_EVERY_MS = 1_000
-const SUMMARY_TIMEOUT_MS = 900
+/** Off a terminal each line stays: in a journal, say. */
+const PLAIN_LINE_EVERY_MS = 60_000
 
 /** `up`: everything on this machine. */
 export function upCommand(cli: Cli): Command {
@@ -34,6 +35,7 @@ async function up({ settings, io, out }: Context, rate: number | undefined): Pro
     entry: join(import.meta.dirname, '../main.ts'),
     args: ['run', name],
     flags: NODE_FLAGS,
+    isVital: name === 'edge',
     env: { ...io.env, ...values },
   }))
   const parts: Part[] = [
@@ -42,6 +44,7 @@ async function up({ settings, io, out }: Context, rate: number | undefined): Pro
       onReady: ready.resolve,
       onRestart: (name, restarts) =>
         out.note(out.noteColors.yellow(`${name} died and is started again (${restarts}); see npx flowguard logs`)),
+      onGivenUp: (name, how) => out.note(out.noteColors.red(givenUp(name, how, settings))),
     }),
     async (signal) => {
       await Promise.race([ready.promise, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))])
@@ -54,6 +57,13 @@ async function up({ settings, io, out }: Context, rate: number | undefined): Pro
   out.endProgress()
   out.note('stopped; everything accepted is kept')
   return EXIT.done
+}
+
+function givenUp(name: string, how: string, { DATA_DIR }: Settings): string {
+  return (
+    `${name} ${how}, and is not started again. Events are still taken, and wait in the log: nothing is lost.\n` +
+    `  See why with npx flowguard logs, mend it, then stop and start npx flowguard up, or go on beside it with: npx flowguard run ${name} --data-dir ${DATA_DIR}`
+  )
 }
 
 function greet(settings: Settings, out: Context['out'], tookMs: number, rate: number | undefined) {
@@ -85,21 +95,28 @@ function greet(settings: Settings, out: Context['out'], tookMs: number, rate: nu
   out.note(`\n  ${c.dim('Ctrl-C stops it.')}\n`)
 }
 
-/** What is going on, each second, from the operations API. */
+/** What is going on, each second, from the stores themselves: the operations API may want a key. */
 function liveLine(settings: Settings, out: Context['out']): Part {
   return async (signal) => {
+    const [{ readTopics }, { openStores }, { summary }] = await Promise.all([
+      import('../log/topics.ts'),
+      import('../stores.ts'),
+      import('../ops/summary.ts'),
+    ])
+    using stores = openStores({ dataDir: settings.DATA_DIR, topics: readTopics(settings.TOPICS_FILE), clock: Date.now })
     let before: { at: number; events: number } | undefined
     while (!signal.aborted) {
-      const now = await askSummary(settings)
+      const now = summaryOf(() => summary(stores))
       const at = performance.now()
       if (now) {
         const perSecond = before ? ((now.events_total - before.events) * 1000) / (at - before.at) : 0
         before = { at, events: now.events_total }
         const { amount } = now.charged
         out.progress(
-          `  ${perSecond.toFixed(1)} events/s · ${count(now.events_total)} events · ${count(now.orders)} orders · ${count(now.attributed)} attributed` +
+          `  ${perSecond.toFixed(1)} events/s · ${counted(now.events_total, 'event')} · ${counted(now.orders, 'order')} · ${count(now.attributed)} attributed` +
             ` · ₹${amount.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })} charged · lag ${count(now.lag)}` +
             (now.dead > 0 ? ` · ${count(now.dead)} dead` : ''),
+          PLAIN_LINE_EVERY_MS,
         )
       }
       await pause(LINE_EVERY_MS, signal)
@@ -107,10 +124,9 @@ function liveLine(settings: Settings, out: Context['out']): Part {
   }
 }
 
-async function askSummary({ OPS_URL }: Settings): Promise<Summary | undefined> {
+function summaryOf(look: () => Summary): Summary | undefined {
   try {
-    const answer = await fetch(`${OPS_URL}/api/summary`, { signal: AbortSignal.timeout(SUMMARY_TIMEOUT_MS) })
-    return answer.ok ? ((await answer.json()) as Summary) : undefined
+    return look()
   } catch {
     // The pipeline is being started again; the next second asks anew.
     return undefined

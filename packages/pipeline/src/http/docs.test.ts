@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 import { openSqliteDatabase } from '../database/adapters/sqlite.ts'
 import { seed } from '../database/seed.ts'
 import { silentLogger } from '../kernel/logging.ts'
 import { createCatalog } from '../catalog/server.ts'
 import { openTestGateway, settings } from '../gateway/gateway-fixture.ts'
+import { serveDocs } from './docs.ts'
 
 /** Addresses that a page would load by itself: sources, styles, fetches and workers, not links that somebody may follow. */
 const LOADED = /(?:src|href)="(?:https?:)?\/\/[^"]+"|url\((?:https?:)?\/\/|@import|importScripts\(["']http|fonts\.googleapis|cdn\.redoc/g
@@ -19,6 +20,7 @@ async function assertDocs(app: FastifyInstance, paths: string[]) {
     const { statusCode, headers, body } = await get(page)
     assert.equal(statusCode, 200, page)
     assert.match(String(headers['content-type']), /^text\/html/)
+    assert.match(body, /<title>FlowGuard /, page)
     assert.deepEqual(body.match(LOADED), null, page)
     const policy = String(headers['content-security-policy'])
     for (const rule of ["default-src 'self'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"])
@@ -64,6 +66,29 @@ test("the gateway's documentation loads nothing from outside, and names every ro
   const { requestBody, responses } = paths['/api/v1/orders']?.post ?? {}
   assert.ok('item_id' in (requestBody?.content['application/json']?.schema.properties ?? {}))
   assert.deepEqual(Object.keys(responses?.['422']?.content ?? {}), ['application/problem+json'])
+})
+
+test('pages that could not be made are made when somebody asks again, and do not hold up the end', async () => {
+  let failures = 1
+  const options = {
+    description: '',
+    version: '0.0.0',
+    get title() {
+      if (failures-- > 0) throw new Error('too many open files')
+      return 'FlowGuard'
+    },
+  }
+  const app = Fastify()
+  serveDocs(app, options)
+  assert.equal((await app.inject({ url: '/openapi.json' })).statusCode, 500)
+  assert.equal((await app.inject({ url: '/openapi.json' })).statusCode, 200)
+  await app.close()
+  failures = 1
+  const other = Fastify()
+  serveDocs(other, options)
+  const asked = other.inject({ url: '/openapi.json' })
+  await other.ready()
+  await Promise.all([asked, other.close()])
 })
 
 test("the catalogue's documentation loads nothing from outside", async () => {

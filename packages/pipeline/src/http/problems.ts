@@ -1,8 +1,10 @@
-import { STATUS_CODES } from 'node:http'
 import type { FieldError, Problem } from '@flowguard/contract'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { FlowGuardError, type ErrorCode } from '../kernel/errors.ts'
 import { traceIdOf } from '../kernel/trace-context.ts'
+
+/** What each status is called. Not imported: an import asks `node:http` for all its names, and one of those loads Node's own HTTP client, which no server needs. */
+export const { STATUS_CODES } = process.getBuiltinModule('node:http')
 
 /** Why a request or an event is refused. */
 export interface Fault {

@@ -1,17 +1,24 @@
 import cors from '@fastify/cors'
-import rateLimit from '@fastify/rate-limit'
 import { BODY_BYTES_MAX } from '@flowguard/contract'
-import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
-import { STATUS_CODES } from 'node:http'
+import Fastify, { type FastifyInstance, type FastifyRequest, type FastifyServerOptions } from 'fastify'
 import type { Socket } from 'node:net'
 import { FlowGuardError } from '../kernel/errors.ts'
 import type { Logger } from '../kernel/logging.ts'
 import { traceIdOf, traceparentOf } from '../kernel/trace-context.ts'
-import { faultOf, PROBLEM_TYPE, problemOf, sendProblem, type Fault } from './problems.ts'
+import { faultOf, PROBLEM_TYPE, problemOf, sendProblem, STATUS_CODES, type Fault } from './problems.ts'
 
 /** An id of 128 characters, each of up to 4 bytes, each byte written as %XX. */
 const PARAM_CHARS_MAX = 128 * 4 * 3
 const REQUEST_MS_MAX = 30_000
+
+/**
+ * The contract's schemas are for the documentation; admission checks bodies, without changing what it checks. Said at the beginning, so that Fastify does not
+ * load the compilers that it comes with.
+ */
+export const SCHEMAS_DESCRIBE = {
+  compilersFactory: { buildValidator: () => () => () => true, buildSerializer: () => () => (data: unknown) => JSON.stringify(data) },
+  // Its type knows no validator but Ajv's.
+} as unknown as NonNullable<FastifyServerOptions['schemaController']>
 
 export interface HttpOptions {
   /** As messages name it: `events gateway`. */
@@ -31,16 +38,13 @@ export async function createHttpServer({ name, logger, corsOrigins, rateLimit: p
     return503OnClosing: false,
     genReqId: (request) => traceparentOf(request.headers['traceparent'] as string | undefined),
     requestIdHeader: false,
+    schemaController: SCHEMAS_DESCRIBE,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: PARAM_CHARS_MAX },
     frameworkErrors: (error, request, reply) => void sendProblem(request as FastifyRequest, reply as never, faultOf(error)),
     clientErrorHandler: (error, socket) => refuseMalformed(error, socket),
   })
-  // The contract's schemas are for the documentation; admission checks bodies, without changing what it checks.
-  app.setValidatorCompiler(() => () => true)
-  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   app.removeAllContentTypeParsers()
   acceptBodies(app, /^application\/(?:[\w.+-]+\+)?json(?:\s*;|$)/i)
-  refuseUnknownRoutes(app)
   app.setErrorHandler((error, request, reply) => {
     const fault = faultOf(error)
     if (fault.status === 500)
@@ -59,7 +63,9 @@ export async function createHttpServer({ name, logger, corsOrigins, rateLimit: p
     exposedHeaders: ['Retry-After'],
     strictPreflight: false,
   })
-  if (perMinute > 0) await app.register(rateLimit, { max: perMinute, timeWindow: '1 minute' })
+  // After CORS: a page is to see that there is no such route.
+  refuseUnknownRoutes(app)
+  if (perMinute > 0) await app.register(import('@fastify/rate-limit'), { max: perMinute, timeWindow: '1 minute' })
   return app
 }
 

@@ -35,6 +35,7 @@ export function deadBooks(standings: readonly Standing[]) {
 
   return {
     visit,
+    hasLetter: (deadId: string) => ids.has(deadId),
     /** Whether the reader buried this record. */
     has: (reader: string, { topic, partition, offset }: { topic: string; partition: number; offset: number }) =>
       ids.has(`${reader}/${topic}-${partition}-${offset}`),

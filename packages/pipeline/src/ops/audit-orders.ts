@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { ATTRIBUTED, LATENESS_MS, ORDERS, parseLogged } from '@flowguard/contract'
+import { unpackRecords } from '../database/outbox-rows.ts'
 import { partitionOf } from '../kernel/partition.ts'
 import type { LogRecord } from '../log/event-log.ts'
 import type { Standing } from '../reader/places.ts'
@@ -59,10 +60,10 @@ export function orderBooks(standings: readonly Standing[], dead: DeadBooks) {
 function acceptedCheck(edge: DatabaseSync, logged: ReadonlySet<string>, walks: readonly PartitionWalk[]): Check {
   const check = checking('orders accepted = in the log or the outbox')
   const waiting = new Set<string>()
-  for (const { value } of edge.prepare('select value from outbox where partition is null').iterate() as Iterable<unknown> as Iterable<{
-    value: string
-  }>) {
-    waiting.add((JSON.parse(value) as { event_id: string }).event_id)
+  for (const { records } of edge.prepare('select records from outbox').iterate() as Iterable<unknown> as Iterable<{ records: string }>) {
+    for (const { partition, value } of unpackRecords(records)) {
+      if (partition === undefined) waiting.add((JSON.parse(value) as { event_id: string }).event_id)
+    }
   }
   const order = edge.prepare('select user_id as userId, created_at as createdAt from orders where order_id = ?')
   const partitions = walks.filter(({ topic }) => topic === ORDERS).length

@@ -4,8 +4,14 @@ import type { PartitionWalk } from './audit-walk.ts'
 import type { Stores } from './stores.ts'
 
 /** For every reader and partition: what it read against what became of it, and against what lies in the log before its place. */
-export function placeChecks(stores: Stores, standings: readonly Standing[], walks: readonly PartitionWalk[]): Check[] {
-  return [fatesCheck(standings), readCheck(stores, standings, walks)]
+export function placeChecks(stores: Stores, logs: readonly ReadLog[]): Check[] {
+  return [fatesCheck(logs.flatMap(({ standings }) => standings)), readCheck(stores, logs)]
+}
+
+/** Readers, and what was found in the log that they read. */
+interface ReadLog {
+  standings: readonly Standing[]
+  walks: readonly PartitionWalk[]
 }
 
 function fatesCheck(standings: readonly Standing[]): Check {
@@ -21,10 +27,10 @@ function fatesCheck(standings: readonly Standing[]): Check {
   return check.done({ detail: 'of every reader, partition by partition', expected, actual })
 }
 
-function readCheck({ raw }: Stores, standings: readonly Standing[], walks: readonly PartitionWalk[]): Check {
+function readCheck({ raw }: Stores, logs: readonly ReadLog[]): Check {
   const check = checking('read = in the log before the place')
   let [expected, actual] = [0, 0]
-  for (const each of standings) {
+  for (const { each, walks } of logs.flatMap(({ standings, walks }) => standings.map((each) => ({ each, walks })))) {
     actual += each.read
     const walk = walks.find(({ topic, partition }) => topic === each.topic && partition === each.partition)
     if (!walk) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { cpSync } from 'node:fs'
+import { closeSync, cpSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, test } from 'node:test'
@@ -134,8 +134,13 @@ const PLANTED: [string, keyof typeof FILES, (db: DatabaseSync) => void, string[]
     run(`delete from log_batches where topic = '${CLICKS}' and partition = 4 and base_offset = 2`),
     [READ, WHOLE, CLICKED],
   ],
-  ['an order in neither outbox nor log', 'edge', run(`delete from outbox where instr(value, 'order-outbox')`), [ACCEPTED]],
-  ['an order whose event was never written down', 'edge', run(`delete from order_events where event_id = 'order-alone'`), [ACCEPTED]],
+  ['an order in neither outbox nor log', 'edge', run(`delete from outbox where instr(records, 'order-outbox')`), [ACCEPTED]],
+  [
+    'an order whose event was never written down',
+    'edge',
+    run(`delete from order_ids_recent where instr(entries, '"order-alone"')`),
+    [ACCEPTED],
+  ],
   [
     'an order whose record is gone from the log',
     'raw',
@@ -286,4 +291,22 @@ test('the books balance at every moment while events are written, read, shipped 
   traffic.postMessage('stop')
   assert.deepEqual(await ended, [0])
   assert.ok(auditOf(folder.path).checks.some(({ name, actual }) => name === CREDITS && actual > 0))
+})
+
+test('of a damaged store the file is named', () => {
+  using folder = temporaryFolder()
+  cpSync(base.path, folder.path, { recursive: true })
+  const path = join(folder.path, FILES.pipeline)
+  const db = new DatabaseSync(path)
+  db.exec('pragma journal_mode = delete')
+  const { page_size: pageBytes } = db.prepare('pragma page_size').get() as { page_size: number }
+  const { page } = db.prepare(`select rootpage as page from sqlite_schema where name = 'places'`).get() as { page: number }
+  db.close()
+  const file = openSync(path, 'r+')
+  writeSync(file, Buffer.alloc(pageBytes, 0x5a), 0, pageBytes, (page - 1) * pageBytes)
+  closeSync(file)
+  assert.throws(
+    () => auditOf(folder.path),
+    (error) => hasCode(error, 'store_corrupt') && (error as Error).message.startsWith(`${path} is damaged`),
+  )
 })

@@ -2,6 +2,8 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { DeadLetter } from '@flowguard/contract'
 import type { Clock } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
+import type { Etl } from '../etl/etl.ts'
+import type { Warehouse } from '../warehouse/warehouse.ts'
 import type { Stores } from './stores.ts'
 import type { Ask } from './tasks.ts'
 
@@ -12,13 +14,16 @@ export interface OpsDeps {
   ask: Ask
   /** The pipeline's own connection: what an operator does is written there. */
   db: DatabaseSync
+  /** The one that this process owns. */
+  warehouse: Pick<Warehouse, 'query'>
+  etl: Etl
   /** Has the gateway append a dead letter's bytes again. */
   resend: (letter: DeadLetter) => Promise<void>
   clock: Clock
   logger: Logger
   version: string
   environment: string
-  /** Whether what changes something, costs much, or shows what customers sent, needs a write key. */
+  /** Whether every route under /api needs a write key. */
   needsKeys: boolean
   hasKey: (hash: string) => boolean
   corsOrigins: readonly string[]

@@ -2,14 +2,17 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { ATTRIBUTED, CLICKS, ORDERS, TIMED_TOPICS, type Ad, type OrderType, type Topic } from '@flowguard/contract'
+import { ATTRIBUTED, CLICKS, ORDERS, RAW_TOPICS, TIMED_TOPICS, type Ad, type OrderType, type Topic } from '@flowguard/contract'
 import { budgetAlerts } from '../billing/budgets.ts'
 import { clickCharges } from '../billing/click-charges.ts'
 import { orderCharges } from '../billing/order-charges.ts'
 import { openSqliteDatabase } from '../database/adapters/sqlite.ts'
 import { ROOT } from '../kernel/config.ts'
 import { runAll } from '../kernel/lifecycle.ts'
+import { createEtl } from '../etl/etl.ts'
 import { silentLogger } from '../kernel/logging.ts'
+import { loader } from '../loader/loader.ts'
+import { mirrorIn } from '../loader/mirror.ts'
 import { openSqliteLog } from '../log/adapters/sqlite.ts'
 import { readTopics } from '../log/topics.ts'
 import { openPipelineStore } from '../pipeline-store.ts'
@@ -18,6 +21,9 @@ import { readerLoop } from '../reader/loop.ts'
 import { passedIn } from '../reader/passed.ts'
 import { openStores } from '../stores.ts'
 import { streamProcessor } from '../stream/processor.ts'
+import { openDuckdb } from '../warehouse/adapters/duckdb.ts'
+import { WAREHOUSE } from '../warehouse/schema.ts'
+import type { Warehouse } from '../warehouse/warehouse.ts'
 import { groups } from './groups.ts'
 import { FILES } from './stores.ts'
 import { isRaw } from './topics.ts'
@@ -56,6 +62,11 @@ export function openMachine(dataDir: string) {
   const raw = openSqliteLog({ path: join(dataDir, FILES.raw), topics, clock })
   const pipeline = openPipelineStore(join(dataDir, FILES.pipeline), topics, clock)
   const { db, path, derived } = pipeline
+  const warehouse = openDuckdb({ path: join(dataDir, WAREHOUSE.file), tempDir: join(dataDir, WAREHOUSE.temp), memoryMb: 256, threads: 1 })
+  const feeds = [
+    { log: raw, topics: RAW_TOPICS },
+    { log: derived, topics: [ATTRIBUTED] as const },
+  ]
   const adOf = (adId: string) => ADS.find((ad) => ad.adId === adId)
   const headersOf = (id: string) => ({ content_hash: `hash of ${id}`, traceparent: `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01` })
   const base = ({ id, user = 'u1', item = 1, at }: Sent) => {
@@ -77,6 +88,7 @@ export function openMachine(dataDir: string) {
     return [
       readerLoop({ name: 'stream', topics: TIMED_TOPICS, log: raw, handler: stream }, store),
       readerLoop({ name: 'billing', topics: TIMED_TOPICS, log: raw, handler: billing }, store),
+      loader({ bronze: warehouse.bronze, feeds, mirror: mirrorIn(db, path), rowsMax: 20_000, ageMs: 0, clock, logger: silentLogger }),
       readerLoop(
         { name: 'billing-orders', topics: [ATTRIBUTED], log: derived, handler: orderCharges({ db, topics, adOf, budgets, clock }) },
         store,
@@ -88,6 +100,7 @@ export function openMachine(dataDir: string) {
     database,
     raw,
     pipeline,
+    warehouse,
     setTime: (ms: number) => (now = ms),
     async click(sent: Sent, ad = 'cpc-1', type: 'click' | 'impression' = 'click') {
       const event = { event_type: type, ad_id: ad, ...base(sent), ...sent.more }
@@ -95,20 +108,20 @@ export function openMachine(dataDir: string) {
     },
     /** Into the database and its outbox. Resolves to the order's id. */
     async order(sent: Sent, orderType: OrderType = 'placed', clientOrderId: string | null = null) {
-      const event = { event_type: 'order', ...base(sent), order_type: orderType, price: 249.5, quantity: 2, ...sent.more }
+      const orderId = `order-of-${sent.id}`
+      const event = {
+        event_type: 'order',
+        ...base(sent),
+        order_id: orderId,
+        order_type: orderType,
+        price: 249.5,
+        quantity: 2,
+        ...sent.more,
+      }
       const { event_id: eventId, user_id: userId } = event
       const headers = headersOf(sent.id)
-      const orderId = `order-of-${sent.id}`
-      const result = await database.take({
-        eventId,
-        orderId,
-        clientOrderId,
-        orderType,
-        userId,
-        contentHash: headers.content_hash,
-        headers,
-        event,
-      })
+      const contentHash = headers.content_hash
+      const [result] = await database.take([{ eventId, orderId, clientOrderId, orderType, userId, contentHash, headers, event }])
       return (result as { orderId: string }).orderId
     },
     /** Outbox to log, as the relay does it. */
@@ -150,11 +163,12 @@ export function openMachine(dataDir: string) {
     async trimBefore(at: number, trimmed: readonly Topic[]) {
       for (const topic of trimmed) {
         const log = isRaw(topic) ? raw : derived
-        await log.trim(topic, { appendedBefore: T0 + at, readBefore: passedIn(db, topic, topics[topic].partitions) })
+        await log.trim(topic, { appendedBefore: T0 + at, readBefore: passedIn([db], topic, topics[topic].partitions) })
       }
     },
     stores: () => openStores({ dataDir, topics, clock }),
     async [Symbol.asyncDispose]() {
+      await warehouse[Symbol.asyncDispose]()
       await database[Symbol.asyncDispose]()
       await raw[Symbol.asyncDispose]()
       pipeline[Symbol.dispose]()
@@ -191,3 +205,17 @@ export async function smallDay(machine: TestMachine): Promise<void> {
   await machine.order({ id: 'order-outbox', user: 'u8', at: 62_000 })
   await machine.read()
 }
+
+/** For whoever asks nothing of it. */
+export const idleEtl = (warehouse: Warehouse) =>
+  createEtl(
+    {
+      warehouse,
+      models: [],
+      reference: async () => ({ foods: [], ads: [] }),
+      loaded: async () => true,
+      clock: () => T0,
+      logger: silentLogger,
+    },
+    new AbortController().signal,
+  )

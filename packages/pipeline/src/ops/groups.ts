@@ -1,7 +1,8 @@
-import { LATENESS_MS, TIMED_TOPICS, type Topic } from '@flowguard/contract'
-import { noTally, standingsIn, type Standing, type Tally } from '../reader/places.ts'
-import { READERS, type ReaderName } from '../reader/readers.ts'
-import type { Stores } from './stores.ts'
+import { DEAD, LATENESS_MS, RAW_TOPICS, TIMED_TOPICS, type Topic } from '@flowguard/contract'
+import type { LogView } from '../log/log-view.ts'
+import { noTally, type Standing, type Tally } from '../reader/places.ts'
+import { READERS, type ReaderName, type ReaderSpec } from '../reader/readers.ts'
+import { standingsOf, type Stores } from './stores.ts'
 import { isRaw, iso } from './topics.ts'
 
 export interface GroupPartition {
@@ -36,13 +37,17 @@ export interface Groups {
 
 /** Where every reader stands. The log's ends are read before the places, so that `caught_up` is true of everything appended before the question. */
 export function groups(stores: Stores): Groups {
-  const rawEnds = new Map<Topic, number[]>(TIMED_TOPICS.map((topic) => [topic, endsOf(stores, topic)]))
+  const rawEnds = new Map<Topic, number[]>(RAW_TOPICS.map((topic) => [topic, endsOf(stores, topic)]))
+  const laneEnds = new Map<Topic, number[]>([[DEAD, endsIn(stores, stores.lane?.log, DEAD)]])
+  const specs: readonly (ReaderSpec & { name: ReaderName })[] = READERS
   stores.pipeline?.db.exec('begin')
   try {
-    const standings = stores.pipeline ? standingsIn(stores.pipeline.db) : []
-    const readers = READERS.map(({ name, topics }): Group => {
+    const standings = standingsOf(stores)
+    const readers = specs.map(({ name, topics, log }): Group => {
       const partitions = topics.flatMap((topic: Topic) =>
-        (rawEnds.get(topic) ?? endsOf(stores, topic)).map((end, partition) => standing(standings, name, topic, partition, end)),
+        ((log === 'lane' ? laneEnds : rawEnds).get(topic) ?? endsOf(stores, topic)).map((end, partition) =>
+          standing(standings, name, topic, partition, end),
+        ),
       )
       const lag = partitions.reduce((sum, each) => sum + each.lag, 0)
       return { name, lag, caught_up: stores.pipeline !== undefined && lag === 0, tally: sumOf(partitions), partitions }
@@ -68,7 +73,10 @@ export function watermarkOf(stores: Stores, standings: readonly Standing[], read
 }
 
 function endsOf(stores: Stores, topic: Topic): number[] {
-  const log = (isRaw(topic) ? stores.raw : stores.pipeline)?.log
+  return endsIn(stores, (isRaw(topic) ? stores.raw : stores.pipeline)?.log, topic)
+}
+
+function endsIn(stores: Stores, log: LogView | undefined, topic: Topic): number[] {
   return log ? log.ends(topic).map(({ end }) => end) : new Array<number>(stores.topics[topic].partitions).fill(0)
 }
 

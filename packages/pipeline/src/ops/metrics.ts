@@ -1,4 +1,4 @@
-import { Gauge, Registry } from 'prom-client'
+import { Gauge, Registry } from '../http/prometheus.ts'
 import type { Tally } from '../reader/places.ts'
 import { groups } from './groups.ts'
 import type { Stores } from './stores.ts'

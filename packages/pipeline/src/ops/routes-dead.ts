@@ -1,6 +1,5 @@
+import { Compile, Type, type Static } from '@flowguard/contract'
 import type { FastifyInstance } from 'fastify'
-import { Type, type Static } from 'typebox'
-import { Compile } from 'typebox/compile'
 import { parseJson } from '../http/body.ts'
 import { sendProblem, type Fault } from '../http/problems.ts'
 import { hasCode } from '../kernel/errors.ts'

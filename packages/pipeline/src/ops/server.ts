@@ -6,8 +6,10 @@ import { measureRequests } from '../http/request-metrics.ts'
 import type { OpsDeps } from './deps.ts'
 import { opsMetrics } from './metrics.ts'
 import { deadRoutes } from './routes-dead.ts'
+import { etlRoutes } from './routes-etl.ts'
 import { healthRoutes } from './routes-health.ts'
 import { lookRoutes } from './routes-look.ts'
+import { sqlRoutes } from './routes-sql.ts'
 
 export interface Ops {
   /** The server itself: tests ask it without a socket. */
@@ -27,9 +29,11 @@ export async function createOps(deps: OpsDeps): Promise<Ops> {
   requireKeys(app, { isRequired: needsKeys, hasKey })
   const metrics = opsMetrics(deps.stores)
   measureRequests(app, metrics.registry)
-  await serveDocs(app, { title: 'FlowGuard operations API', description: ABOUT, version })
+  serveDocs(app, { title: 'FlowGuard operations API', description: ABOUT, version })
   lookRoutes(app, deps)
   deadRoutes(app, deps)
+  sqlRoutes(app, deps)
+  etlRoutes(app, deps)
   healthRoutes(app, { ...deps, metrics })
   await app.ready()
   return { app, listen: (address) => listen(app, NAME, address), close: () => app.close() }

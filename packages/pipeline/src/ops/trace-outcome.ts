@@ -3,6 +3,7 @@ import {
   CLICKS,
   DEAD,
   dayOf,
+  GENERAL,
   milliToRupees,
   ORDERS,
   type AttributedEvent,
@@ -16,6 +17,7 @@ import { watermarkOf } from './groups.ts'
 import type { Standing } from '../reader/places.ts'
 import type { Stores } from './stores.ts'
 import { iso } from './topics.ts'
+import { laneOutcome } from './trace-lane.ts'
 
 type Event = Readonly<Record<string, unknown>>
 
@@ -25,6 +27,8 @@ export interface Found {
   event: Readonly<Record<string, unknown>>
   /** The same user's event of this id lies before it in the topic. */
   isRepeat: boolean
+  /** That one has another content. */
+  isConflict: boolean
 }
 
 export interface Sources {
@@ -43,12 +47,14 @@ export function outcomeOf(sources: Sources, found: readonly Found[], event: Even
 
 function outcomeOfOne(sources: Sources, derived: LogView, one: Found, found: readonly Found[]): string[] {
   const { record, event } = one
+  const { stores } = sources
   const dead = found.flatMap((each) => lettersOf(derived, each))
   const late = lateBy(sources, record)
   if (late !== undefined) return [`late by ${late} ms: counted as late and kept, for reconciliation to settle`, ...dead]
   if (record.topic === ORDERS && event['order_type'] === 'placed') return [...orderOutcome(sources, derived, event), ...dead]
   if (record.topic === ORDERS) return [...creditOutcome(sources, event), ...dead]
   if (record.topic === CLICKS) return [...clickOutcome(sources, derived, one), ...dead]
+  if (record.topic === GENERAL) return [...laneOutcome(stores, sources.standings, record, event), ...dead]
   return dead
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { CLICKS } from '@flowguard/contract'
 import { v7 } from 'uuid'
 import type { Stores } from './stores.ts'
 import { openMachine, smallDay, T0, temporaryFolder, type TestMachine } from './fixture.ts'
@@ -19,6 +20,11 @@ after(async () => {
   folder[Symbol.dispose]()
 })
 
+function traceFresh(fresh: TestMachine, id: string) {
+  using seen = fresh.stores()
+  return traceEvent(seen, id)
+}
+
 const outcome = (id: string) => traceEvent(stores, id).outcome.join('\n')
 const steps = (id: string) => traceEvent(stores, id).steps.map(({ part, what }) => `${part}: ${what}`)
 
@@ -30,7 +36,7 @@ test("an order's way is told by its own id and by its event's", () => {
   assert.equal(byEvent.order_id, 'order-of-order-paid')
   assert.equal(byEvent.trace_id, 'ab'.repeat(16))
   const parts = byEvent.steps.map(({ part }) => part)
-  assert.deepEqual(parts, ['gateway', 'database', 'log', 'stream', 'billing'])
+  assert.deepEqual(parts, ['gateway', 'database', 'log', 'stream', 'billing', 'loader'])
   assert.equal(byEvent.steps[0]?.at, new Date(T0 + 5_000).toISOString())
   assert.match(byEvent.steps[2]?.what ?? '', /^in raw\.orders\.v1-\d@\d+$/)
   assert.match(outcome('order-paid'), /attributed to click click-double on ad cpc-1, 3000 ms before it/)
@@ -76,6 +82,23 @@ test('a repeat is shown with its place, and told from the first', () => {
   assert.match(logged[0] ?? '', /^log: in raw\.clicks/)
   assert.match(logged[1] ?? '', /^log: sent again: in raw\.clicks/)
   assert.ok(steps('click-repeat').some((step) => step.startsWith('stream') && step.includes('known it for a repeat')))
+})
+
+test('an id that is taken by another content is no repeat', async () => {
+  using other = temporaryFolder()
+  await using fresh = openMachine(other.path)
+  await fresh.click({ id: 'a', at: 0 })
+  const first = traceFresh(fresh, 'a')
+  await fresh.raw.append(CLICKS, [
+    { key: 'u1', value: JSON.stringify({ ...first.event, page_url: '/menu' }), headers: { content_hash: 'another' } },
+  ])
+  await fresh.heartbeat(60_000)
+  await fresh.read()
+  const { steps: way, outcome: lines } = traceFresh(fresh, 'a')
+  assert.ok(way.some(({ part, what }) => part === 'log' && what.startsWith('its id again, with another content: in raw.clicks')))
+  assert.ok(way.some(({ part, what }) => part === 'stream' && /found its id taken by another content \(id_conflict\)/.test(what)))
+  assert.ok(!way.some(({ what }) => /repeat|sent again/.test(what)))
+  assert.match(lines.join('\n'), /dead letter .*id_conflict/)
 })
 
 test('a late event says by how much', () => {

@@ -1,9 +1,11 @@
 import { CLICKS, ORDERS, RAW_TOPICS, SECOND_MS, type RawTopic } from '@flowguard/contract'
+import { unpackRecords } from '../database/outbox-rows.ts'
 import { partitionOf } from '../kernel/partition.ts'
 import { traceIdOf } from '../kernel/trace-context.ts'
-import { standingsIn, type Standing } from '../reader/places.ts'
+import type { Position } from '../log/event-log.ts'
+import type { Standing } from '../reader/places.ts'
 import { READERS } from '../reader/readers.ts'
-import { inSnapshot, type Stores } from './stores.ts'
+import { inSnapshot, standingsOf, type Stores } from './stores.ts'
 import { iso } from './topics.ts'
 import { outcomeOf, textOf, type Found } from './trace-outcome.ts'
 
@@ -23,6 +25,8 @@ export interface Trace {
   event_type: string | null
   user_id: string | null
   trace_id: string | null
+  /** Where it lies in the log, the oldest first. */
+  records: Position[]
   /** As the log or the outbox has it. */
   event: Readonly<Record<string, unknown>> | null
   steps: Step[]
@@ -48,7 +52,7 @@ const CLOCKS_DIFFER_MS = 5 * SECOND_MS
 /** One event's whole way, by its event id or an order's id. Scans the log: from an id's own time on first, where it tells one. */
 export function traceEvent(stores: Stores, id: string): Trace {
   return inSnapshot(stores, () => {
-    const standings = stores.pipeline ? standingsIn(stores.pipeline.db) : []
+    const standings = standingsOf(stores)
     const order = orderBy(stores, id)
     const eventId = order && order.order_id === id ? order.event_id : id
     const searched: string[] = []
@@ -68,6 +72,7 @@ export function traceEvent(stores: Stores, id: string): Trace {
       event_type: text('event_type') ?? (order ? 'order' : null),
       user_id: text('user_id') ?? order?.user_id ?? null,
       trace_id: traceparent === undefined ? null : traceIdOf(traceparent),
+      records: found.map(({ record: { topic, partition, offset } }) => ({ topic, partition, offset })),
       event,
       steps: [
         ...(event ? [{ at: text('received_at'), part: 'gateway', what: 'received' }] : []),
@@ -106,8 +111,11 @@ function databaseSteps({ edge }: Stores, order: OrderRow, eventId: string): Step
 function inOutbox({ edge }: Stores, eventId: string, searched: string[]): Record<string, unknown> | undefined {
   if (!edge) return undefined
   searched.push('orders and outbox of the database')
-  const rows = edge.prepare('select value from outbox where instr(value, ?) > 0').all(textOf(eventId)) as { value: string }[]
-  return rows.map(({ value }) => JSON.parse(value) as Record<string, unknown>).find((event) => event['event_id'] === eventId)
+  const rows = edge.prepare('select records from outbox where instr(records, ?) > 0').all(textOf(eventId)) as { records: string }[]
+  return rows
+    .flatMap(({ records }) => unpackRecords(records))
+    .map(({ value }) => JSON.parse(value) as Record<string, unknown>)
+    .find((event) => event['event_id'] === eventId)
 }
 
 /** Every record of this event, the oldest first. */
@@ -125,7 +133,7 @@ function inLog(stores: Stores, eventId: string, order: OrderRow | undefined, sea
       .flatMap(({ topic, partition }) => [...log.find(topic, partition, textOf(eventId), range)])
       .flatMap((record) => {
         const event = eventOf(record.value)
-        return event?.['event_id'] === eventId ? [{ record, event, isRepeat: false }] : []
+        return event?.['event_id'] === eventId ? [{ record, event, isRepeat: false, isConflict: false }] : []
       })
   let found: Found[] = look({ from: time })
   searched.push(`${topics.join(', ')}${time > 0 ? ` from ${iso(time)} on` : ''}`)
@@ -134,31 +142,48 @@ function inLog(stores: Stores, eventId: string, order: OrderRow | undefined, sea
     searched.push(`${topics.join(', ')} before that`)
   }
   found.sort((a, b) => a.record.appendedAt - b.record.appendedAt || a.record.offset - b.record.offset)
-  return found.map((each, at) => ({ ...each, isRepeat: found.slice(0, at).some((before) => isSame(before, each)) }))
+  return found.map((each, at) => {
+    const first = found.slice(0, at).find((before) => isSame(before, each))
+    return { ...each, isRepeat: first !== undefined, isConflict: first !== undefined && hashOf(first) !== hashOf(each) }
+  })
 }
+
+const hashOf = ({ record }: Found) => record.headers['content_hash']
 
 /** CONTRACT, Sent again: by topic, user and event id; an order by its event id alone. */
 function isSame(a: Found, b: Found): boolean {
   return a.record.topic === b.record.topic && (a.record.topic === ORDERS || a.event['user_id'] === b.event['user_id'])
 }
 
-function logSteps({ record, event, isRepeat }: Found, standings: readonly Standing[]): Step[] {
+function logSteps({ record, event, isRepeat, isConflict }: Found, standings: readonly Standing[]): Step[] {
   const { topic, partition, offset, appendedAt } = record
   const readers = READERS.filter(({ topics }) => (topics as readonly string[]).includes(topic))
   const who = topic === CLICKS ? ` for user ${String(event['user_id'])}` : ''
   const where = `${topic}-${partition}@${offset}`
-  const steps: Step[] = [{ at: iso(appendedAt), part: 'log', what: `${isRepeat ? 'sent again: ' : ''}in ${where}${who}` }]
+  const steps: Step[] = [
+    {
+      at: iso(appendedAt),
+      part: 'log',
+      what: `${isConflict ? 'its id again, with another content: ' : isRepeat ? 'sent again: ' : ''}in ${where}${who}`,
+    },
+  ]
   if (readers.length === 0) steps.push({ at: null, part: 'log', what: `no reader of ${topic} runs in this version` })
   for (const { name } of readers) {
     const next = standings.find((each) => each.reader === name && each.topic === topic && each.partition === partition)?.next ?? 0
     const isRead = next > offset
+    // The loader keeps repeats too: silver says what they are.
     const what = isRead
-      ? `has read ${where}${isRepeat ? ', and known it for a repeat' : ''}`
+      ? `${readBy(where)}${isRepeat && name !== 'loader' ? knownAs(isConflict) : ''}`
       : `has yet to read ${where}: ${offset - next + 1} records behind it`
     steps.push({ at: null, part: name, what })
   }
   return steps
 }
+
+const knownAs = (isConflict: boolean) =>
+  isConflict ? ', and found its id taken by another content (id_conflict)' : ', and known it for a repeat'
+
+export const readBy = (where: string): string => `has read ${where}`
 
 function eventOf(value: string): Record<string, unknown> | undefined {
   try {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import type { Io } from '../cli.ts'
 import { runCli } from '../program.ts'
 
@@ -28,6 +29,7 @@ export function start(
   const io: Io = {
     stdout: sink('stdout'),
     stderr: sink('stderr'),
+    stdin: () => Readable.from([]),
     env,
     cwd,
     clock: Date.now,

@@ -1,0 +1,80 @@
+import { join } from 'node:path'
+import type { Plan, Progress } from '../etl/etl.ts'
+import type { Stretch } from '../etl/model.ts'
+import type { RunDetail, RunShown } from '../etl/store.ts'
+import { FlowGuardError, hasCode } from '../kernel/errors.ts'
+import { createLogger } from '../kernel/logging.ts'
+import type { Context } from './cli.ts'
+import { problemText, refused, request } from './http.ts'
+
+/** A run begins once the loader is level, or has been waited for. */
+const START_MS_MAX = 60_000
+
+/** The ETL as the commands meet it, in this process or in FlowGuard's. */
+export interface EtlClient {
+  /** In this process: what is begun ends with it. */
+  isOwn: boolean
+  plan(asked: Stretch): Promise<Plan>
+  start(asked: Stretch): Promise<number>
+  progress(): Promise<Progress | undefined>
+  runs(countMax: number): Promise<readonly RunShown[]>
+  run(id: number): Promise<RunDetail | undefined>
+  /** Cuts off what runs in this process. */
+  stop(): Promise<void>
+}
+
+/** DuckDB's own lock on the file decides who does the work, so that it is always this folder's warehouse. */
+export async function withEtl<T>(context: Context, work: (etl: EtlClient) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  const { openOwnEtl } = await import('../wiring/etl.ts')
+  const { settings } = context
+  const logger = createLogger({
+    name: 'etl',
+    file: join(settings.DATA_DIR, 'logs/etl.log'),
+    level: settings.LOG_LEVEL,
+    stderrLevel: 'warn',
+  })
+  const stopping = new AbortController()
+  const opened = await openOwnEtl(settings, logger, signal ? AbortSignal.any([signal, stopping.signal]) : stopping.signal).catch(
+    (error: unknown) => {
+      if (hasCode(error, 'warehouse_held')) return undefined
+      throw error
+    },
+  )
+  if (!opened) return work(remote(context))
+  await using own = opened
+  const { etl } = own
+  return await work({
+    isOwn: true,
+    plan: (asked) => etl.plan(asked),
+    start: (asked) => etl.start(asked, 'command'),
+    progress: async () => etl.progress(),
+    runs: (countMax) => etl.runs(countMax),
+    run: (id) => etl.run(id),
+    async stop() {
+      stopping.abort()
+      await etl.idle()
+    },
+  })
+}
+
+function remote({ settings: { OPS_URL, WRITE_KEY } }: Context): EtlClient {
+  async function ask<T>(path: string, body?: object): Promise<T | undefined> {
+    const url = `${OPS_URL}/api/etl/${path}`
+    const sent = body === undefined ? {} : { method: 'POST' as const, body: JSON.stringify(body) }
+    const answer = await request(url, { key: WRITE_KEY, timeoutMs: START_MS_MAX, ...sent })
+    if (answer.status >= 200 && answer.status <= 299) return answer.body as T
+    if (answer.status === 404) return undefined
+    if (answer.status === 409) throw new FlowGuardError('etl_running', problemText(answer.body))
+    throw refused(url, answer)
+  }
+  const asked = async <T>(path: string, body?: object) => (await ask<T>(path, body))!
+  return {
+    isOwn: false,
+    plan: ({ from, to }) => asked(`plan?from=${from}&to=${to}`),
+    start: async (days) => (await asked<{ run_id: number }>('runs', days)).run_id,
+    progress: async () => (await asked<{ running: Progress | null }>('runs?limit=1')).running ?? undefined,
+    runs: async (countMax) => (await asked<{ runs: RunShown[] }>(`runs?limit=${countMax}`)).runs,
+    run: (id) => ask(`runs/${id}`),
+    stop: async () => undefined,
+  }
+}

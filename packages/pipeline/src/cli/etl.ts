@@ -1,0 +1,221 @@
+import { dayOf, isDay } from '@flowguard/contract'
+import { Command, InvalidArgumentError } from 'commander'
+import type { Plan } from '../etl/etl.ts'
+import type { Stretch } from '../etl/model.ts'
+import type { RunDetail, RunShown } from '../etl/store.ts'
+import { pause } from '../kernel/lifecycle.ts'
+import { action, EXIT, example, wholeNumber, type Cli, type Context, type ExitCode } from './cli.ts'
+import { withEtl, type EtlClient } from './etl-client.ts'
+import { count, dateTime, duration, printable, table } from './output.ts'
+
+const FOLLOW_MS = 300
+const LIST_COUNT = 20
+const LIST_COUNT_MAX = 500
+/** Rows that failed, of those kept, and characters of each, for a person. */
+const FAILED_SHOWN = 5
+const FAILED_CHARS = 160
+
+const right = (title: string) => ({ title, align: 'right' as const })
+
+/** `etl`: silver and gold. Where FlowGuard runs it does the work; else this process does. */
+export function etlCommand(cli: Cli): Command {
+  const day = dayIn(cli)
+  const etl = new Command('etl')
+    .description('silver and gold: made for a day or a range, and what became of it')
+    .addHelpText('after', example('etl run --date 2026-01-31', 'etl backfill --from 2026-01-01 --to 2026-01-31 --plan', 'etl runs'))
+  etl.addCommand(
+    new Command('run')
+      .description('make a day anew, with every day that is stale and whatever hangs on them')
+      .requiredOption('--date <day>', 'a UTC day, 2026-01-31', day)
+      .addHelpText('after', example('etl run --date 2026-01-31'))
+      .action(action<{ date: string }, []>(cli, (context, { date }) => run(context, { from: date, to: date }))),
+  )
+  etl.addCommand(
+    new Command('backfill')
+      .description('make a range of days anew, about a month at a time; interrupted, it goes on where it was')
+      .requiredOption('--from <day>', 'the first UTC day', day)
+      .requiredOption('--to <day>', 'the last, included', day)
+      .option('--plan', 'only say which days of which tables, and why')
+      .addHelpText(
+        'after',
+        example('etl backfill --from 2026-01-01 --to 2026-01-31', 'etl backfill --from 2026-01-01 --to 2026-03-31 --plan'),
+      )
+      .action(action<Stretch & { plan?: true }, []>(cli, (context, { from, to, plan }) => backfill(context, { from, to }, plan === true))),
+  )
+  etl.addCommand(
+    new Command('runs')
+      .description('the latest runs; with a number, its steps, checks, and rows that failed them')
+      .argument('[run]', 'its number', wholeNumber(1))
+      .option('--limit <n>', 'how many to list', wholeNumber(1, LIST_COUNT_MAX), LIST_COUNT)
+      .addHelpText('after', example('etl runs', 'etl runs 12'))
+      .action(
+        action<{ limit: number }, [number | undefined]>(cli, (context, { limit }, id) =>
+          id === undefined ? list(context, limit) : show(context, id),
+        ),
+      ),
+  )
+  return etl
+}
+
+function dayIn({ io }: Cli): (text: string) => string {
+  return (text) => {
+    if (!isDay(text)) throw new InvalidArgumentError('It must be a day, 2026-01-31.')
+    if (text > dayOf(io.clock())) throw new InvalidArgumentError('It lies in the future.')
+    return text
+  }
+}
+
+async function backfill(context: Context, asked: Stretch, isPlan: boolean): Promise<ExitCode> {
+  if (asked.from > asked.to) {
+    context.out.note(`--from ${asked.from} is after --to ${asked.to}.`)
+    return EXIT.misused
+  }
+  return isPlan ? withEtl(context, (etl) => plan(context, etl, asked)) : run(context, asked)
+}
+
+async function plan({ out }: Context, etl: EtlClient, asked: Stretch): Promise<ExitCode> {
+  const planned = await etl.plan(asked)
+  if (out.isJson) out.json(planned)
+  else printPlan({ out }, planned)
+  return EXIT.done
+}
+
+function printPlan({ out }: Pick<Context, 'out'>, { days, tables }: Plan): void {
+  if (days.length === 0) return out.note('Nothing is to be done: bronze has no such day, and no other is stale.')
+  const dayRows = days.map((each) => [each.date, each.why, count(each.bronze_rows)])
+  out.line(table([{ title: 'day' }, { title: 'why' }, right('bronze rows')], dayRows, out.colors))
+  out.line()
+  const tableRows = tables.map((each) => [each.table, each.from, each.to, count(each.days), count(each.hanging)])
+  out.line(table([{ title: 'table' }, { title: 'from' }, { title: 'to' }, right('days'), right('hang on others')], tableRows, out.colors))
+}
+
+async function run(context: Context, asked: Stretch): Promise<ExitCode> {
+  const { out, io } = context
+  return withEtl(
+    context,
+    async (etl) => {
+      out.progress('Waiting until what is in the log is loaded …')
+      const id = await etl.start(asked)
+      const found = await follow(context, etl, id)
+      out.endProgress()
+      if (!found) {
+        if (etl.isOwn) {
+          await etl.stop()
+          out.note(`Interrupted: run ${id} is cut off. The next run goes on with what it left.`)
+        } else out.note(`Run ${id} goes on; npx flowguard etl runs ${id} shows it.`)
+        return EXIT.interrupted
+      }
+      if (out.isJson) out.json(found)
+      else printRun(context, found)
+      if (!found.is_level)
+        out.note('Not everything in the log was loaded when it began: those days are stale, and the next run makes them again.')
+      return found.state === 'done' && found.checks_failed === 0 ? EXIT.done : EXIT.failed
+    },
+    io.signal,
+  )
+}
+
+/** Says how far the run is until it has ended; undefined where the user did not wait. */
+async function follow({ out, io }: Context, etl: EtlClient, id: number): Promise<RunDetail | undefined> {
+  while (!io.signal.aborted) {
+    const at = await etl.progress()
+    if (at?.run_id !== id) return etl.run(id)
+    out.progress(`  run ${id}: ${count(at.days_done)} of ${count(at.days)} days, part ${at.chunk} of ${at.chunks}, ${at.at}`)
+    await pause(FOLLOW_MS, io.signal)
+  }
+  return undefined
+}
+
+const STATE_COLORS = { done: 'green', running: 'cyan', failed: 'red', interrupted: 'yellow' } as const
+
+function runRow({ out }: Pick<Context, 'out'>, each: RunShown): string[] {
+  const asked = each.from_date === null ? '–' : each.from_date === each.to_date ? each.from_date : `${each.from_date} to ${each.to_date}`
+  const failed = each.checks_failed === 0 ? '0' : out.colors.red(count(each.checks_failed))
+  const days = each.days === each.days_done ? count(each.days) : `${count(each.days_done)} of ${count(each.days)}`
+  const state = out.colors[STATE_COLORS[each.state]](each.state)
+  return [
+    String(each.run_id),
+    dateTime(each.started_at),
+    state,
+    each.asked_by,
+    asked,
+    days,
+    count(each.rows_in),
+    count(each.rows_out),
+    each.seconds.toFixed(1),
+    failed,
+  ]
+}
+
+function printRuns(context: Pick<Context, 'out'>, runs: readonly RunShown[]): void {
+  const columns = [
+    right('run'),
+    { title: 'began' },
+    { title: 'state' },
+    { title: 'asked by' },
+    { title: 'asked for' },
+    right('days'),
+    right('rows in'),
+    right('rows out'),
+    right('seconds'),
+    right('failed checks'),
+  ]
+  context.out.line(
+    table(
+      columns,
+      runs.map((each) => runRow(context, each)),
+      context.out.colors,
+    ),
+  )
+}
+
+function printRun(context: Pick<Context, 'out'>, { checks, steps, failed_rows: rows, ...run }: RunDetail): void {
+  const { out } = context
+  printRuns(context, [run])
+  if (run.error !== null) out.line(`\n${out.colors.red(printable(run.error))}`)
+  if (steps.length > 0) {
+    const stepRows = steps.map((each) => [
+      each.model,
+      each.from_date,
+      each.to_date,
+      count(each.rows_in),
+      count(each.rows_out),
+      duration(each.seconds * 1_000),
+    ])
+    out.line()
+    out.line(
+      table(
+        [{ title: 'table' }, { title: 'from' }, { title: 'to' }, right('rows in'), right('rows out'), right('took')],
+        stepRows,
+        out.colors,
+      ),
+    )
+  }
+  const failed = checks.filter((each) => each.failing_rows > 0)
+  out.line(`\n${count(checks.length)} checks, ${failed.length === 0 ? 'all passed' : out.colors.red(`${count(failed.length)} failed`)}`)
+  for (const each of failed) {
+    out.line(`  ${out.colors.red('✗')} ${each.model}  ${each.name}  ${count(each.failing_rows)} rows`)
+    const kept = rows.filter((row) => row.model === each.model && row.name === each.name)
+    for (const row of kept.slice(0, FAILED_SHOWN)) out.line(`      ${printable(row.row_json).slice(0, FAILED_CHARS)}`)
+  }
+}
+
+function list(context: Context, limit: number): Promise<ExitCode> {
+  return withEtl(context, async (etl) => {
+    const runs = await etl.runs(limit)
+    if (context.out.isJson) context.out.json(runs)
+    else if (runs.length === 0) context.out.note('There has been no run.')
+    else printRuns(context, runs)
+    return EXIT.done
+  })
+}
+
+function show(context: Context, id: number): Promise<ExitCode> {
+  return withEtl(context, async (etl) => {
+    const found = await etl.run(id)
+    if (!found) context.out.note(`There is no run ${id}.`)
+    else if (context.out.isJson) context.out.json(found)
+    else printRun(context, found)
+    return found ? EXIT.done : EXIT.failed
+  })
+}

@@ -1,0 +1,67 @@
+import { Compile, isDay, Type, dayOf } from '@flowguard/contract'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Stretch } from '../etl/model.ts'
+import { parseJson } from '../http/body.ts'
+import { sendProblem, type Fault } from '../http/problems.ts'
+import { hasCode } from '../kernel/errors.ts'
+import type { OpsDeps } from './deps.ts'
+
+const BODY_BYTES_MAX = 1024
+const RUNS_COUNT = 20
+const RUNS_COUNT_MAX = 500
+
+const Choice = Type.Object(
+  { from: Type.String({ description: 'a UTC day, 2026-01-31' }), to: Type.String({ description: 'the last day, included' }) },
+  { additionalProperties: false, title: 'Days to make anew' },
+)
+const checkChoice = Compile(Choice)
+
+/** Silver and gold: begun, followed, planned. */
+export function etlRoutes(app: FastifyInstance, { etl, clock }: Pick<OpsDeps, 'etl' | 'clock'>): void {
+  const guarded = (summary: string, more: object = {}) => ({ config: { needsKey: true }, schema: { tags: ['etl'], summary, ...more } })
+
+  app.get('/api/etl/runs', guarded('What runs, and the latest runs'), async (request, reply) => {
+    const { limit = String(RUNS_COUNT) } = request.query as { limit?: string }
+    const count = Number(limit)
+    if (!Number.isInteger(count) || count < 1 || count > RUNS_COUNT_MAX) {
+      return sendProblem(request, reply, invalid('limit', `must be a whole number from 1 to ${RUNS_COUNT_MAX}`))
+    }
+    return reply.send({ running: etl.progress() ?? null, runs: await etl.runs(count) })
+  })
+  app.get('/api/etl/runs/:id', guarded('One run: its steps, checks and rows that failed them'), async (request, reply) => {
+    const run = await etl.run(Number((request.params as { id: string }).id) || 0)
+    return run ? reply.send(run) : sendProblem(request, reply, { status: 404, code: 'not_found', detail: 'there is no such run' })
+  })
+  app.get('/api/etl/plan', guarded('What a run would do'), (request, reply) => {
+    const { from, to } = request.query as Partial<Stretch>
+    return answer(request, reply, stretchOf({ from, to }, clock()), async (asked) => reply.send(await etl.plan(asked)))
+  })
+  app.post('/api/etl/runs', guarded('Make days anew, and whatever is stale or hangs on them', { body: Choice }), (request, reply) => {
+    const parsed = parseJson(request.body as Buffer | undefined, { bytesMax: BODY_BYTES_MAX, wrappers: 0 })
+    const asked = 'value' in parsed ? stretchOf(parsed.value, clock()) : parsed
+    return answer(request, reply, asked, async (days) => reply.code(202).send({ run_id: await etl.start(days, 'command') }))
+  })
+}
+
+async function answer(request: FastifyRequest, reply: FastifyReply, asked: Stretch | Fault, send: (asked: Stretch) => Promise<unknown>) {
+  if ('code' in asked) return sendProblem(request, reply, asked)
+  try {
+    return await send(asked)
+  } catch (error) {
+    if (!hasCode(error, 'etl_running')) throw error
+    return sendProblem(request, reply, { status: 409, code: 'etl_running', detail: (error as Error).message })
+  }
+}
+
+function stretchOf(value: unknown, now: number): Stretch | Fault {
+  if (!checkChoice.Check(value)) return invalid('from', 'and to must be days, 2026-01-31')
+  for (const field of ['from', 'to'] as const) {
+    if (!isDay(value[field])) return invalid(field, 'must be a day, 2026-01-31')
+    if (value[field] > dayOf(now)) return invalid(field, 'lies in the future')
+  }
+  return value.from > value.to ? invalid('from', 'must not be after to') : value
+}
+
+function invalid(field: string, message: string): Fault {
+  return { status: 422, code: 'invalid_parameter', detail: `${field} ${message}`, errors: [{ field, message }] }
+}

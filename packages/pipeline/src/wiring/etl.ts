@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { ATTRIBUTED, TIMED_TOPICS, type Topic } from '@flowguard/contract'
+import { openSqliteDatabaseReader } from '../database/adapters/sqlite.ts'
+import { createEtl, type Etl } from '../etl/etl.ts'
+import { readModels } from '../etl/model.ts'
+import { ROOT, type Settings } from '../kernel/config.ts'
+import { FlowGuardError, hasCode } from '../kernel/errors.ts'
+import { pause } from '../kernel/lifecycle.ts'
+import type { Logger } from '../kernel/logging.ts'
+import { groups, type GroupPartition } from '../ops/groups.ts'
+import { FILES, type Stores } from '../ops/stores.ts'
+import { openStores } from '../stores.ts'
+import { WAREHOUSE } from '../warehouse/schema.ts'
+import { openMachine, type Machine } from './machine.ts'
+
+/** How long a run waits for what is in the log when it is asked for; then it begins, and says that not all is loaded. */
+const LEVEL_MS_MAX = 30_000
+const LEVEL_POLL_MS = 100
+
+const shared = new WeakMap<Machine, Promise<Etl>>()
+
+/** One for all roles of a process: there is one run at a time. */
+export function etlOf(machine: Machine): Promise<Etl> {
+  const made = shared.get(machine) ?? openEtl(machine, LEVEL_MS_MAX)
+  shared.set(machine, made)
+  return made
+}
+
+/** The ETL in this process, where FlowGuard does not run on the folder. Throws `warehouse_missing`, or `warehouse_held` where it does. */
+export async function openOwnEtl(settings: Settings, logger: Logger, signal: AbortSignal): Promise<{ etl: Etl } & AsyncDisposable> {
+  const file = join(settings.DATA_DIR, WAREHOUSE.file)
+  if (!existsSync(file)) throw new FlowGuardError('warehouse_missing', `${file} is not there`)
+  const machine = openMachine(settings, logger, signal)
+  try {
+    // Nobody loads meanwhile, so there is nothing to wait for.
+    const etl = await openEtl(machine, 0)
+    await etl.runs(1)
+    return { etl, [Symbol.asyncDispose]: () => machine[Symbol.asyncDispose]() }
+  } catch (error) {
+    await machine[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+async function openEtl(machine: Machine, levelMsMax: number): Promise<Etl> {
+  const { settings, topics, clock, logger, closing, signal } = machine
+  const stores = closing.use(openStores({ dataDir: settings.DATA_DIR, topics, clock }))
+  const models = readModels(join(ROOT, 'packages/pipeline/models'))
+  return createEtl(
+    {
+      warehouse: await machine.warehouse(),
+      models,
+      reference: () => referenceOf(machine),
+      loaded: (stop) => loaded(stores, levelMsMax, stop),
+      clock,
+      logger,
+    },
+    signal,
+  )
+}
+
+async function referenceOf({ path, clock }: Machine) {
+  try {
+    await using database = openSqliteDatabaseReader({ path: path(FILES.edge), clock })
+    return { foods: await database.foods(), ads: await database.ads() }
+  } catch (error) {
+    if (hasCode(error, 'store_missing')) return { foods: [], ads: [] }
+    throw error
+  }
+}
+
+/** Whether all that lies in the log by now has been answered by the stream, and loaded with its answers. */
+async function loaded(stores: Stores, msMax: number, signal: AbortSignal): Promise<boolean> {
+  const until = performance.now() + msMax
+  const now = () => new Map(groups(stores).readers.map(({ name, partitions }) => [name, partitions]))
+  const first = now()
+  const raw = (partition: GroupPartition) => (TIMED_TOPICS as readonly Topic[]).includes(partition.topic)
+  const targets = (['stream', 'loader'] as const).flatMap((name) => (first.get(name) ?? []).filter(raw).map((each) => ({ name, ...each })))
+  for (;;) {
+    const current = now()
+    const nextOf = (name: 'stream' | 'loader', { topic, partition }: GroupPartition) =>
+      current.get(name)?.find((each) => each.topic === topic && each.partition === partition)?.next ?? 0
+    const answers = (current.get('loader') ?? []).filter(({ topic }) => topic === ATTRIBUTED)
+    if (targets.every((each) => nextOf(each.name, each) >= each.end) && answers.every(({ lag }) => lag === 0)) return true
+    if (signal.aborted || performance.now() >= until) return false
+    await pause(LEVEL_POLL_MS, signal)
+  }
+}

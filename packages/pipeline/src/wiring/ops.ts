@@ -1,0 +1,28 @@
+import { askInThreads } from '../ops-threads.ts'
+import { resendTo } from '../ops/gateway-client.ts'
+import { createOps } from '../ops/server.ts'
+import { openStores } from '../stores.ts'
+import { readingDatabase } from './edge-stores.ts'
+import { etlOf } from './etl.ts'
+import type { StartRole } from './machine.ts'
+import { closingAtStop, keysNeeded, served } from './served.ts'
+
+export const start: StartRole = async (machine) => {
+  const { settings, topics, clock, closing } = machine
+  const { db } = await machine.pipeline()
+  const database = await readingDatabase(machine)
+  const ops = await createOps({
+    ...served(machine),
+    stores: closing.use(openStores({ dataDir: settings.DATA_DIR, topics, clock })),
+    ask: askInThreads(settings.DATA_DIR, topics, machine.signal),
+    db,
+    warehouse: await machine.warehouse(),
+    etl: await etlOf(machine),
+    resend: resendTo(settings.GATEWAY_URL, settings.WRITE_KEY),
+    needsKeys: await keysNeeded(settings, database),
+    hasKey: (hash) => database.hasKey(hash),
+  })
+  closing.defer(() => ops.close())
+  await ops.listen({ host: settings.HOST, port: Number(settings.OPS_PORT) })
+  return [closingAtStop(ops)]
+}
