@@ -7,6 +7,7 @@ import { createGateway } from '../packages/pipeline/src/gateway/server.ts'
 import { readSettings, ROOT } from '../packages/pipeline/src/kernel/config.ts'
 import { createLogger } from '../packages/pipeline/src/kernel/logging.ts'
 import type { EventLog } from '../packages/pipeline/src/log/event-log.ts'
+import { laneOf } from '../packages/pipeline/src/workers/lane-view.ts'
 import { readTopics } from '../packages/pipeline/src/log/topics.ts'
 
 const settings = readSettings({}, process.env, ROOT)
@@ -28,7 +29,8 @@ const nothing = () => Promise.resolve()
 const unasked = () => Promise.reject(new Error('the load does not ask for this'))
 
 const database: Database = {
-  take: ({ orderId }) => Promise.resolve({ kind: 'accepted', orderId }),
+  prepareOrders: () => undefined,
+  take: async (drafts) => drafts.map(({ orderId }) => ({ kind: 'accepted', orderId })),
   order: () => Promise.resolve(undefined),
   queueHeartbeats: nothing,
   outbox: () => Promise.resolve([]),
@@ -51,7 +53,7 @@ const gateway = await createGateway({
   log,
   database,
   billing: { itemDay: unasked, adBill: unasked, statement: unasked, events: unasked },
-  lane: () => Promise.resolve({ queueLength: 0, pendingMessages: 0, activeWorkers: 0 }),
+  lane: () => Promise.resolve(laneOf([], undefined)),
   clock: Date.now,
   logger: createLogger({
     name: 'edge-without-log',

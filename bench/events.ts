@@ -14,7 +14,7 @@ interface Slot {
   clicked: number | undefined
 }
 
-export type Traffic = 'click' | 'order' | 'mixed'
+export type Traffic = 'click' | 'order' | 'general' | 'mixed'
 
 const USERS_COUNT = 20_000
 const USER_FIRST = 100_000
@@ -46,9 +46,13 @@ export function benchAds(): object[] {
   )
 }
 
+type Kind = Exclude<Traffic, 'mixed'> | 'impression'
+
+const PATHS: Record<Traffic, string> = { click: '/api/v1/clicks', order: '/api/v1/orders', general: '/events', mixed: '/api/v1/batch' }
+
 /** A request of `count` events: alone on the route of its kind, more as a batch. */
 export function template(traffic: Traffic, count: number, port: number): Template {
-  const kinds = Array.from({ length: count }, (): 'click' | 'order' | 'impression' => {
+  const kinds = Array.from({ length: count }, (): Kind => {
     if (traffic !== 'mixed') return traffic
     const chance = Math.random()
     return chance < ORDERS_SHARE ? 'order' : chance < ORDERS_SHARE + IMPRESSIONS_SHARE ? 'impression' : 'click'
@@ -61,7 +65,7 @@ export function template(traffic: Traffic, count: number, port: number): Templat
   })
   const events = kinds.map((kind, at) => JSON.stringify(eventOf(kind, items[at] as number)))
   const body = count === 1 ? (events[0] as string) : `[${events.join(',')}]`
-  const path = count > 1 ? '/api/v1/batch' : traffic === 'order' ? '/api/v1/orders' : '/api/v1/clicks'
+  const path = count > 1 ? '/api/v1/batch' : PATHS[traffic]
   const head = `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n`
   const text = head + body
   let from = head.length
@@ -79,7 +83,11 @@ const ID = '00000000-0000-4000-8000-000000000000'
 const TIME = '2000-01-01T00:00:00.000Z'
 
 /** A common event: as long and as rich as an app sends them, about 400 bytes. */
-function eventOf(kind: 'click' | 'order' | 'impression', item: number): object {
+function eventOf(kind: Kind, item: number): object {
+  if (kind === 'general') {
+    const properties = { amount: 99 + pick(1_400), currency: 'INR', item, session: `s-${pick(90_000) + 10_000}` }
+    return { event_type: 'purchase', event_id: ID, user_id: USER_FIRST, timestamp: TIME, properties }
+  }
   const common = {
     event_type: kind,
     event_id: ID,

@@ -14,6 +14,9 @@ export interface Sizes {
   latencyMs: number
   profileMs: number
   togetherMs: number
+  /** General events in batches, and how long single ones are sent by schedule. */
+  laneCount: number
+  laneMs: number
 }
 
 export interface Contenders {

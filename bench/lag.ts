@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { ATTRIBUTED, TIMED_TOPICS, type Topic } from '@flowguard/contract'
+import { ATTRIBUTED, RAW_TOPICS, TIMED_TOPICS, type Topic } from '@flowguard/contract'
 import { ROOT } from '../packages/pipeline/src/kernel/config.ts'
 import { openReadOnly } from '../packages/pipeline/src/kernel/sqlite.ts'
 import { openSqliteLogReader } from '../packages/pipeline/src/log/adapters/sqlite.ts'
@@ -21,20 +21,22 @@ export interface Watch extends AsyncDisposable {
   outbox(): number
 }
 
+const READ_BY: Readonly<Record<string, readonly Topic[]>> = { 'billing-orders': [ATTRIBUTED], loader: [...RAW_TOPICS, ATTRIBUTED] }
+
 export function openWatch(dataDir: string): Watch {
   const topics = readTopics(join(ROOT, 'config/kafka/topics.yaml'))
   const raw = openSqliteLogReader({ path: join(dataDir, 'raw-log.db'), topics, clock: Date.now })
   const derived = openSqliteLogReader({ path: join(dataDir, 'pipeline.db'), topics, clock: Date.now })
   const pipeline = openReadOnly(join(dataDir, 'pipeline.db'))
   const edge = openReadOnly(join(dataDir, 'edge.db'))
-  const count = edge.prepare('select count(*) as count from outbox')
+  const endsOf = async (topic: Topic) => (await (topic === ATTRIBUTED ? derived : raw).ends(topic)).map((each) => ({ topic, ...each }))
+  const count = edge.prepare('select total(orders) as count from outbox')
   return {
     async standing(reader) {
-      const read: readonly Topic[] = reader === 'billing-orders' ? [ATTRIBUTED] : TIMED_TOPICS
-      const log = reader === 'billing-orders' ? derived : raw
+      const read: readonly Topic[] = READ_BY[reader] ?? TIMED_TOPICS
       // The places first: what is appended meanwhile is lag, and never less than none.
       const places = standingsIn(pipeline).filter((each) => each.reader === reader)
-      const ends = (await Promise.all(read.map(async (topic) => (await log.ends(topic)).map((each) => ({ topic, ...each }))))).flat()
+      const ends = (await Promise.all(read.map(endsOf))).flat()
       const nextOf = (topic: Topic, partition: number) =>
         places.find((each) => each.topic === topic && each.partition === partition)?.next ?? 0
       return {

@@ -16,11 +16,11 @@ interface Rule {
 
 /** The first rule that the innermost frame outside Node itself fits names the part. */
 const RULES: readonly Rule[] = [
-  { part: 'parse', url: /gateway\/body\.ts$/ },
+  { part: 'parse', url: /http\/body\.ts$/ },
   { part: 'canonical form', url: /contract\/src\/canonical\.ts$/ },
-  { part: 'validate', url: /^$|typebox/, functionName: /^check_/ },
+  { part: 'validate', url: /^$/, functionName: /^check_/ },
   { part: 'validate', url: /contract\/src\/(time|money)\.ts$|gateway\/field-errors\.ts$/ },
-  { part: 'parse and check', url: /contract\/src\/logged\.ts$/ },
+  { part: 'parse and check', url: /contract\/src\/logged\.ts$|reader\/checked\.ts$/ },
   { part: 'admit', url: /gateway\/(admission|bots|reference)\.ts$|\/uuid\/|contract\/src\/ids\.ts$/ },
   { part: 'serialise', url: /gateway\/ingest\.ts$/, functionName: /^recordsOf$/ },
   { part: 'queue and answer', url: /gateway\/(ingest|routes-\w+|event-time)\.ts$/ },
@@ -28,15 +28,16 @@ const RULES: readonly Rule[] = [
   { part: 'headers (helmet, CORS)', url: /helmet|@fastify\/cors/ },
   {
     part: 'HTTP and Fastify',
-    url: /gateway\/|node_modules\/(@?fastify|find-my-way|light-my-request|avvio|process-warning|secure-json-parse|fast-\w+)/,
+    url: /gateway\/|pipeline\/src\/http\/|node_modules\/(@?fastify|find-my-way|light-my-request|avvio|process-warning|secure-json-parse|fast-\w+)/,
   },
   { part: 'orders table and outbox', url: /database\/|outbox\// },
-  { part: 'read and unpack', url: /log\/adapters\//, functionName: /^(unpack|readPartition|readShares|read)$/ },
+  { part: 'read and unpack', url: /log\/adapters\//, functionName: /^(unpack|readPartition|readShares|read|take|find|add|passed)$/ },
   { part: 'log write', url: /log\/adapters\//, functionName: /^(append|appendNow|appendByTopic|commitWaiting|pack)$/ },
-  { part: 'recognise repeats', url: /reader\/(seen|hash)\.ts$/ },
+  { part: 'recognise repeats', url: /reader\/(seen|identity)\.ts$|kernel\/hash\.ts$/ },
   { part: 'attribution', url: /pipeline\/src\/stream\// },
   { part: 'billing', url: /pipeline\/src\/billing\// },
   { part: 'journal', url: /reader\/journal\.ts$/ },
+  { part: 'make batches for DuckDB', url: /warehouse\/adapters\/|pipeline\/src\/loader\/|node_modules\/@duckdb\// },
   { part: 'reader loop', url: /pipeline\/src\/reader\// },
 ]
 /** Whose callers say what it is for: Node's own code, and what every store shares. */

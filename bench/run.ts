@@ -3,7 +3,7 @@
  *
  *   npm run bench                       everything, after three million events: some minutes
  *   npm run bench -- --quick            after 300,000, and shorter rounds
- *   npm run bench -- --only latency     one of start, batches, clicks, orders, latency, attribution, together (may be repeated)
+ *   npm run bench -- --only latency     one of start, batches, clicks, orders, latency, attribution, bronze, together, lane, gold (may be repeated)
  *   npm run bench -- --json FILE        the figures as JSON besides
  *
  * Clicks, impressions and orders have random ids, come of twenty thousand users and a hundred dishes with three ads each, at the time now, and lie in
@@ -17,12 +17,15 @@ import { parseArgs } from 'node:util'
 import { template } from './events.ts'
 import { batches, fill, latency, singles, type Contenders, type Sizes } from './gateway-measures.ts'
 import { openWatch } from './lag.ts'
+import { gold } from './gold-measures.ts'
+import { lane } from './lane-measures.ts'
 import { openBench, type Bench, type Measured, type Start } from './processes.ts'
 import { median } from './profile.ts'
 import { catchUp, levelled, together } from './reader-measures.ts'
 import { createReport, type Report } from './report.ts'
+import { bronze } from './warehouse-measures.ts'
 
-const MEASURES = ['start', 'batches', 'clicks', 'orders', 'latency', 'attribution', 'together'] as const
+const MEASURES = ['start', 'batches', 'clicks', 'orders', 'latency', 'attribution', 'bronze', 'together', 'lane', 'gold'] as const
 type Measure = (typeof MEASURES)[number]
 
 const FULL: Sizes = {
@@ -33,8 +36,20 @@ const FULL: Sizes = {
   latencyMs: 5_000,
   profileMs: 3_000,
   togetherMs: 12_000,
+  laneCount: 300_000,
+  laneMs: 60_000,
 }
-const QUICK: Sizes = { filled: 300_000, stretch: 200_000, rounds: 3, roundMs: 1_000, latencyMs: 2_000, profileMs: 1_500, togetherMs: 4_000 }
+const QUICK: Sizes = {
+  filled: 300_000,
+  stretch: 200_000,
+  rounds: 3,
+  roundMs: 1_000,
+  latencyMs: 2_000,
+  profileMs: 1_500,
+  togetherMs: 4_000,
+  laneCount: 50_000,
+  laneMs: 5_000,
+}
 const MIB = 1024 * 1024
 const EDGE_MB_AIM = 250
 const PIPELINE_MB_AIM = 600
@@ -151,6 +166,10 @@ async function measureReaders(
   await using watch = openWatch(bench.dataDir)
   await catchUp({ reader: 'stream', role: stream, aim: true }, { watch, sizes, report, group, name: 'attribution' })
   await stream.stop()
+  if (chosen.has('bronze') || chosen.has('together')) {
+    note('bronze')
+    await bronze(bench, watch, sizes, report)
+  }
   if (chosen.has('together')) {
     note('billing')
     const pipeline = await bench.startRole('pipeline')
@@ -198,14 +217,25 @@ async function main(): Promise<void> {
     note('starts')
     await starts(bench, report)
   }
-  if (chosen.size > (chosen.has('start') ? 1 : 0)) {
+  if (chosen.has('gold')) {
+    note('silver and gold')
+    await gold(bench.folder, values.quick ? [300_000] : [1_000_000, 10_000_000], report)
+  }
+  if ([...chosen].some((measure) => measure !== 'start' && measure !== 'gold')) {
     note('filling the log')
     const edge = await bench.startRole('edge')
     let accepted = await fill(bench, edge, sizes.filled + sizes.stretch, report)
     if (['batches', 'clicks', 'orders', 'latency'].some((name) => chosen.has(name as Measure))) {
       accepted += await measureGateway(bench, edge, chosen, sizes, report)
     }
-    if (chosen.has('attribution') || chosen.has('together')) accepted = await measureReaders(bench, edge, accepted, chosen, sizes, report)
+    if (['attribution', 'bronze', 'together'].some((name) => chosen.has(name as Measure)))
+      accepted = await measureReaders(bench, edge, accepted, chosen, sizes, report)
+    if (chosen.has('lane')) {
+      note('the general lane')
+      const workers = await bench.startRole('workers')
+      await lane(bench, { edge, workers }, sizes, report)
+      await workers.stop()
+    }
     await edge.stop()
     if (chosen.has('start')) {
       note('starting with all of it')

@@ -42,7 +42,7 @@ export const layers: readonly Layer[] = [
   // Who picks adapters: wiring.ts, what it is made of, and stores.ts, which opens a data folder for looking only.
   {
     name: 'wiring',
-    files: new RegExp(`${SRC}/(wiring|roles|stores|pipeline-store|ops-threads?)\\.ts$|${SRC}/wiring/`),
+    files: new RegExp(`${SRC}/(wiring|roles|stores|pipeline-store|lane-store|ops-threads?)\\.ts$|${SRC}/wiring/`),
     mayImport: ['contract', 'kernel', 'settings', 'part', 'adapter', 'wiring'],
   },
   { name: 'cli', files: new RegExp(`${SRC}/cli/`), mayImport: ['contract', 'kernel', 'settings', 'part', 'wiring', 'cli'] },

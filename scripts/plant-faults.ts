@@ -52,8 +52,11 @@ const FAULTS: Fault[] = [
   {
     name: 'an order is answered before it is flushed',
     file: `${SRC}/database/adapters/sqlite-orders.ts`,
-    from: 'take: (draft) => grouped(() => takeNow(draft)),',
-    to: "take: (draft) => { void grouped(() => takeNow(draft)); return Promise.resolve({ kind: 'accepted', orderId: draft.orderId }) },",
+    from: 'take: (drafts) => grouped(() => drafts.map(takeNow)),',
+    to: `take: (drafts) => {
+      void grouped(() => drafts.map(takeNow))
+      return Promise.resolve(drafts.map(({ orderId }) => ({ kind: 'accepted', orderId })))
+    },`,
     tests: ['test/flush.test.ts'],
   },
   {
@@ -74,8 +77,8 @@ const FAULTS: Fault[] = [
   {
     name: 'repeats are not recognised',
     file: `${SRC}/reader/seen.ts`,
-    from: "return words[at + 4] === content[0] ? 'same' : 'other'",
-    to: "return 'new'",
+    from: "if (slot >= 0) return words![slot + 2] === third ? 'same' : 'other'",
+    to: "if (slot >= 0) return 'new'",
     tests: [`${SRC}/stream/processor.test.ts`],
   },
   {
@@ -113,6 +116,41 @@ const FAULTS: Fault[] = [
     from: "return behindMs > LATENESS_MS ? { kind: 'late', event, behindMs } : { kind: 'event', event }",
     to: "return { kind: 'event', event }",
     tests: [`${SRC}/stream/processor.test.ts`],
+  },
+  {
+    name: 'a reader that shares its partitions moves the place wherever it stood',
+    file: `${SRC}/reader/places.ts`,
+    from: 'where reader = ? and topic = ? and partition = ? and next = ?`)',
+    to: 'where reader = ? and topic = ? and partition = ? and ? >= 0`)',
+    tests: [`${SRC}/workers/worker.test.ts`],
+  },
+  {
+    name: 'how often a general event was tried is known in memory only',
+    file: `${SRC}/workers/tables.ts`,
+    from: 'update lane_retries set tries = tries + 1,',
+    to: 'update lane_retries set tries = tries,',
+    tests: [`${SRC}/workers/processor.test.ts`],
+  },
+  {
+    name: 'a general event that failed is a duplicate for ever',
+    file: `${SRC}/workers/processor.ts`,
+    from: "if (known.some(({ state }) => state !== 'failed')) return 'duplicate'",
+    to: "if (known.length > 0) return 'duplicate'",
+    tests: [`${SRC}/workers/processor.test.ts`],
+  },
+  {
+    name: 'the partitions of a worker that died stay its own',
+    file: `${SRC}/workers/leases.ts`,
+    from: 'each.owner !== owner && each.until > now',
+    to: 'each.owner !== owner',
+    tests: [`${SRC}/workers/leases.test.ts`],
+  },
+  {
+    name: 'dead letters of the general lane are forgotten before they are copied',
+    file: `${SRC}/workers/retention.ts`,
+    from: 'readBefore: shipped()',
+    to: 'readBefore: new Map([...shipped()].map(([partition]) => [partition, Infinity]))',
+    tests: [`${SRC}/workers/worker.test.ts`],
   },
 ]
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { STEPS, type Step } from '../packages/pipeline/src/kernel/crash.ts'
 import { mulberry32 } from '../packages/pipeline/src/cli/prng.ts'
-import { answersOf, assertBalanced, expectedAnswers } from './support/answers.ts'
+import { answersOf, assertBalanced, assertLoaded, expectedAnswers, SMALL_BATCHES } from './support/answers.ts'
 import { madeUpEvents, writeAds, writeEvents } from './support/files.ts'
 import { startMachine, type ProcessName } from './support/machine.ts'
 
@@ -15,7 +15,7 @@ const EVENTS = IS_SOAK ? 8_000 : 3_000
 const events = madeUpEvents(EVENTS, mulberry32(7))
 const expected = expectedAnswers(events)
 
-const processOf = (step: Step): ProcessName => (step.startsWith('reader.') ? 'pipeline' : 'edge')
+const processOf = (step: Step): ProcessName => (/^(reader|loader)\./.test(step) ? 'pipeline' : 'edge')
 
 /** At which passing of a step to kill: early, and once things are under way. */
 const PASSINGS = IS_SOAK ? [1, 2, 3, 5, 8] : [2]
@@ -25,7 +25,7 @@ for (const step of STEPS) {
     test(`killed at passing ${passing} of ${step}: no event lost, none counted twice`, async (t) => {
       const folder = mkdtempSync(join(tmpdir(), 'flowguard-crash-'))
       t.after(() => rmSync(folder, { recursive: true, force: true }))
-      await using machine = await startMachine({ idle: true, env: { ADS_FILE: writeAds(folder, events) } })
+      await using machine = await startMachine({ idle: true, env: { ADS_FILE: writeAds(folder, events), ...SMALL_BATCHES } })
       const victim = processOf(step)
       await Promise.all([
         machine.start(victim, { FLOWGUARD_CRASH: `${step}:${passing}` }),
@@ -42,6 +42,7 @@ for (const step of STEPS) {
       await revived
       assert.deepEqual(await answersOf(machine.dataDir), expected)
       assertBalanced(machine.dataDir)
+      await assertLoaded(machine)
     })
   }
 }

@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { lockFolder } from '../packages/pipeline/src/kernel/lock.ts'
 import { freePort, startMachine } from './support/machine.ts'
 
 test('up ends, and says why, when one of its processes cannot start', async () => {
@@ -18,5 +19,30 @@ test('up ends, and says why, when one of its processes cannot start', async () =
     assert.match(readFileSync(join(machine.dataDir, 'logs/edge.log'), 'utf8'), /port_taken/)
   } finally {
     other.close()
+  }
+})
+
+test('a gateway whose port is taken says so in words, and nothing else', async () => {
+  const port = await freePort()
+  const other = createServer().listen(port, '127.0.0.1')
+  await once(other, 'listening')
+  await using machine = await startMachine({ idle: true })
+  try {
+    const { code, stderr } = await machine.cli('start-gateway', '--port', String(port))
+    assert.equal(code, 1)
+    assert.match(stderr, new RegExp(`^error: the port ${port} of the events gateway is taken[^\\n]*\\n[^\\n]*\\n$`))
+    assert.match(readFileSync(join(machine.dataDir, 'logs/start-gateway.log'), 'utf8'), /port_taken/)
+  } finally {
+    other.close()
+  }
+})
+
+test('a role that runs on a data folder is not run there again', async () => {
+  await using machine = await startMachine({ idle: true })
+  using _stream = lockFolder(machine.dataDir, 'stream')
+  for (const role of ['stream', 'pipeline']) {
+    const { code, stderr } = await machine.cli('run', role)
+    assert.equal(code, 1, role)
+    assert.match(stderr, new RegExp(`the role stream on .* is in use by process ${process.pid}`), role)
   }
 })

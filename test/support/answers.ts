@@ -5,8 +5,9 @@ import { ROOT } from '../../packages/pipeline/src/kernel/config.ts'
 import { openReadOnly } from '../../packages/pipeline/src/kernel/sqlite.ts'
 import { openSqliteLogReader } from '../../packages/pipeline/src/log/adapters/sqlite.ts'
 import { readTopics } from '../../packages/pipeline/src/log/topics.ts'
-import { audit } from '../../packages/pipeline/src/ops/audit.ts'
+import { audit, type Audit } from '../../packages/pipeline/src/ops/audit.ts'
 import { openStores } from '../../packages/pipeline/src/stores.ts'
+import type { Machine } from './machine.ts'
 
 /** An event as a client sends it. */
 export interface Sent {
@@ -113,4 +114,15 @@ export function assertBalanced(dataDir: string): void {
     audit(stores).checks.filter(({ ok }) => !ok),
     [],
   )
+}
+
+/** So that the loader, too, passes each of its steps several times in a short test. */
+export const SMALL_BATCHES = { LOADER_ROWS: '250', LOADER_AGE_MS: '20' } as const
+
+/** Every record that the logs hold is one row of bronze, heartbeats aside; asked as an operator asks. */
+export async function assertLoaded(machine: Machine): Promise<void> {
+  const books = await machine.cli('audit', '--json')
+  const { checks, unchecked } = JSON.parse(books.stdout) as Audit
+  assert.deepEqual({ failed: checks.filter(({ ok }) => !ok), unchecked }, { failed: [], unchecked: [] })
+  assert.ok(checks.some(({ name, actual }) => name === 'bronze rows = applied by the loader' && actual > 0))
 }

@@ -10,7 +10,7 @@ const MAIN = join(ROOT, 'packages/pipeline/src/main.ts')
 const NODE_FLAGS = ['--disable-warning=ExperimentalWarning']
 const READY_MS = 20_000
 
-export type ProcessName = 'edge' | 'pipeline'
+export type ProcessName = 'edge' | 'pipeline' | 'stream' | 'workers' | 'ops'
 
 export interface Finished {
   code: number | null
