@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { constants, setPriority } from 'node:os'
 import { join } from 'node:path'
 import { Argument, Command } from 'commander'
 import type { Settings } from '../kernel/config.ts'
@@ -51,6 +52,8 @@ async function runHere({ settings, io, out }: Context, name: string, roles: read
   const file = join(settings.DATA_DIR, 'logs', `${name}.log`)
   const loggerTo = (stderrLevel: string) => createLogger({ name, file, level: settings.LOG_LEVEL, stderrLevel })
   const logger = loggerTo(isSupervised ? 'error' : settings.LOG_LEVEL)
+  // Where both want the processors, those who wait for an answer come first: what is read later is not lost.
+  if (isSupervised && name === ('pipeline' satisfies keyof typeof PROCESSES)) setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
   const orphaned = new AbortController()
   if (isSupervised) process.once('disconnect', () => orphaned.abort())
   const onReady = () => {

@@ -15,6 +15,8 @@ const HASH_CHARS = 64
 const UTF8_BYTES_MAX = 3
 /** Of a line, besides its event. */
 const HEAD_BYTES_MAX = 512
+/** How the stream writes its answers: nobody else writes to that topic, so they need no look inside. */
+const ATTRIBUTED_START = '{"order_id":"'
 /** Lines gather here, for all batches: what is added is written out before `add` returns. */
 const scratch = Buffer.allocUnsafeSlow(1024 * 1024)
 
@@ -66,8 +68,9 @@ export function stagedBatch(dir: string, name: string, logIdOf: (topic: Topic) =
       if (file && at > 0) writeAll(file.fd, scratch.subarray(0, at))
       at = 0
     }
+    let step: LoadStep | undefined
     for (const record of records) {
-      const step = stepOf(steps, record)
+      step = stepOf(steps, record, step)
       step.read += 1
       step.next = record.offset + 1
       const line = lineOf(record)
@@ -137,7 +140,8 @@ function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
 }
 
-function stepOf(steps: Map<string, LoadStep>, { topic, partition, offset }: LogRecord): LoadStep {
+function stepOf(steps: Map<string, LoadStep>, { topic, partition, offset }: LogRecord, last: LoadStep | undefined): LoadStep {
+  if (last?.topic === topic && last.partition === partition) return last
   const key = `${topic}/${partition}`
   let step = steps.get(key)
   if (!step) steps.set(key, (step = { topic, partition, from: offset, next: offset, read: 0, applied: 0, skipped: 0 }))
@@ -146,13 +150,14 @@ function stepOf(steps: Map<string, LoadStep>, { topic, partition, offset }: LogR
 
 /** The record's line, or undefined for a heartbeat. Its head is ASCII. */
 function lineOf(record: LogRecord): { head: string; rest: string } | undefined {
-  const { partition, offset, appendedAt, headers, value } = record
-  const event = eventOf(record)
+  const { topic, partition, offset, appendedAt, headers, value } = record
+  const isOurs = topic === ATTRIBUTED && value.startsWith(ATTRIBUTED_START)
+  const event = isOurs ? undefined : eventOf(record)
   if (event?.['event_type'] === 'heartbeat') return undefined
   const hash = headers['content_hash'] ?? ''
   const isWhole = hash.length === HASH_CHARS && !hash.includes(SEPARATOR)
   const head = `${partition}${SEPARATOR}${offset}${SEPARATOR}${appendedAt}${SEPARATOR}`
-  const rest = event && isAsWritten(event, value) ? `${value}${SEPARATOR}\n` : spelledRest(event, value)
+  const rest = isOurs || (event && isAsWritten(event, value)) ? `${value}${SEPARATOR}\n` : spelledRest(event, value)
   return { head, rest: `${isWhole ? hash : hash.replaceAll(CONTROL, '')}${SEPARATOR}${rest}` }
 }
 
