@@ -14,19 +14,27 @@ export async function gold(folder: string, events: readonly number[], report: Re
   const group = 'Silver and gold from bronze (half impressions, a third clicks, a sixth orders)'
   for (const count of events) {
     for (const days of [30, 1]) {
-      const { seconds, cpuSeconds, rssMax, slowest } = await runApart({ path: join(folder, `gold-${count}-${days}.duckdb`), count, days })
+      const made = await runApart({ path: join(folder, `gold-${count}-${days}.duckdb`), count, days })
       const name = `${count.toLocaleString('en-US')} events over ${days === 1 ? 'a day' : `${days} days`}`
       const isAim = count >= LARGE
       report.add(
         {
           group,
-          name,
-          value: seconds,
+          name: `${name}: gold`,
+          value: made.goldSeconds,
           unit: 's',
           ...(isAim && { aim: { atMost: SECONDS_AIM } }),
-          note: `${cpuSeconds.toFixed(1)} s of CPU; ${slowest}`,
+          note: 'with its checks',
         },
-        { group, name: `${name}, highest memory`, value: rssMax / MIB, unit: 'MiB', ...(isAim && { aim: { atMost: MEMORY_MB_AIM } }) },
+        { group, name: `${name}: silver`, value: made.silverSeconds, unit: 's', note: 'with its checks' },
+        {
+          group,
+          name: `${name}: all of the run`,
+          value: made.seconds,
+          unit: 's',
+          note: `${made.cpuSeconds.toFixed(1)} s of CPU; ${made.slowest}`,
+        },
+        { group, name: `${name}: highest memory`, value: made.rssMax / MIB, unit: 'MiB', ...(isAim && { aim: { atMost: MEMORY_MB_AIM } }) },
       )
     }
   }

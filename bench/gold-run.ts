@@ -9,6 +9,7 @@ import { ROOT } from '../packages/pipeline/src/kernel/config.ts'
 import { silentLogger } from '../packages/pipeline/src/kernel/logging.ts'
 import { openDuckdb } from '../packages/pipeline/src/warehouse/adapters/duckdb.ts'
 import { BRONZE_SCHEMA } from '../packages/pipeline/src/warehouse/schema.ts'
+import type { Warehouse } from '../packages/pipeline/src/warehouse/warehouse.ts'
 
 export interface Order {
   what: 'fill' | 'run'
@@ -19,6 +20,9 @@ export interface Order {
 
 export interface Made {
   seconds: number
+  silverSeconds: number
+  /** With its checks and the commit. */
+  goldSeconds: number
   cpuSeconds: number
   rssMax: number
   slowest: string
@@ -60,7 +64,7 @@ async function fill({ path, count, days }: Order): Promise<void> {
 
 async function run({ path, days }: Order): Promise<Made> {
   const tempDir = `${path}.tmp`
-  await using warehouse = openDuckdb({ path, tempDir, memoryMb: 1_024, threads: 2 })
+  await using warehouse = openDuckdb({ path, tempDir, memoryMb: 1_024, threads: 1 })
   const foods = Array.from({ length: FOODS }, (_, at) => ({
     food_id: at + 1,
     name: `Dish ${at + 1}`,
@@ -85,17 +89,43 @@ async function run({ path, days }: Order): Promise<Made> {
   const found = await etl.run(id)
   if (found?.state !== 'done' || found.checks_failed > 0)
     throw new Error(`the run is ${found?.state}, ${found?.checks_failed} checks failed: ${found?.error}`)
+  await repeatsFound(warehouse)
+  const layer = { silver: 0, gold: 0 }
+  const ended = Date.parse(found.ended_at ?? '')
+  for (const [at, { model, started_at: began }] of found.steps.entries()) {
+    // Until the next one began: so its checks count too.
+    const next = found.steps[at + 1]?.started_at
+    layer[model.startsWith('gold.') ? 'gold' : 'silver'] += ((next === undefined ? ended : Date.parse(next)) - Date.parse(began)) / 1_000
+  }
   const slowest = found.steps
     .toSorted((a, b) => b.seconds - a.seconds)
     .slice(0, 3)
     .map((each) => `${each.model} ${each.seconds.toFixed(1)}`)
-  return { seconds, cpuSeconds: (user + system) / 1e6, rssMax, slowest: slowest.join(', ') }
+  return {
+    seconds,
+    silverSeconds: layer.silver,
+    goldSeconds: layer.gold,
+    cpuSeconds: (user + system) / 1e6,
+    rssMax,
+    slowest: slowest.join(', '),
+  }
+}
+
+/** A measurement of silver counts for nothing where it missed the repeats that were put in. */
+async function repeatsFound(warehouse: Warehouse): Promise<void> {
+  using session = await warehouse.session()
+  const [found] = await session.rows<{ put: number; flagged: number }>(
+    `select (select count(*) - count(distinct (user_id, event_id)) from bronze.clicks_raw where event_id like 'again-%') as put,
+       (select count(*) from silver.clicks_clean where is_duplicate) as flagged`,
+  )
+  if (!found || found.put === 0 || found.put !== found.flagged)
+    throw new Error(`of ${found?.put} repeats silver has flagged ${found?.flagged}`)
 }
 
 const [order] = (await once(process, 'message')) as [Order]
 if (order.what === 'fill') {
   await fill(order)
-  process.send?.({ seconds: 0, cpuSeconds: 0, rssMax: 0, slowest: '' } satisfies Made)
+  process.send?.({ seconds: 0, silverSeconds: 0, goldSeconds: 0, cpuSeconds: 0, rssMax: 0, slowest: '' } satisfies Made)
 } else {
   const made = await run(order)
   process.send?.(made)

@@ -31,7 +31,11 @@ const RULES: readonly Rule[] = [
     url: /gateway\/|pipeline\/src\/http\/|node_modules\/(@?fastify|find-my-way|light-my-request|avvio|process-warning|secure-json-parse|fast-\w+)/,
   },
   { part: 'orders table and outbox', url: /database\/|outbox\// },
-  { part: 'read and unpack', url: /log\/adapters\//, functionName: /^(unpack|readPartition|readShares|read|take|find|add|passed)$/ },
+  {
+    part: 'read and unpack',
+    url: /log\/adapters\//,
+    functionName: /^(unpack|readPartition|rowsFrom|firstRow|readShares|read|take|find|add|passed)$/,
+  },
   { part: 'log write', url: /log\/adapters\//, functionName: /^(append|appendNow|appendByTopic|commitWaiting|pack)$/ },
   { part: 'recognise repeats', url: /reader\/(seen|identity)\.ts$|kernel\/hash\.ts$/ },
   { part: 'attribution', url: /pipeline\/src\/stream\// },

@@ -77,8 +77,8 @@ const FAULTS: Fault[] = [
   {
     name: 'repeats are not recognised',
     file: `${SRC}/reader/seen.ts`,
-    from: "if (slot >= 0) return words![slot + 2] === third ? 'same' : 'other'",
-    to: "if (slot >= 0) return 'new'",
+    from: "if (found >= 0) return words![found + 3] === slot[3] ? 'same' : 'other'",
+    to: "if (found >= 0) return 'new'",
     tests: [`${SRC}/stream/processor.test.ts`],
   },
   {

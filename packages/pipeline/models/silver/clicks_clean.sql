@@ -8,7 +8,8 @@
 -- Flags and never drops. is_valid: no errors. Errors: invalid_event, missing_event_id, missing_user_id, missing_ad_id, item_id_out_of_range, bot,
 -- duplicate (the same user and event_id at a lower offset of the partition, on any day), id_conflict (that, with another content).
 -- Warnings, which leave it valid: unknown_item, future_timestamp (the client's own time is over 5 minutes after the receipt).
--- What else a click carries (device, city, page) lies in bronze, under the same source_partition and source_offset: to write it twice would double the time of a run.
+-- What else a click carries (device, city, page) lies in bronze, under the same source_partition and source_offset; a dish's name and price in ref.foods.
+-- Texts are most of what a run costs to write, so none is here that no model reads, but for the id and the category.
 -- A row never becomes a repeat later: what is loaded later has a higher offset. So no other day hangs on a day's rows.
 -- Ids are told apart by 64 bits first, so that only the few that come again are compared in full.
 with met_again as (
@@ -27,7 +28,7 @@ firsts as (
   having count(*) > 1
 ),
 joined as (
-  select b.*, f.food_id, f.name as catalogue_name, f.category, f.price as catalogue_price,
+  select b.*, f.food_id, f.category,
     b.event_type = 'invalid' or b.event_timestamp is null or b.event_timestamp > b.appended_at + interval 5 minute as is_invalid,
     coalesce(s.first_offset < b.source_offset, false) as is_repeat,
     coalesce(s.first_content <> coalesce(b.content_hash, ''), false) as is_other
@@ -47,7 +48,7 @@ judged as (
 )
 select
   event_id, user_id, event_type, item_id, ad_id, ad_campaign_id as campaign_id, event_timestamp, is_bot,
-  catalogue_name, category, catalogue_price, is_valid, is_repeat and not is_invalid as is_duplicate,
+  category, is_valid, is_repeat and not is_invalid as is_duplicate,
   case
     when is_valid then []
     when is_invalid then ['invalid_event']

@@ -7,12 +7,17 @@
 --
 -- A gap of exactly 30:00.000 is still the same session. A session belongs to the day it began, and is whole whatever midnights it runs over: behind the
 -- last day, the users who are still at it are followed to their first gap. Of valid events: impressions, clicks, and orders placed (a status is no visit).
-with events as (
-  select user_id, event_timestamp as seen_at, event_type, item_id, cast(0 as decimal(18, 2)) as revenue, date
+-- path: the items in the order of time, at most 50; at the same time clicks come before impressions, and these before orders. entry_item_id: the first event's.
+-- Windows are ordered by time alone: events of one time are of one session whatever their order, and more columns to order by took 1.4 s a million events
+-- instead of 0.9.
+-- No list of a whole user's events is made: to cut one up takes time by the square of its length.
+with events as not materialized (
+  select user_id, event_timestamp as seen_at, case event_type when 'click' then 1 when 'impression' then 2 end as kind, item_id,
+    cast(0 as decimal(18, 2)) as revenue, date
   from silver.clicks_clean
   where is_valid and date >= :from_date - interval 1 day
   union all
-  select user_id, event_timestamp, 'order', item_id, revenue, date
+  select user_id, event_timestamp, 3, item_id, revenue, date
   from silver.orders_clean
   where is_valid and is_order and date >= :from_date - interval 1 day
 ),
@@ -27,24 +32,25 @@ near as (
 ),
 marked as (
   select *,
-    case when seen_at - interval 30 minute <= lag(seen_at) over (partition by user_id order by seen_at, event_type, item_id, revenue) then 0 else 1 end as is_first
+    case when seen_at - interval 30 minute <= lag(seen_at) over (partition by user_id order by seen_at) then 0 else 1 end as is_first
   from near
   where seen_at >= cast(:from_date as timestamp) - interval 30 minute
 ),
 numbered as (
-  select *, sum(is_first) over (partition by user_id order by seen_at, event_type, item_id, revenue rows unbounded preceding) as session_number
+  select *, sum(is_first) over (partition by user_id order by seen_at) as session_number
   from marked
 ),
 sessions as (
   select user_id, min(seen_at) as started_at, max(seen_at) as ended_at, count(*) as events,
-    count(case when event_type = 'impression' then 1 end) as impressions,
-    count(case when event_type = 'click' then 1 end) as clicks,
-    count(case when event_type = 'order' then 1 end) as orders,
-    sum(revenue) as revenue, max(case when is_first = 1 then item_id end) as entry_item_id
+    count(case when kind = 2 then 1 end) as impressions,
+    count(case when kind = 1 then 1 end) as clicks,
+    count(case when kind = 3 then 1 end) as orders,
+    sum(revenue) as revenue, items_in_order(seen_at, kind, item_id) as items
   from numbered
   group by user_id, session_number
 )
 select concat(user_id, '/', epoch_ms(started_at)) as session_id, user_id, started_at, ended_at, epoch_ms(ended_at) - epoch_ms(started_at) as duration_ms,
-  events, impressions, clicks, orders, cast(revenue as decimal(18, 2)) as revenue, entry_item_id, cast(started_at as date) as date
+  events, impressions, clicks, orders, cast(revenue as decimal(18, 2)) as revenue, first_of(items) as entry_item_id,
+  first_known(items, 50) as path, cast(started_at as date) as date
 from sessions
 where cast(started_at as date) between :from_date and :to_date

@@ -3,12 +3,10 @@ import type { Plan, Progress } from '../etl/etl.ts'
 import type { Stretch } from '../etl/model.ts'
 import type { RunDetail, RunShown } from '../etl/store.ts'
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'
+import { holderOf } from '../kernel/lock.ts'
 import { createLogger } from '../kernel/logging.ts'
 import type { Context } from './cli.ts'
 import { problemText, refused, request } from './http.ts'
-
-/** A run begins once the loader is level, or has been waited for. */
-const START_MS_MAX = 60_000
 
 /** The ETL as the commands meet it, in this process or in FlowGuard's. */
 export interface EtlClient {
@@ -23,10 +21,12 @@ export interface EtlClient {
   stop(): Promise<void>
 }
 
-/** DuckDB's own lock on the file decides who does the work, so that it is always this folder's warehouse. */
+/** A FlowGuard that runs on the data folder does the work; otherwise DuckDB's own lock on the file decides, so that it is always this folder's warehouse. */
 export async function withEtl<T>(context: Context, work: (etl: EtlClient) => Promise<T>, signal?: AbortSignal): Promise<T> {
-  const { openOwnEtl } = await import('../wiring/etl.ts')
   const { settings } = context
+  // It may have yet to open the file.
+  if (holderOf(settings.DATA_DIR, 'ops') !== undefined) return work(remote(context))
+  const { openOwnEtl } = await import('../wiring/etl.ts')
   const logger = createLogger({
     name: 'etl',
     file: join(settings.DATA_DIR, 'logs/etl.log'),
@@ -61,7 +61,7 @@ function remote({ settings: { OPS_URL, WRITE_KEY } }: Context): EtlClient {
   async function ask<T>(path: string, body?: object): Promise<T | undefined> {
     const url = `${OPS_URL}/api/etl/${path}`
     const sent = body === undefined ? {} : { method: 'POST' as const, body: JSON.stringify(body) }
-    const answer = await request(url, { key: WRITE_KEY, timeoutMs: START_MS_MAX, ...sent })
+    const answer = await request(url, { key: WRITE_KEY, ...sent })
     if (answer.status >= 200 && answer.status <= 299) return answer.body as T
     if (answer.status === 404) return undefined
     if (answer.status === 409) throw new FlowGuardError('etl_running', problemText(answer.body))

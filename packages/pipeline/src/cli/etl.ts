@@ -1,4 +1,4 @@
-import { dayOf, isDay } from '@flowguard/contract'
+import { DAY_MS, dayOf, isDay } from '@flowguard/contract'
 import { Command, InvalidArgumentError } from 'commander'
 import type { Plan } from '../etl/etl.ts'
 import type { Stretch } from '../etl/model.ts'
@@ -26,7 +26,7 @@ export function etlCommand(cli: Cli): Command {
   etl.addCommand(
     new Command('run')
       .description('make a day anew, with every day that is stale and whatever hangs on them')
-      .requiredOption('--date <day>', 'a UTC day, 2026-01-31', day)
+      .requiredOption('--date <day>', 'a UTC day, 2026-01-31, or today or yesterday', day)
       .addHelpText('after', example('etl run --date 2026-01-31'))
       .action(action<{ date: string }, []>(cli, (context, { date }) => run(context, { from: date, to: date }))),
   )
@@ -59,8 +59,11 @@ export function etlCommand(cli: Cli): Command {
 
 function dayIn({ io }: Cli): (text: string) => string {
   return (text) => {
-    if (!isDay(text)) throw new InvalidArgumentError('It must be a day, 2026-01-31.')
-    if (text > dayOf(io.clock())) throw new InvalidArgumentError('It lies in the future.')
+    const today = dayOf(io.clock())
+    if (text === 'today') return today
+    if (text === 'yesterday') return dayOf(io.clock() - DAY_MS)
+    if (!isDay(text)) throw new InvalidArgumentError('It must be a day, 2026-01-31, or today or yesterday.')
+    if (text > today) throw new InvalidArgumentError('It lies in the future.')
     return text
   }
 }
@@ -94,7 +97,6 @@ async function run(context: Context, asked: Stretch): Promise<ExitCode> {
   return withEtl(
     context,
     async (etl) => {
-      out.progress('Waiting until what is in the log is loaded …')
       const id = await etl.start(asked)
       const found = await follow(context, etl, id)
       out.endProgress()
@@ -120,7 +122,8 @@ async function follow({ out, io }: Context, etl: EtlClient, id: number): Promise
   while (!io.signal.aborted) {
     const at = await etl.progress()
     if (at?.run_id !== id) return etl.run(id)
-    out.progress(`  run ${id}: ${count(at.days_done)} of ${count(at.days)} days, part ${at.chunk} of ${at.chunks}, ${at.at}`)
+    const done = `${count(at.days_done)} of ${count(at.days)} days, part ${at.chunk} of ${at.chunks}, `
+    out.progress(`  run ${id}: ${at.chunks === 0 ? '' : done}${at.at}`)
     await pause(FOLLOW_MS, io.signal)
   }
   return undefined

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { hasCode } from '../kernel/errors.ts'
+import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { pause } from '../kernel/lifecycle.ts'
 import { action, EXIT, example, positiveNumber, wholeNumber, type Cli, type Context, type ExitCode } from './cli.ts'
 import { eventsClient } from './events-client.ts'
@@ -92,7 +92,8 @@ interface LaneNow {
 }
 
 async function laneNow({ settings }: Context): Promise<LaneNow> {
-  const { general_lane: lane } = (await requestOk(`${settings.GATEWAY_URL}/metrics`)) as { general_lane: LaneNow }
+  const { general_lane: lane } = (await requestOk(`${settings.GATEWAY_URL}/metrics`)) as { general_lane?: LaneNow }
+  if (!lane) throw new FlowGuardError('unreachable', `${settings.GATEWAY_URL} cannot read the general lane just now`)
   return lane
 }
 

@@ -125,21 +125,7 @@ async function sendFile(context: Context, options: ReplayOptions, plan: Plan, co
   const { io, settings, out } = context
   const { source, retime } = plan
   const from = startOf(plan, options, out)
-  const note: ReplayNote = {
-    file: source.path,
-    sha256: source.sha256,
-    gateway: settings.GATEWAY_URL,
-    line: from,
-    finished: false,
-    retime,
-    updated_at: '',
-  }
-  let notedAt = -Infinity
-  const keep = (isForced: boolean) => {
-    if (!isForced && io.clock() - notedAt < NOTE_MS) return
-    notedAt = io.clock()
-    writeNote(plan.notePath, { ...note, updated_at: new Date(io.clock()).toISOString() })
-  }
+  const { note, keep } = noteFor(plan, { gateway: settings.GATEWAY_URL, from, clock: io.clock })
   const patience = patienceOf(context, options)
   const stop = new AbortController()
   const signal = AbortSignal.any([io.signal, stop.signal])
@@ -178,6 +164,21 @@ async function sendFile(context: Context, options: ReplayOptions, plan: Plan, co
     if (note.line > 0) keep(true)
   }
   return lastTime
+}
+
+/** The note of a file that is being sent. `keep` writes it as it is by then: at most once a second, unless it is forced. */
+function noteFor({ source, retime, notePath }: Plan, { gateway, from, clock }: { gateway: string; from: number; clock: () => number }) {
+  const { path: file, sha256 } = source
+  const note: ReplayNote = { file, sha256, gateway, line: from, finished: false, retime, updated_at: '' }
+  let notedAt = -Infinity
+  return {
+    note,
+    keep: (isForced: boolean) => {
+      if (!isForced && clock() - notedAt < NOTE_MS) return
+      notedAt = clock()
+      writeNote(notePath, { ...note, updated_at: new Date(notedAt).toISOString() })
+    },
+  }
 }
 
 /** Does the work on one item after the other, while the next one is being made. False where the work said stop. */

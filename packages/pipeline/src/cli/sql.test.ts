@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict'
-import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { json } from 'node:stream/consumers'
 import test, { after, before } from 'node:test'
 import { openMachine, smallDay } from '../ops/fixture.ts'
 import { WAREHOUSE } from '../warehouse/schema.ts'
+import { holding } from './testing/holder.ts'
 import { run, temporaryFolder } from './testing/run.ts'
 
 /** A folder that no process works on. */
@@ -98,27 +97,6 @@ test('a rebuild says what retention has taken, by topic', async () => {
   assert.match(stdout, /raw\.clicks\.v1: \d+ records are out of reach, those before 2026-03-\d\d \d\d:\d\d:\d\d; they are no longer kept/)
   assert.doesNotMatch(stdout, /raw\.orders/)
 })
-
-/** Another process that has the warehouse of the folder open. */
-async function holding(dataDir: string) {
-  const script = join(dataDir, 'holder.mjs')
-  writeFileSync(
-    script,
-    `const { openDuckdb } = await import(process.argv[2])
-     const [path, tempDir] = process.argv.slice(3)
-     const warehouse = openDuckdb({ path, tempDir, memoryMb: 128, threads: 1 })
-     await warehouse.session()
-     process.on('disconnect', () => process.exit())
-     process.send('open')
-     setInterval(() => warehouse, 1_000)`,
-  )
-  const adapter = join(import.meta.dirname, '../warehouse/adapters/duckdb.ts')
-  const child = fork(script, [adapter, join(dataDir, WAREHOUSE.file), join(dataDir, WAREHOUSE.temp)], {
-    execArgv: ['--disable-warning=ExperimentalWarning'],
-  })
-  await once(child, 'message')
-  return child
-}
 
 test('where another process has the file, that process is asked', async () => {
   using other = temporaryFolder()

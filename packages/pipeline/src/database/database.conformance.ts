@@ -123,6 +123,16 @@ function outboxConformance(withDatabase: WithDatabase): void {
     assert.equal((await database.order(many[0]?.orderId as string))?.status, 'placed')
   })
 
+  withDatabase('what is remembered of orders may be read ahead: a repeat is one before that and after it', async (database) => {
+    const draft = draftOf()
+    await placed(database, draft)
+    database.prepareOrders()
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.equal((await database.take([draft]))[0]?.kind, 'duplicate')
+    // Closed at once, it reads nothing any more.
+    database.prepareOrders()
+  })
+
   withDatabase('what was written together comes whole, and is forgotten with the last of it', async (database) => {
     const many = Array.from({ length: 10 }, () => draftOf())
     await database.take(many)

@@ -2,7 +2,7 @@ import type { Clock } from '../kernel/lifecycle.ts'
 import { step } from '../kernel/crash.ts'
 import type { Row, Session } from '../warehouse/warehouse.ts'
 import { daysOfTables, stretchesOf, type Around, type Day, type DueDay } from './days.ts'
-import { createTable } from './dialect.ts'
+import { createTable, withThreads } from './dialect.ts'
 import { selectOf, type Model, type Stretch } from './model.ts'
 import type { EtlStore } from './store.ts'
 
@@ -36,7 +36,7 @@ export async function runChunk(
   }: { runId: number; chunk: readonly DueDay[]; around: Around; since: number; onModel: (name: string) => void },
 ): Promise<ChunkDone> {
   const done: ChunkDone = { days: chunk.length, rowsIn: 0, rowsOut: 0, checksFailed: 0 }
-  await session.transaction(async () => {
+  const make = async () => {
     const dates = chunk.map(({ date }) => date)
     await store.markDays(runId, dates, clock())
     const tables = await daysOfTables(models, chunk, around)
@@ -61,7 +61,8 @@ export async function runChunk(
     }
     await store.chunkDone(runId, { ...done, seconds: (performance.now() - since) / 1_000 })
     step('etl.before-commit')
-  })
+  }
+  await withThreads(session, () => session.transaction(make))
   step('etl.after-commit')
   return done
 }

@@ -33,12 +33,15 @@ export const nextDay = (day: Day): Day => dayOf(Date.parse(day) + DAY_MS)
 /** The days asked for, from the first that holds anything on, and those before `today` whose bronze rows are not those that they were made from. */
 export function dueDays(known: readonly KnownDay[], asked: Stretch | undefined, interrupted: ReadonlySet<Day>, today: Day): DueDay[] {
   const byDate = new Map(known.map((each) => [each.date, each]))
+  const addEmpty = (date: Day) => {
+    if (!byDate.has(date)) byDate.set(date, { date, rows: noRows(), computed: undefined })
+  }
+  // Days without a row of bronze that a run did not come to.
+  for (const day of interrupted) addEmpty(day)
   const first = known[0]?.date
   if (asked && first !== undefined) {
     const from = asked.from > first ? asked.from : first
-    for (let day = from; day <= asked.to; day = nextDay(day)) {
-      if (!byDate.has(day)) byDate.set(day, { date: day, rows: noRows(), computed: undefined })
-    }
+    for (let day = from; day <= asked.to; day = nextDay(day)) addEmpty(day)
   }
   return [...byDate.values()]
     .toSorted((a, b) => (a.date < b.date ? -1 : 1))

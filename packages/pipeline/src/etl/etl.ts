@@ -21,6 +21,7 @@ export interface EtlDeps {
 }
 
 export type AskedBy = 'command' | 'schedule'
+const WAITING = 'waiting for the loader'
 
 export interface Plan {
   days: readonly { date: Day; why: string; bronze_rows: number }[]
@@ -41,7 +42,7 @@ export interface Progress {
 export interface Etl {
   /** What a run would do. Nothing asked: what is stale or was cut off. */
   plan(asked: Stretch | undefined): Promise<Plan>
-  /** Begins a run and resolves to its number; it goes on by itself. Throws `etl_running` where one is at work. */
+  /** Begins a run and resolves to its number; it goes on by itself, first by waiting for the loader. Throws `etl_running` where one is at work. */
   start(asked: Stretch | undefined, askedBy: AskedBy): Promise<number>
   /** Resolves once no run is at work. */
   idle(): Promise<void>
@@ -80,17 +81,23 @@ export function createEtl({ warehouse, models, reference, loaded, clock, logger 
   }
 
   async function execute(asked: Stretch | undefined, askedBy: AskedBy, began: (runId: number) => void): Promise<void> {
-    const isLevel = await loaded(signal)
     await withStore(async (store, session) => {
       const stop = () => session.interrupt()
       signal.addEventListener('abort', stop, { once: true })
-      const since = performance.now()
-      await session.transaction(() => copyReference(session, reference))
-      const { known, due } = await survey(store, asked)
-      const runId = await store.begin({ askedBy, asked, isLevel, due }, clock())
+      // Noted before it waits, so that what was asked for is not forgotten where the process dies meanwhile.
+      const first = await survey(store, asked)
+      const runId = await store.begin({ askedBy, asked, due: first.due }, clock())
+      progress = { run_id: runId, days: first.due.length, days_done: 0, chunk: 0, chunks: 0, at: WAITING }
       began(runId)
+      let since = performance.now()
       const seconds = () => (performance.now() - since) / 1_000
       try {
+        const isLevel = await loaded(signal)
+        signal.throwIfAborted()
+        since = performance.now()
+        await session.transaction(() => copyReference(session, reference))
+        const { known, due } = await survey(store, asked)
+        await store.settle(runId, { isLevel, due })
         await chunks({ store, session, runId, known, due, since })
         await store.end(runId, 'done', null, seconds(), clock())
         logger.info({ run_id: runId, days: due.length, seconds: seconds() }, 'etl run done')

@@ -17,6 +17,8 @@ const FOODS = [
   { food_id: 2, name: 'Lassi', category: 'Beverages', price: 50.5 },
 ] as Food[]
 
+const ADS = [{ adId: 'ad-9', itemId: 1, campaignId: 'of-the-ad', advertiserId: 'adv-9' }] as Ad[]
+
 type Given = Readonly<Record<string, Param>>
 
 /** What a record of each topic is, where a test says nothing else. `at` is its event time; `$offset` counts on. */
@@ -52,7 +54,7 @@ export async function openWarehouse({
   const deps = () => ({
     warehouse,
     models,
-    reference: async () => ({ foods: FOODS, ads: [] as Ad[] }),
+    reference: async () => ({ foods: FOODS, ads: ADS }),
     loaded: async () => true,
     clock: () => now,
     logger: silentLogger,

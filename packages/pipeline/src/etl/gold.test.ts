@@ -320,3 +320,25 @@ test('ad_attribution: by ad, campaign and item; an order counts on its own day, 
     { ...ad, date: '2026-03-02', impressions: 0, clicks: 0, ctr: 0, orders: 1, revenue: '1.00', cvr: 0, lag: 60_000 },
   ])
 })
+
+test('ad_attribution: what names no campaign is of its ad’s, and the advertiser is the ad’s', async () => {
+  await using w = await openWarehouse()
+  await w.clicks(
+    { user_id: 'a', at: on(1), ad_id: 'ad-9' },
+    { user_id: 'a', at: on(1), ad_id: 'ad-9', ad_campaign_id: 'of-the-ad' },
+    { user_id: 'a', at: on(1), ad_id: 'ad-9', ad_campaign_id: 'another' },
+    { user_id: 'a', at: on(1), ad_id: 'ad-1' },
+  )
+  await dueOrder(w, { user_id: 'a', at: on(1, '10:01:00') }, 'ad-9', null)
+  await w.run('2026-03-01')
+  assert.deepEqual(
+    await w.rows(
+      'select ad_id, campaign_id, advertiser_id, clicks, attributed_orders as orders from gold.ad_attribution order by ad_id, campaign_id',
+    ),
+    [
+      { ad_id: 'ad-1', campaign_id: null, advertiser_id: null, clicks: 1, orders: 0 },
+      { ad_id: 'ad-9', campaign_id: 'another', advertiser_id: 'adv-9', clicks: 1, orders: 0 },
+      { ad_id: 'ad-9', campaign_id: 'of-the-ad', advertiser_id: 'adv-9', clicks: 2, orders: 1 },
+    ],
+  )
+})

@@ -170,6 +170,26 @@ test('user_sessions: a gap of 30:00.000 is the same session, one of 30:00.001 an
   ])
 })
 
+test('user_sessions: the path is the items in the order of time, at most 50, and without events of no item', async () => {
+  await using w = await openWarehouse()
+  await w.clicks(
+    { user_id: 'short', at: at('10:00:01'), event_type: 'impression', item_id: 7 },
+    { user_id: 'short', at: at('10:00:00'), item_id: null },
+    { user_id: 'short', at: at('10:00:01'), item_id: 8 },
+    ...Array.from({ length: 51 }, (_, i) => ({
+      user_id: 'long',
+      at: at(`10:00:${String(i).padStart(2, '0')}`),
+      item_id: 100 - i,
+    })).toReversed(),
+  )
+  await w.orders({ user_id: 'short', at: at('10:00:01'), item_id: 1 })
+  await w.run(DAY)
+  assert.deepEqual(await w.rows('select user_id, entry_item_id, path from silver.user_sessions order by user_id'), [
+    { user_id: 'long', entry_item_id: 100, path: Array.from({ length: 50 }, (_, i) => 100 - i) },
+    { user_id: 'short', entry_item_id: null, path: [8, 7, 1] },
+  ])
+})
+
 test('a session that runs on for days is one, however the days are run, and whatever comes late', async () => {
   const days = ['2026-03-10', '2026-03-11', '2026-03-12', '2026-03-13']
   const halfHours = days.flatMap((day) =>

@@ -61,6 +61,15 @@ const at = (ms: number) => new Date(ms).toISOString().replace('Z', '')
 
 /** What the runs know of themselves; all of it in the warehouse, on one session. */
 export function etlStore(session: Session) {
+  async function addDays(runId: number, due: readonly DueDay[]) {
+    if (due.length === 0) return
+    await session.run('insert into etl.run_days select $1, unnest($2::varchar[])::date, unnest($3::varchar[])', [
+      runId,
+      due.map(({ date }) => date),
+      due.map(({ why }) => why),
+    ])
+  }
+
   return {
     /** A run that this process did not begin and that never ended was cut off. */
     async open(now: number) {
@@ -98,25 +107,24 @@ export function etlStore(session: Session) {
       )
       return found?.date ?? undefined
     },
-    async begin(
-      run: { askedBy: string; asked: Stretch | undefined; isLevel: boolean; due: readonly DueDay[] },
-      now: number,
-    ): Promise<number> {
+    async begin(run: { askedBy: string; asked: Stretch | undefined; due: readonly DueDay[] }, now: number): Promise<number> {
       return session.transaction(async () => {
         const [last] = await session.rows<{ id: number }>('select coalesce(max(run_id), 0) as id from etl.runs')
         const id = last!.id + 1
         await session.run(
-          `insert into etl.runs values ($1, $2::timestamp, null, 'running', $3, $4::date, $5::date, $6, $7, 0, 0, 0, 0, 0, null)`,
-          [id, at(now), run.askedBy, run.asked?.from ?? null, run.asked?.to ?? null, run.isLevel, run.due.length],
+          `insert into etl.runs values ($1, $2::timestamp, null, 'running', $3, $4::date, $5::date, false, $6, 0, 0, 0, 0, 0, null)`,
+          [id, at(now), run.askedBy, run.asked?.from ?? null, run.asked?.to ?? null, run.due.length],
         )
-        if (run.due.length > 0) {
-          await session.run('insert into etl.run_days select $1, unnest($2::varchar[])::date, unnest($3::varchar[])', [
-            id,
-            run.due.map(({ date }) => date),
-            run.due.map(({ why }) => why),
-          ])
-        }
+        await addDays(id, run.due)
         return id
+      })
+    },
+    /** What is to be made, once the loader was waited for. */
+    async settle(runId: number, { isLevel, due }: { isLevel: boolean; due: readonly DueDay[] }) {
+      await session.transaction(async () => {
+        await session.run('update etl.runs set is_level = $2, days = $3 where run_id = $1', [runId, isLevel, due.length])
+        await session.run('delete from etl.run_days where run_id = $1', [runId])
+        await addDays(runId, due)
       })
     },
     /** Inside the transaction that makes them: so what is counted is what is read. */

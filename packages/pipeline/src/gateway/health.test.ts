@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { pino } from 'pino'
 import type { BillingView } from '../billing/billing-view.ts'
 import { FlowGuardError } from '../kernel/errors.ts'
 import type { Lane } from '../workers/lane-view.ts'
@@ -112,4 +113,33 @@ test('metrics: text for whoever asks for it, JSON for everybody else', async () 
   const summary = (await gateway.get('/metrics/summary')).json() as Record<string, unknown>
   assert.deepEqual([summary['queue_length'], summary['pending_messages']], [3, 2])
   assert.ok(Number.isFinite(Date.parse(String(summary['timestamp']))))
+})
+
+test('metrics ask the general lane once, and go without it where it cannot be read, with one warning', async () => {
+  const lines: string[] = []
+  let asked = 0
+  let isDamaged = false
+  await using gateway = await openTestGateway({
+    async lane() {
+      asked += 1
+      if (isDamaged) throw new FlowGuardError('store_corrupt', 'lane.db is damaged')
+      return lane
+    },
+    logger: pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) }),
+  })
+  assert.match((await gateway.get('/metrics/prometheus')).body, /^events_received_total 12$/m)
+  assert.equal(asked, 1)
+  isDamaged = true
+  for (let scrape = 0; scrape < 2; scrape += 1) {
+    const { statusCode, body } = await gateway.get('/metrics/prometheus')
+    assert.equal(statusCode, 200)
+    assert.match(body, /^flowguard_events_received_total 0$/m)
+    assert.doesNotMatch(body, /^(# HELP )?(events_|event_processing|queue_depth|active_workers)/m)
+    const json = await gateway.get('/metrics')
+    assert.equal(json.statusCode, 200)
+    assert.deepEqual([json.json().events.received, 'general_lane' in json.json()], [0, false])
+  }
+  assert.equal(lines.filter((line) => line.includes('general lane')).length, 1)
+  isDamaged = false
+  assert.equal((await gateway.get('/metrics')).json().general_lane.received, 12)
 })

@@ -57,7 +57,7 @@ export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
     if (/text\/plain|openmetrics/i.test(headers.accept ?? '')) return prometheus(reply, metrics)
     const { events, bytes, duplicates, deliveredByTopic } = ingest.stats
     const { received, refused } = metrics.totals()
-    const lane = await deps.lane()
+    const lane = await metrics.laneNow()
     return reply.send({
       service,
       version,
@@ -66,7 +66,7 @@ export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
       kafka_producer: producerStats(),
       events: { received, refused, duplicates, appended: deliveredByTopic },
       queue: { events, bytes },
-      general_lane: {
+      general_lane: lane && {
         received: lane.received,
         processed: lane.processed,
         failed: lane.failed,
@@ -103,6 +103,6 @@ function checksOf({ log, database, billing, ingest, clock, dataDir }: HealthDeps
   } as const
 }
 
-async function prometheus(reply: FastifyReply, { registry }: GatewayMetrics): Promise<FastifyReply> {
-  return reply.type(registry.contentType).send(await registry.metrics())
+async function prometheus(reply: FastifyReply, metrics: GatewayMetrics): Promise<FastifyReply> {
+  return reply.type(metrics.registry.contentType).send(await metrics.text())
 }

@@ -59,7 +59,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const { log, database, clock, logger, version, needsKeys, corsOrigins, rateLimit } = deps
   const time = await openEventTime({ log, database, clock, logger })
   const ingest = createIngest({ log, database, time })
-  const metrics = createMetrics(ingest, deps.lane)
+  const metrics = createMetrics(ingest, deps.lane, logger)
   const reference = await loadReference(database)
   const app = await createHttpServer({ name: NAME, logger, corsOrigins, rateLimit })
   requireKeys(app, { isRequired: needsKeys, hasKey: (hash) => database.hasKey(hash) })

@@ -208,8 +208,8 @@ test('wherever it dies, the next one ships the rest: nothing lost, repeats the s
     const died = new Error(dies)
     const dying = {
       database: {
-        // Two groups of five: what was written together comes whole.
-        outbox: () => at.database.outbox(7),
+        // Two groups of five.
+        outbox: () => at.database.outbox(10),
         outboxVersion: () => at.database.outboxVersion(),
         async shipped(lastId: number) {
           if (dies === 'after the append') throw died
@@ -235,6 +235,24 @@ test('wherever it dies, the next one ships the rest: nothing lost, repeats the s
     assert.equal(records.length, dies === 'after the append' ? 35 : 25, dies)
     for (const seqs of inOrderByUser(records).values()) assert.deepEqual(seqs, [0, 1, 2, 3, 0], dies)
   }
+})
+
+test('never appends more than a thousand records at once, and a group that does not fit goes with the next', async () => {
+  await using at = stage()
+  const sizes: number[] = []
+  for (const count of [700, 200, 400, 1_000, 1]) await at.database.take(Array.from({ length: count }, () => draftOf()))
+  const log = {
+    append(topic: typeof ORDERS, records: readonly NewRecord[]) {
+      sizes.push(records.length)
+      return at.log.append(topic, records)
+    },
+  }
+  const stop = new AbortController()
+  const running = relay({ database: at.database, log, logger: silentLogger })(stop.signal)
+  await until(isEmpty(at.database), 'the outbox is empty')
+  stop.abort()
+  await running
+  assert.deepEqual(sizes, [900, 400, 1_000, 1])
 })
 
 test('what cannot pass ends it', async () => {

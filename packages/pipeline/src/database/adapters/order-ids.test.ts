@@ -69,11 +69,11 @@ test('every id that was committed is found with what is known of it, and no othe
   db.close()
 })
 
-/** Groups of so many ids, each in a transaction. */
+/** In one transaction, and none of them known before. */
 function fill(db: DatabaseSync, ids: ReturnType<typeof orderIdsIn>, { from, to }: { from: number; to: number }) {
   transaction(db, () => {
     for (let n = from; n < to; n += 1) {
-      assert.equal(ids.find(`id-${n}-é🍛`), undefined)
+      if (n % 64 === 0) assert.equal(ids.find(`id-${n}-é🍛`), undefined)
       ids.add([`id-${n}-é🍛`, `order-${n}`, `hash-${n}`])
     }
     ids.write()

@@ -150,9 +150,9 @@ export function ordersIn(db: DatabaseSync, path: string, clock: Clock): Orders &
     prepareOrders() {
       setImmediate(() => {
         try {
-          if (db.isOpen) ids.load()
+          ids.load()
         } catch {
-          // The first order tries it again, and is refused with what is wrong.
+          // It is closed by now, or the first order tries again, and is refused with what is wrong.
         }
       })
     },

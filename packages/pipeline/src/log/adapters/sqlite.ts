@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import type { Topic } from '@flowguard/contract'
 import { step } from '../../kernel/crash.ts'
-import { FlowGuardError, hasCode } from '../../kernel/errors.ts'
+import { FlowGuardError } from '../../kernel/errors.ts'
 import type { Clock } from '../../kernel/lifecycle.ts'
 import { partitionOf } from '../../kernel/partition.ts'
-import { closeStore, guarded, openReadOnly, openStore, storeError, transaction } from '../../kernel/sqlite.ts'
-import type { EventLog, LogRecord, NewRecord, PartitionEnds, Place, Position, TransactionalLog } from '../event-log.ts'
+import { closeStore, guarded, openReadOnly, openStore, transaction } from '../../kernel/sqlite.ts'
+import type { EventLog, NewRecord, PartitionEnds, Position, TransactionalLog } from '../event-log.ts'
 import type { TopicSpecs } from '../topics.ts'
-import { batchCache, type DecodedBatch } from './batch-cache.ts'
-import { checksum, pack, unpack } from './record-batch.ts'
+import { checksum, pack } from './record-batch.ts'
+import { endOfRow, readingIn } from './sqlite-reading.ts'
 
 const SCHEMA = `
   create table if not exists log_meta (log_id text not null) strict;
@@ -23,17 +23,6 @@ const POLL_MS = 5
 /** A row is unpacked as a whole, however little of it a reader asks for: what is larger is split. */
 const BATCH_COUNT_MAX = 1_000
 const TRIM_ROWS_MAX = 500
-
-interface RowHead {
-  base_offset: number
-  count: number
-  appended_at: number
-}
-
-interface BatchRow extends RowHead {
-  crc: number
-  body: Uint8Array
-}
 
 interface Waiting {
   topic: Topic
@@ -76,16 +65,6 @@ export function sqliteLogOn(db: DatabaseSync, options: Options, close: () => voi
 function logOn(db: DatabaseSync, { path, topics, clock, readersCount = () => 1 }: Options, close: () => void): TransactionalLog {
   const sql = guarded(path, () => ({
     id: db.prepare('select log_id from log_meta'),
-    last: db.prepare(
-      'select base_offset, count, appended_at from log_batches where topic = ? and partition = ? order by base_offset desc limit 1',
-    ),
-    start: db.prepare('select base_offset as start from log_batches where topic = ? and partition = ? order by base_offset limit 1'),
-    holding: db.prepare(
-      'select base_offset, count from log_batches where topic = ? and partition = ? and base_offset <= ? order by base_offset desc limit 1',
-    ),
-    from: db.prepare(
-      'select base_offset, count, appended_at, crc, body from log_batches where topic = ? and partition = ? and base_offset >= ? order by base_offset',
-    ),
     version: db.prepare('pragma data_version'),
   }))
   const insert = lazily(() => db.prepare('insert into log_batches values (?, ?, ?, ?, ?, ?, ?)'))
@@ -97,14 +76,9 @@ function logOn(db: DatabaseSync, { path, topics, clock, readersCount = () => 1 }
   )
   const { log_id: id } = guarded(path, () => sql.id.get()) as { log_id: string }
   guarded(path, () => refuseFewerPartitions(db, path, topics))
-  const cache = batchCache(readersCount)
+  const { lastOf, endOf, startOf, readShares } = readingIn(db, path, readersCount)
   const waiting: Waiting[] = []
   let appended = 0
-  let turn = 0
-
-  const lastOf = (topic: Topic, partition: number) => sql.last.get(topic, partition) as RowHead | undefined
-  const endOf = (topic: Topic, partition: number) => endOfRow(lastOf(topic, partition))
-  const startOf = (topic: Topic, partition: number) => (sql.start.get(topic, partition) as { start: number } | undefined)?.start ?? 0
 
   function appendNow(topic: Topic, records: readonly NewRecord[]): readonly Position[] {
     const positions: Position[] = new Array<Position>(records.length)
@@ -176,75 +150,6 @@ function logOn(db: DatabaseSync, { path, topics, clock, readersCount = () => 1 }
     })
   }
 
-  function readPartition({ topic, partition, next }: Place, countMax: number): LogRecord[] {
-    const records: LogRecord[] = []
-    const take = (batch: DecodedBatch) => {
-      const left = countMax - records.length
-      for (let at = Math.max(0, next - batch.offset); at < batch.records.length && records.length < countMax; at += 1) {
-        records.push(batch.records[at] as LogRecord)
-      }
-      if (batch.next - Math.max(next, batch.offset) <= left) cache.passed(topic, partition, batch)
-    }
-    let expected = next
-    for (let known = cache.find(topic, partition, next); known; known = cache.find(topic, partition, expected)) {
-      take(known)
-      if (records.length >= countMax) return records
-      expected = known.next
-    }
-    const holding = records.length > 0 ? undefined : (sql.holding.get(topic, partition, next) as RowHead | undefined)
-    // Retention never takes what a reader has yet to read, so a place before the oldest record is a loss too.
-    if (holding) expected = next < endOfRow(holding) ? holding.base_offset : endOfRow(holding)
-    const corrupt = (offset: number, what: string, cause?: unknown) =>
-      new FlowGuardError('store_corrupt', `${path}: ${topic}-${partition} is damaged at offset ${offset}: ${what}`, cause)
-    try {
-      for (const row of sql.from.iterate(topic, partition, holding || records.length > 0 ? expected : 0) as Iterable<
-        BatchRow & Record<string, never>
-      >) {
-        const first = { topic, partition, offset: row.base_offset }
-        if (row.base_offset !== expected) throw corrupt(row.base_offset, `offsets from ${expected} on are missing`)
-        if (checksum(row.body, first, row.count, row.appended_at) !== row.crc) throw corrupt(row.base_offset, 'the checksum differs')
-        const decoded = unpack(row.body, row.count, first, row.appended_at, readersCount(topic) > 1)
-        if (!decoded) throw corrupt(row.base_offset, `it does not hold the ${row.count} records that it says`)
-        expected = endOfRow(row)
-        const batch = { offset: row.base_offset, next: expected, records: decoded }
-        cache.add(topic, partition, batch, row.body.length)
-        take(batch)
-        if (records.length >= countMax) break
-      }
-    } catch (error) {
-      const failure = storeError(path, error)
-      throw hasCode(failure, 'store_corrupt') && failure !== error ? corrupt(expected, (error as Error).message, error) : failure
-    }
-    if (records.length === 0 && next > endOf(topic, partition)) {
-      throw new FlowGuardError(
-        'log_truncated',
-        `${path}: ${topic}-${partition} ends at ${endOf(topic, partition)}; the reader had reached ${next}`,
-      )
-    }
-    return records
-  }
-
-  function readShares(places: readonly Place[], countMax: number): LogRecord[] {
-    const share = Math.max(1, Math.floor(countMax / Math.max(1, places.length)))
-    const records: LogRecord[] = []
-    const hungry: Place[] = []
-    // With more partitions than records each has its turn.
-    const first = places.length > countMax ? turn++ % places.length : 0
-    for (const place of [...places.slice(first), ...places.slice(0, first)]) {
-      if (records.length >= countMax) break
-      const read = readPartition(place, share)
-      for (const record of read) records.push(record)
-      if (read.length === share) hungry.push({ ...place, next: (read.at(-1) as LogRecord).offset + 1 })
-    }
-    for (const place of hungry) {
-      if (records.length >= countMax) break
-      for (const record of readPartition(place, Math.ceil((countMax - records.length) / hungry.length))) {
-        if (records.length < countMax) records.push(record)
-      }
-    }
-    return records
-  }
-
   /** Changes when this connection or any other has written to the store. */
   const version = () => `${(sql.version.get() as { data_version: number }).data_version}/${appended}`
 
@@ -302,10 +207,6 @@ function logOn(db: DatabaseSync, { path, topics, clock, readersCount = () => 1 }
       close()
     },
   }
-}
-
-function endOfRow(row: RowHead | undefined): number {
-  return row ? row.base_offset + row.count : 0
 }
 
 function lazily<T>(make: () => T): () => T {

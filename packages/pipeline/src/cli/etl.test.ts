@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { until } from '../../../../test/support/machine.ts'
+import type { Plan, Progress } from '../etl/etl.ts'
+import type { RunDetail, RunShown } from '../etl/store.ts'
+import { openMachine, smallDay } from '../ops/fixture.ts'
+import { openDuckdb } from '../warehouse/adapters/duckdb.ts'
+import { WAREHOUSE } from '../warehouse/schema.ts'
+import { fakeGateway, type Told } from './testing/gateway.ts'
+import { holding } from './testing/holder.ts'
+import { run, start, temporaryFolder } from './testing/run.ts'
+
+const DAY = '2026-03-01'
+
+/** A folder that no process works on, with a day in bronze. */
+async function loadedFolder() {
+  const folder = temporaryFolder()
+  await using machine = openMachine(folder.path)
+  await smallDay(machine)
+  return Object.assign(folder, { cli: (...args: string[]) => run(['etl', ...args, '--data-dir', folder.path]) })
+}
+
+test('where FlowGuard does not run, the command opens the warehouse itself: planned, run, listed, shown', async () => {
+  using folder = await loadedFolder()
+  const { cli } = folder
+  assert.match((await cli('runs')).stderr, /There has been no run/)
+  const planned = JSON.parse((await cli('backfill', '--from', DAY, '--to', DAY, '--plan', '--json')).stdout) as Plan
+  assert.deepEqual(
+    planned.days.map(({ date, why }) => [date, why]),
+    [[DAY, 'asked for']],
+  )
+  assert.match(
+    (await cli('backfill', '--from', DAY, '--to', DAY, '--plan')).stdout,
+    /^day +why +bronze rows\n2026-03-01 +asked for +\d+\n\ntable /,
+  )
+  assert.deepEqual(JSON.parse((await cli('runs', '--json')).stdout), [], 'a plan is no run')
+
+  const made = await cli('run', '--date', DAY)
+  assert.equal(made.code, 0, made.stdout + made.stderr)
+  assert.match(made.stdout, /\n +1 .* done +command +2026-03-01 /)
+  assert.match(made.stdout, /\ngold\.daily_gmv_metrics +2026-03-01 +2026-03-01 /)
+  assert.match(made.stdout, /\d+ checks, all passed/)
+  const again = await cli('backfill', '--from', DAY, '--to', DAY, '--json')
+  const detail = JSON.parse(again.stdout) as RunDetail
+  assert.deepEqual([again.code, detail.run_id, detail.state, detail.days_done], [0, 2, 'done', 1])
+
+  assert.deepEqual(
+    (JSON.parse((await cli('runs', '--json')).stdout) as RunShown[]).map(({ run_id: id }) => id),
+    [2, 1],
+  )
+  assert.equal((await cli('runs', '--limit', '1')).stdout.trim().split('\n').length, 2)
+  assert.equal((JSON.parse((await cli('runs', '2', '--json')).stdout) as RunDetail).steps.length, detail.steps.length)
+  const none = await cli('runs', '9')
+  assert.deepEqual([none.code, none.stdout], [1, ''])
+  assert.match(none.stderr, /There is no run 9/)
+})
+
+test('rows that fail a check make it exit 1, and are shown', async () => {
+  using folder = await loadedFolder()
+  {
+    const path = folder.file(WAREHOUSE.file)
+    await using warehouse = openDuckdb({ path, tempDir: folder.file(WAREHOUSE.temp), memoryMb: 256, threads: 1 })
+    using session = await warehouse.session()
+    await session.run(`insert into bronze.orders_raw select * from bronze.orders_raw where event_id = 'order-paid'`)
+  }
+  const { code, stdout } = await folder.cli('run', '--date', DAY)
+  assert.equal(code, 1)
+  assert.match(stdout, /✗ silver\.orders_clean +unique: source_partition, source_offset +\d+ rows\n +\{.*/)
+})
+
+test('days that are none, lie ahead or the wrong way round are misuse; no warehouse is a failure', async () => {
+  using folder = temporaryFolder()
+  const cli = (...args: string[]) => run(['etl', ...args, '--data-dir', folder.path], { clock: () => Date.parse('2026-03-02T12:00:00Z') })
+  for (const [args, words] of [
+    [['run'], /--date/],
+    [['run', '--date', '2026-02-30'], /must be a day/],
+    [['run', '--date', '2026-03-03'], /lies in the future/],
+    [['backfill', '--from', DAY], /--to/],
+    [['backfill', '--from', '2026-03-02', '--to', DAY], /is after/],
+    [['runs', '0'], /whole number/],
+  ] as const) {
+    const { code, stdout, stderr } = await cli(...args)
+    assert.deepEqual([code, stdout], [2, ''], args.join(' '))
+    assert.match(stderr, words)
+  }
+  const { code, stderr } = await cli('run', '--date', DAY)
+  assert.equal(code, 1)
+  assert.match(stderr, /warehouse\.duckdb is not there/)
+})
+
+test('Ctrl-C cuts off a run of its own, and the next makes what it left', async () => {
+  using folder = await loadedFolder()
+  const command = ['etl', 'run', '--date', DAY, '--data-dir', folder.path]
+  const running = start(command, { isTTY: true, env: { NO_COLOR: '1' } })
+  await until('the run to be under way', () => running.text.stderr.includes('run 1:'))
+  running.interrupt()
+  const { code, stderr } = await running.done
+  assert.equal(code, 130)
+  assert.match(stderr, /run 1 is cut off/)
+  assert.equal((JSON.parse((await folder.cli('runs', '1', '--json')).stdout) as RunDetail).state, 'interrupted')
+  const planned = JSON.parse(
+    (await folder.cli('backfill', '--from', '2026-02-01', '--to', '2026-02-01', '--plan', '--json')).stdout,
+  ) as Plan
+  assert.deepEqual(
+    planned.days.map(({ date, why }) => [date, why]),
+    [[DAY, 'interrupted']],
+  )
+})
+
+const RUN: RunDetail = {
+  run_id: 7,
+  state: 'done',
+  asked_by: 'command',
+  started_at: '2026-03-02T10:00:00.000Z',
+  ended_at: '2026-03-02T10:00:01.000Z',
+  from_date: DAY,
+  to_date: DAY,
+  is_level: true,
+  days: 1,
+  days_done: 1,
+  rows_in: 10,
+  rows_out: 10,
+  seconds: 1,
+  checks_failed: 0,
+  error: null,
+  steps: [],
+  checks: [],
+  failed_rows: [],
+}
+const WAITING: Progress = { run_id: 7, days: 1, days_done: 0, chunk: 0, chunks: 0, at: 'waiting for the loader' }
+
+test('where another process has the warehouse, it does the work: begun, followed, left to go on, or refused', async () => {
+  using folder = temporaryFolder()
+  const holder = await holding(folder.path)
+  await using ops = await fakeGateway()
+  let looks = 0
+  let shown: Partial<RunDetail> = {}
+  const usual = (url: string): Told | undefined => {
+    if (url === '/api/etl/runs') return { status: 202, body: { run_id: 7 } }
+    if (url === '/api/etl/runs?limit=1') return { body: { running: (looks += 1) < 3 ? WAITING : null, runs: [] } }
+    if (url === '/api/etl/runs/7') return { body: { ...RUN, ...shown } }
+    return undefined
+  }
+  ops.told = usual
+  const args = ['etl', 'run', '--date', DAY, '--data-dir', folder.path, '--ops-url', ops.url]
+  const env = { WRITE_KEY: 'fg_key', NO_COLOR: '1' }
+  try {
+    const done = await run([...args, '--json'], { env, isTTY: true })
+    assert.equal(done.code, 0, done.stderr)
+    assert.deepEqual(JSON.parse(done.stdout), RUN)
+    assert.match(done.stderr, /run 7: waiting for the loader/)
+    const [begun] = ops.requests
+    assert.deepEqual(
+      [begun?.method, begun?.headers.authorization, JSON.parse(begun?.body ?? '')],
+      ['POST', 'Bearer fg_key', { from: DAY, to: DAY }],
+    )
+
+    shown = { is_level: false }
+    assert.match((await run(args, { env })).stderr, /Not everything in the log was loaded/)
+    shown = { state: 'failed', error: 'out of disk' }
+    const failed = await run(args, { env })
+    assert.equal(failed.code, 1)
+    assert.match(failed.stdout, /out of disk/)
+
+    looks = -Infinity
+    const left = start(args, { env, isTTY: true })
+    await until('it to follow', () => left.text.stderr.includes('waiting'))
+    left.interrupt()
+    assert.equal((await left.done).code, 130)
+    assert.match(left.text.stderr, /Run 7 goes on; npx flowguard etl runs 7 shows it/)
+
+    ops.told = () => ({ status: 409, body: { detail: 'run 6 is at work' } })
+    const refused = await run(args, { env })
+    assert.equal(refused.code, 1)
+    assert.match(refused.stderr, /run 6 is at work\n.*One run at a time/)
+    ops.told = () => ({ status: 401, body: { detail: 'no such key' } })
+    assert.equal((await run(['etl', 'runs', ...args.slice(4)], { env })).code, 1)
+  } finally {
+    holder.kill('SIGKILL')
+  }
+})

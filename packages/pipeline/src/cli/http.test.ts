@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { test } from 'node:test'
+import { hasCode } from '../kernel/errors.ts'
+import { requestOk } from './http.ts'
+
+test('a redirect is not followed: it is said where to, and which setting to change', async () => {
+  await using server = createServer((_request, response) => {
+    response.writeHead(301, { location: 'https://far.example.org/api/v1/time' }).end()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  await assert.rejects(requestOk(`${url}/api/v1/time`, { key: 'k' }), (error) => {
+    assert.ok(hasCode(error, 'refused'))
+    const told = `${url}/api/v1/time answered 301 to https://far.example.org/api/v1/time: set GATEWAY_URL or OPS_URL to that`
+    assert.equal((error as Error).message, told)
+    return true
+  })
+})
