@@ -14,8 +14,8 @@ import { startMachine, until, type Machine } from './support/machine.ts'
 
 const IS_SOAK = process.env['FLOWGUARD_SOAK'] !== undefined
 const EVENTS = IS_SOAK ? 12_000 : 3_000
-/** Over more than a month, so that a run commits twice. */
-const DAYS = { from: '2026-03-01', to: '2026-04-10', count: 40 } as const
+/** Over more than a quarter, so that a run commits twice. */
+const DAYS = { from: '2026-03-01', to: '2026-06-09', count: 100 } as const
 const LOAD_KILLS = IS_SOAK ? 6 : 1
 /** Where in a run to kill, in passings of a step: the tables of both chunks, their commits. */
 const STEP_KILLS: readonly `${Step}:${number}`[] = IS_SOAK

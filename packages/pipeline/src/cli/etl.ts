@@ -32,7 +32,7 @@ export function etlCommand(cli: Cli): Command {
   )
   etl.addCommand(
     new Command('backfill')
-      .description('make a range of days anew, about a month at a time; interrupted, it goes on where it was')
+      .description('make a range of days anew, about a quarter at a time; interrupted, it goes on where it was')
       .requiredOption('--from <day>', 'the first UTC day', day)
       .requiredOption('--to <day>', 'the last, included', day)
       .option('--plan', 'only say which days of which tables, and why')
@@ -110,7 +110,9 @@ async function run(context: Context, asked: Stretch): Promise<ExitCode> {
       if (out.isJson) out.json(found)
       else printRun(context, found)
       if (!found.is_level)
-        out.note('Not everything in the log was loaded when it began: those days are stale, and the next run makes them again.')
+        out.note(
+          'Not everything was loaded, or not every order answered, when it began: once it is, those days are stale, and the next run makes them again.',
+        )
       return found.state === 'done' && found.checks_failed === 0 ? EXIT.done : EXIT.failed
     },
     io.signal,

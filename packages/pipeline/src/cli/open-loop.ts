@@ -20,17 +20,22 @@ export function openLoop(
   send: (tookMs: () => number) => Promise<void>,
 ): Promise<number> {
   return new Promise((resolve, reject) => {
+    let failed = false
     const startedAt = now()
     let sent = 0
     let open = 0
     const isOver = () => sent === count || signal.aborted
+    const fail = (error: unknown) => {
+      failed = true
+      reject(error instanceof Error ? error : new Error(String(error)))
+    }
     const pump = () => {
       const due = Math.min(count, Math.floor(((now() - startedAt) * perSecond) / 1_000) + 1)
-      while (!signal.aborted && open < openMax && sent < (perSecond === Infinity ? count : due)) {
+      while (!failed && !signal.aborted && open < openMax && sent < (perSecond === Infinity ? count : due)) {
         const dueAt = startedAt + (perSecond === Infinity ? now() - startedAt : (sent * 1_000) / perSecond)
         sent += 1
         open += 1
-        send(() => now() - dueAt).then(answered, reject)
+        send(() => now() - dueAt).then(answered, fail)
       }
     }
     const answered = () => {
@@ -40,7 +45,7 @@ export function openLoop(
     const tick = () => {
       pump()
       if (isOver() && open === 0) resolve(sent)
-      else setTimeout(tick, TICK_MS)
+      else if (!failed) setTimeout(tick, TICK_MS)
     }
     tick()
   })

@@ -60,6 +60,8 @@ export async function runCli(args: readonly string[], io: Io = processIo()): Pro
   } catch (error) {
     // Commander has said what was wrong; help that was asked for is no failure.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.misused
+    // The user ended it while it waited for something.
+    if (error instanceof Error && error.name === 'AbortError' && io.signal.aborted) return EXIT.interrupted
     sayFailure(io, error)
     return hasCode(error, 'settings_invalid', 'query_refused') ? EXIT.misused : EXIT.failed
   }

@@ -81,6 +81,13 @@ test('a warehouse that was lost is found out, and made anew from what the logs k
   assert.equal((await cli('audit')).code, 0)
 })
 
+test('a rebuild where there is no log says so instead of waiting for one', { timeout: 30_000 }, async () => {
+  using empty = temporaryFolder()
+  const { code, stderr } = await run(['warehouse', 'rebuild', '--data-dir', empty.path])
+  assert.equal(code, 1)
+  assert.match(stderr, /there is nothing to load from/)
+})
+
 test('a rebuild says what retention has taken, by topic', async () => {
   using other = temporaryFolder()
   {

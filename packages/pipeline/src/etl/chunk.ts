@@ -37,8 +37,7 @@ export async function runChunk(
 ): Promise<ChunkDone> {
   const done: ChunkDone = { days: chunk.length, rowsIn: 0, rowsOut: 0, checksFailed: 0 }
   const make = async () => {
-    const dates = chunk.map(({ date }) => date)
-    await store.markDays(runId, dates, clock())
+    await store.markDays(runId, chunk, clock())
     const tables = await daysOfTables(models, chunk, around)
     for (const model of models) {
       const days = tables.get(model.name) ?? []

@@ -21,8 +21,8 @@ export interface DueDay {
   bronzeRows: number
 }
 
-/** A chunk is committed as one: about a month, so that a long backfill shows how far it is, and does not begin again from the start. */
-const CHUNK_DAYS_MAX = 31
+/** A chunk is committed as one: about a quarter, so that a long backfill shows how far it is, and does not begin again from the start. */
+const CHUNK_DAYS_MAX = 92
 const CHUNK_ROWS_MAX = 12_000_000
 
 const ALL = Object.keys(COUNTED) as Counted[]

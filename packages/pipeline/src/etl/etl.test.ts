@@ -143,18 +143,17 @@ test('a run that was cut off is marked when the warehouse is opened again, and t
   assert.deepEqual((await w.etl().plan(undefined)).days, [])
 })
 
-test('a backfill of several months is committed month by month', async () => {
+test('a long backfill is committed quarter by quarter', async () => {
   await using w = await openWarehouse()
   await w.orders({ user_id: 'u', at: '2026-01-01 10:00:00' }, { user_id: 'u', at: '2026-03-15 10:00:00' })
-  const run = await w.run('2026-01-01', '2026-03-31')
-  assert.equal(run.days_done, 90)
+  const run = await w.run('2026-01-01', '2026-06-30')
+  assert.equal(run.days_done, 181)
   const ofOrders = run.steps
     .filter((each) => each.model === 'silver.orders_clean')
     .map((each) => [each.from_date, each.to_date, each.days, each.rows_out])
   assert.deepEqual(ofOrders, [
-    ['2026-01-01', '2026-01-31', 31, 1],
-    ['2026-02-01', '2026-03-03', 31, 0],
-    ['2026-03-04', '2026-03-31', 28, 1],
+    ['2026-01-01', '2026-04-02', 92, 2],
+    ['2026-04-03', '2026-06-30', 89, 0],
   ])
 })
 

@@ -4,7 +4,7 @@ import type { Clock } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
 import type { Session, Warehouse } from '../warehouse/warehouse.ts'
 import { makeTables, runChunk } from './chunk.ts'
-import { chunksOf, daysOfTables, dueDays, type Day, type DueDay, type KnownDay } from './days.ts'
+import { chunksOf, daysOfTables, dueDays, nextDay, type Day, type DueDay, type KnownDay } from './days.ts'
 import { DUCKDB_FUNCTIONS } from './dialect.ts'
 import type { Model, Stretch } from './model.ts'
 import { etlStore, type EtlStore, type RunDetail, type RunShown } from './store.ts'
@@ -14,8 +14,8 @@ export interface EtlDeps {
   models: readonly Model[]
   /** The catalogue and the ads as they are now. */
   reference: () => Promise<{ foods: readonly Food[]; ads: readonly Ad[] }>
-  /** Resolves, within a limit, to whether all that the log holds by now has been loaded. */
-  loaded: (signal: AbortSignal) => Promise<boolean>
+  /** Resolves, within a limit, to whether all that the log holds by now has been loaded, and the orders placed before that instant have been answered. */
+  loaded: (signal: AbortSignal, beforeMs: number) => Promise<boolean>
   clock: Clock
   logger: Logger
 }
@@ -92,7 +92,7 @@ export function createEtl({ warehouse, models, reference, loaded, clock, logger 
       let since = performance.now()
       const seconds = () => (performance.now() - since) / 1_000
       try {
-        const isLevel = await loaded(signal)
+        const isLevel = await loaded(signal, Date.parse(asked ? nextDay(asked.to) : dayOf(clock())))
         signal.throwIfAborted()
         since = performance.now()
         await session.transaction(() => copyReference(session, reference))
@@ -131,7 +131,7 @@ export function createEtl({ warehouse, models, reference, loaded, clock, logger 
       const around = {
         known,
         computed: [...computed].toSorted(),
-        laterFrom: planned[at + 1]?.[0]?.date,
+        laterFrom: takesOver(chunk, planned.slice(at + 1).flat()),
         openSince: (day: Day) => store.openSince(day),
       }
       const onModel = (name: string) => (progress = { ...(progress as Progress), chunk: at + 1, at: name })
@@ -162,6 +162,12 @@ export function createEtl({ warehouse, models, reference, loaded, clock, logger 
     runs: (countMax) => withStore((store) => store.runs(countMax)),
     run: (runId) => withStore((store) => store.run(runId)),
   }
+}
+
+/** The first day of the chunks that follow from which on they make whatever hangs on this chunk's: where all changes that changes here. */
+function takesOver(chunk: readonly DueDay[], later: readonly DueDay[]): Day | undefined {
+  const changed = new Set(chunk.flatMap((day) => day.changed))
+  return later.find((day) => changed.isSubsetOf(new Set(day.changed)))?.date
 }
 
 const knownDays = (known: readonly KnownDay[], due: readonly DueDay[]): Day[] =>

@@ -92,6 +92,7 @@ export async function openWarehouse({
     rows: <T = Row>(sql: string) => session.rows<T>(sql),
     exec: (sql: string, params: readonly Param[] = []) => session.run(sql, params),
     etl: () => etl,
+    session: () => session,
     at: (time: string) => void (now = Date.parse(time)),
     async run(from?: string, to = from) {
       const asked: Stretch | undefined = from === undefined ? undefined : { from, to: to as string }

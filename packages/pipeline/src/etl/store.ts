@@ -13,7 +13,7 @@ export interface RunShown {
   ended_at: string | null
   from_date: Day | null
   to_date: Day | null
-  /** Whether all that the log held was loaded when it began. */
+  /** Whether all that the log held was loaded when it began, and the orders of its days were answered. */
   is_level: boolean
   days: number
   days_done: number
@@ -127,14 +127,24 @@ export function etlStore(session: Session) {
         await addDays(runId, due)
       })
     },
-    /** Inside the transaction that makes them: so what is counted is what is read. */
-    async markDays(runId: number, dates: readonly Day[], now: number) {
-      await session.run(`delete from etl.days where date in (select unnest($1::varchar[])::date)`, [dates])
-      await session.run(
-        `insert into etl.days select d.date, $1, $2::timestamp, ${COUNT_OF.map(([table]) => `(select count(*) from ${table} where partition_date = d.date)`).join(', ')}
-         from (select unnest($3::varchar[])::date as date) as d`,
-        [runId, at(now), dates],
+    /**
+     * Inside the transaction that makes them: so what is counted is what is read. Tables that the days are not made from anew keep the count that they were
+     * made from: what came to these meanwhile is due the next time.
+     */
+    async markDays(runId: number, due: readonly Pick<DueDay, 'date' | 'changed'>[], now: number) {
+      const counts = COUNT_OF.map(
+        ([table, column]) =>
+          `case when contains(d.changed, '${table}') then (select count(*) from ${table} where partition_date = d.date) else coalesce(before.${column}, 0) end`,
       )
+      await session.run(
+        `insert into etl.days select d.date, $1, $2::timestamp, ${counts.join(', ')}
+         from (select unnest($3::varchar[])::date as date, unnest($4::varchar[]) as changed) as d left join etl.days as before on before.date = d.date`,
+        [runId, at(now), due.map(({ date }) => date), due.map(({ changed }) => changed.join(' '))],
+      )
+      await session.run(`delete from etl.days where run_id <> $1 and date in (select unnest($2::varchar[])::date)`, [
+        runId,
+        due.map(({ date }) => date),
+      ])
     },
     async addStep(
       runId: number,

@@ -166,6 +166,16 @@ test('a warehouse that cannot be used ends nothing: the loader goes on once it c
   assert.deepEqual(counts, [10])
 })
 
+test('a batch that fails for good is noticed although nothing more comes in', { timeout: 10_000 }, async () => {
+  const { bronze } = bronzeOf(async () => 'warehouse_corrupt')
+  const stop = new AbortController()
+  const logger = { ...silentLogger, error: () => stop.abort() } as unknown as typeof silentLogger
+  const { store, options } = optionsOf(bronze, logOf(10), { logger })
+  using _store = store
+  await loader(options)(stop.signal)
+  assert.ok(stop.signal.aborted)
+})
+
 test('a log that was replaced ends the loader, as it does every reader', async () => {
   const place: LoadPlace = { topic: CLICKS, partition: 0, next: 5, logId: 'log-0', began: 0, read: 5, applied: 5, skipped: 0 }
   const { bronze } = bronzeOf(async () => undefined, [place])

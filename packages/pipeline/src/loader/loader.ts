@@ -59,24 +59,29 @@ async function load(options: LoaderOptions, signal: AbortSignal, onLoaded: (rows
   const loaded = await begin(options)
   // Where the next batch begins: ahead of what is loaded by the batch that is under way.
   const ahead = loaded.map((each) => ({ ...each }))
-  let underWay: Promise<void> | undefined
+  let underWay: Promise<boolean> | undefined
+  // Nobody waits for more to come where what came is not loaded.
+  const failed = new AbortController()
+  const stop = AbortSignal.any([signal, failed.signal])
   try {
     for (;;) {
-      const batch = await filled(options, ahead, signal, { isBusy: () => underWay !== undefined, isToLevel })
+      const batch = await filled(options, ahead, stop, { isBusy: () => underWay !== undefined, isToLevel })
+      let goesOn = false
       try {
-        await underWay
-      } catch (error) {
-        batch?.[Symbol.dispose]()
-        throw error
+        goesOn = (await underWay) !== false
+      } finally {
+        if (!goesOn) batch?.[Symbol.dispose]()
       }
-      if (!batch) return
+      if (!batch || !goesOn) return
       const rows = batch.steps.reduce((sum, { applied }) => sum + applied, 0)
-      const mine = committed(options, loaded, batch, signal).then(() => {
+      const mine = committed(options, loaded, batch, signal).then((isLoaded) => {
+        if (!isLoaded) return false
         onLoaded(rows)
         if (underWay === mine) underWay = undefined
+        return true
       })
       // Whoever awaits it next is told.
-      mine.catch(() => undefined)
+      mine.catch(() => failed.abort())
       underWay = mine
     }
   } finally {
@@ -149,13 +154,16 @@ async function take(batch: Batch, places: readonly LoadPlace[], records: readonl
   for (const each of batch.steps) placeOf(places, each).next = each.next
 }
 
-/** Loads the batch, as often as it takes, and says so in the mirror. Once the signal has aborted it is tried no more: the next start does it. */
+/**
+ * Loads the batch, as often as it takes, says so in the mirror, and resolves to true. Once the signal has aborted it is tried no more, and false: the next start
+ * does it.
+ */
 async function committed(
   { bronze, mirror, clock, logger }: LoaderOptions,
   loaded: readonly LoadPlace[],
   batch: Batch,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   using _files = batch
   for (let tries = 1; ; tries += 1) {
     try {
@@ -167,7 +175,7 @@ async function committed(
       if (!(error instanceof FlowGuardError && error.retriable)) throw error
       logger.warn({ code: error.code, err: error, tries }, 'a batch cannot be loaded; trying again')
       await pause(backoffMs(tries, BACKOFF), signal)
-      if (signal.aborted) return
+      if (signal.aborted) return false
     }
   }
   for (const each of batch.steps) {
@@ -184,6 +192,7 @@ async function committed(
     logger.warn({ err: error }, 'the standing of the loader cannot be written; the next batch writes it')
   }
   step('loader.after-mirror')
+  return true
 }
 
 async function isLoaded(bronze: Bronze, { steps }: Batch): Promise<boolean> {

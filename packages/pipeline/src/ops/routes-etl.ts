@@ -3,8 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Stretch } from '../etl/model.ts'
 import { parseJson } from '../http/body.ts'
 import { sendProblem, type Fault } from '../http/problems.ts'
-import { hasCode } from '../kernel/errors.ts'
 import type { OpsDeps } from './deps.ts'
+import { warehouseFault } from './warehouse-faults.ts'
 
 const BODY_BYTES_MAX = 1024
 const RUNS_COUNT = 20
@@ -26,11 +26,13 @@ export function etlRoutes(app: FastifyInstance, { etl, clock }: Pick<OpsDeps, 'e
     if (!Number.isInteger(count) || count < 1 || count > RUNS_COUNT_MAX) {
       return sendProblem(request, reply, invalid('limit', `must be a whole number from 1 to ${RUNS_COUNT_MAX}`))
     }
-    return reply.send({ running: etl.progress() ?? null, runs: await etl.runs(count) })
+    return answer(request, reply, count, async () => reply.send({ running: etl.progress() ?? null, runs: await etl.runs(count) }))
   })
   app.get('/api/etl/runs/:id', guarded('One run: its steps, checks and rows that failed them'), async (request, reply) => {
-    const run = await etl.run(Number((request.params as { id: string }).id) || 0)
-    return run ? reply.send(run) : sendProblem(request, reply, { status: 404, code: 'not_found', detail: 'there is no such run' })
+    return answer(request, reply, Number((request.params as { id: string }).id) || 0, async (id) => {
+      const run = await etl.run(id)
+      return run ? reply.send(run) : sendProblem(request, reply, { status: 404, code: 'not_found', detail: 'there is no such run' })
+    })
   })
   app.get('/api/etl/plan', guarded('What a run would do'), (request, reply) => {
     const { from, to } = request.query as Partial<Stretch>
@@ -43,15 +45,18 @@ export function etlRoutes(app: FastifyInstance, { etl, clock }: Pick<OpsDeps, 'e
   })
 }
 
-async function answer(request: FastifyRequest, reply: FastifyReply, asked: Stretch | Fault, send: (asked: Stretch) => Promise<unknown>) {
-  if ('code' in asked) return sendProblem(request, reply, asked)
+async function answer<T>(request: FastifyRequest, reply: FastifyReply, asked: T | Fault, send: (asked: T) => Promise<unknown>) {
+  if (isFault(asked)) return sendProblem(request, reply, asked)
   try {
     return await send(asked)
   } catch (error) {
-    if (!hasCode(error, 'etl_running')) throw error
-    return sendProblem(request, reply, { status: 409, code: 'etl_running', detail: (error as Error).message })
+    const fault = warehouseFault(error)
+    if (!fault) throw error
+    return sendProblem(request, reply, fault)
   }
 }
+
+const isFault = (asked: unknown): asked is Fault => typeof asked === 'object' && asked !== null && 'code' in asked
 
 function stretchOf(value: unknown, now: number): Stretch | Fault {
   if (!checkChoice.Check(value)) return invalid('from', 'and to must be days, 2026-01-31')

@@ -2,9 +2,9 @@ import { Compile, Type } from '@flowguard/contract'
 import type { FastifyInstance } from 'fastify'
 import { parseJson } from '../http/body.ts'
 import { sendProblem, type Fault } from '../http/problems.ts'
-import { FlowGuardError, type ErrorCode } from '../kernel/errors.ts'
 import { QUERY_LIMITS, type Limits } from '../warehouse/warehouse.ts'
 import type { OpsDeps } from './deps.ts'
+import { warehouseFault } from './warehouse-faults.ts'
 
 const BODY_BYTES_MAX = 256 * 1024
 
@@ -20,18 +20,6 @@ const Query = Type.Object(
 )
 const checkQuery = Compile(Query)
 
-/** What is the asker's to mend, and what is not. */
-const STATUS: Partial<Record<ErrorCode, number>> = {
-  query_refused: 422,
-  query_failed: 422,
-  query_stopped: 422,
-  warehouse_held: 503,
-  warehouse_missing: 503,
-  warehouse_corrupt: 503,
-  warehouse_failed: 503,
-}
-const RETRY_AFTER = { 'retry-after': '5' }
-
 /** A read-only look at the warehouse. */
 export function sqlRoutes(app: FastifyInstance, { warehouse, clock }: Pick<OpsDeps, 'warehouse' | 'clock'>): void {
   const options = { config: { needsKey: true }, schema: { tags: ['warehouse'], summary: 'One SQL statement that only reads', body: Query } }
@@ -44,12 +32,9 @@ export function sqlRoutes(app: FastifyInstance, { warehouse, clock }: Pick<OpsDe
       const answer = await warehouse.query(asked.sql, asked.limits)
       return await reply.send({ ...answer, took_ms: clock() - startedAt })
     } catch (error) {
-      const status = error instanceof FlowGuardError ? STATUS[error.code] : undefined
-      if (!status) throw error
-      const { code, message } = error as FlowGuardError
-      // Paths are the operator's business.
-      const detail = status === 503 ? 'the warehouse cannot be asked just now' : message
-      return sendProblem(request, reply, { status, code, detail, ...(status === 503 && { headers: RETRY_AFTER }) })
+      const fault = warehouseFault(error)
+      if (!fault) throw error
+      return sendProblem(request, reply, fault)
     }
   })
 }

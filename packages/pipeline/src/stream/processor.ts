@@ -26,7 +26,7 @@ export function streamProcessor(db: DatabaseSync, derived: TransactionalLog, gat
   const clicks = clickIndex(journalIn(db, 'stream/clicks'))
   const pending = dueQueue<Pending>()
   const insertPending = db.prepare('insert into pending_orders values (?, ?, ?)')
-  const removePending = db.prepare('delete from pending_orders where ts = ? and event_id = ?')
+  const removePending = db.prepare('delete from pending_orders where ts < ?')
   const selectPending = db.prepare('select body from pending_orders')
   const insertLate = db.prepare('insert into late_events values (?, ?, ?, ?, ?, ?, ?)')
 
@@ -56,7 +56,8 @@ export function streamProcessor(db: DatabaseSync, derived: TransactionalLog, gat
     const isNew = new Set(arrived)
     for (const each of arrived) pending.add(each)
     const due = pending.take(watermark)
-    for (const each of due) if (!isNew.delete(each)) removePending.run(each.ts, each.id)
+    for (const each of due) isNew.delete(each)
+    if (due.length > 0) removePending.run(watermark)
     for (const each of isNew) insertPending.run(each.ts, each.id, JSON.stringify(each))
     const answers = due.map((each) => ({ each, answer: attributed(each) }))
     derived.appendNow(

@@ -242,6 +242,15 @@ export function conformsToWarehouse(openStore: () => WarehouseStore): void {
     'create table t (a integer)',
     'with a as (select topic from bronze.places) insert into bronze.places (topic) select * from a',
     'explain analyze delete from bronze.places',
+    'explain analyze set threads = 8',
+    "explain analyze copy (select 1) to 'a.csv'",
+    "explain (analyze) copy (select 1) to 'a.csv'",
+    "explain /* */ analyze copy (select 1) to 'a.csv'",
+    'explain analyze create temp table a as select 1',
+    "select * from enable_logging(storage = 'file', storage_config = {'path': 'a'})",
+    'select * from checkpoint()',
+    "select * from query('select * from enable_' || 'logging()')",
+    "select * from query/* */('select 1')",
     "copy bronze.places to '/tmp/flowguard-leak.csv'",
     "attach '/tmp/flowguard-leak.duckdb'",
     "select * from read_csv('/etc/passwd')",
@@ -292,8 +301,19 @@ export function conformsToWarehouse(openStore: () => WarehouseStore): void {
       warehouse.query('select count(*) from range(100000000000)', { rowsMax: 1, timeoutMs: 50 }),
       isCode('query_stopped'),
     )
+    await assert.rejects(
+      warehouse.query("select repeat('x', 100000) from range(1000)", { rowsMax: 1_000, timeoutMs: 20_000 }),
+      isCode('query_stopped'),
+    )
     await assert.rejects(warehouse.query('select nothing', LIMITS), isCode('query_failed'))
-    for (const sql of ['show all tables', 'describe bronze.places', 'summarize bronze.places', 'explain select 1', 'from bronze.places']) {
+    for (const sql of [
+      'show all tables',
+      'describe bronze.places',
+      'summarize bronze.places',
+      'explain select 1',
+      'explain analyze from bronze.places',
+      'from bronze.places',
+    ]) {
       await warehouse.query(sql, LIMITS)
     }
   })

@@ -52,7 +52,7 @@ async function openEtl(machine: Machine, levelMsMax: number): Promise<Etl> {
       warehouse: await machine.warehouse(),
       models,
       reference: () => referenceOf(machine),
-      loaded: (stop) => loaded(stores, levelMsMax, stop),
+      loaded: (stop, beforeMs) => loaded(stores, { beforeMs, msMax: levelMsMax }, stop),
       clock,
       logger,
     },
@@ -70,19 +70,26 @@ async function referenceOf({ path, clock }: Machine) {
   }
 }
 
-/** Whether all that lies in the log by now has been answered by the stream, and loaded with its answers. */
-async function loaded(stores: Stores, msMax: number, signal: AbortSignal): Promise<boolean> {
+/**
+ * Whether all that lies in the log by now has been read by the stream and loaded, with the answers, and no order before that instant waits for the watermark.
+ * Where the instant is yet to come others will always wait: that is said, and not waited for.
+ */
+async function loaded(stores: Stores, { beforeMs, msMax }: { beforeMs: number; msMax: number }, signal: AbortSignal): Promise<boolean> {
   const until = performance.now() + msMax
   const now = () => new Map(groups(stores).readers.map(({ name, partitions }) => [name, partitions]))
   const first = now()
   const raw = (partition: GroupPartition) => (TIMED_TOPICS as readonly Topic[]).includes(partition.topic)
   const targets = (['stream', 'loader'] as const).flatMap((name) => (first.get(name) ?? []).filter(raw).map((each) => ({ name, ...each })))
   for (;;) {
+    // Looked at first: the answers of those that wait no more lie before the ends that are read then.
+    const pending = stores.pipeline?.db.prepare('select 1 from pending_orders where ts < ? limit 1').get(beforeMs)
     const current = now()
     const nextOf = (name: 'stream' | 'loader', { topic, partition }: GroupPartition) =>
       current.get(name)?.find((each) => each.topic === topic && each.partition === partition)?.next ?? 0
     const answers = (current.get('loader') ?? []).filter(({ topic }) => topic === ATTRIBUTED)
-    if (targets.every((each) => nextOf(each.name, each) >= each.end) && answers.every(({ lag }) => lag === 0)) return true
+    const isLoaded = targets.every((each) => nextOf(each.name, each) >= each.end) && answers.every(({ lag }) => lag === 0)
+    if (isLoaded && !pending) return true
+    if (isLoaded && beforeMs > stores.clock()) return false
     if (signal.aborted || performance.now() >= until) return false
     await pause(LEVEL_POLL_MS, signal)
   }

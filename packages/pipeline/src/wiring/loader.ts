@@ -1,11 +1,13 @@
 import { existsSync, renameSync } from 'node:fs'
 import { ATTRIBUTED, RAW_TOPICS } from '@flowguard/contract'
 import type { Settings } from '../kernel/config.ts'
+import { FlowGuardError } from '../kernel/errors.ts'
 import { lockFolder } from '../kernel/lock.ts'
 import type { Logger } from '../kernel/logging.ts'
 import { guarded } from '../kernel/sqlite.ts'
 import { loader, loadToLevel, type LoaderOptions } from '../loader/loader.ts'
 import { forgetLoaded, mirrorIn } from '../loader/mirror.ts'
+import { FILES } from '../ops/stores.ts'
 import { WAREHOUSE } from '../warehouse/schema.ts'
 import { rawReader } from './edge-stores.ts'
 import { openMachine, type Machine, type StartRole } from './machine.ts'
@@ -41,6 +43,10 @@ export async function rebuildWarehouse(settings: Settings, { logger, signal, asi
   using _lock = lockFolder(settings.DATA_DIR)
   using _role = lockFolder(settings.DATA_DIR, 'loader')
   await using machine = openMachine(settings, logger, signal)
+  // Nobody else makes it, or brings it to the newest schema, while this process has the folder: it would be waited for without an end.
+  const raw = machine.path(FILES.raw)
+  if (!existsSync(raw)) throw new FlowGuardError('store_missing', `${raw} is not there: there is nothing to load from`)
+  machine.rawLog()
   const { db, path } = await machine.pipeline()
   for (const name of [WAREHOUSE.file, `${WAREHOUSE.file}.wal`]) {
     const file = machine.path(name)

@@ -1,6 +1,7 @@
 /**
  * What the workers of the general lane own, besides their places and their own dead letters. Plain types, text for instants and JSON: the same tables
  * are made on PostgreSQL with `seq` as an identity column. An event lies in one of processed_events, failed_events and lane_retries.
+ * No number of a failed event comes again: its row goes once it is sent again, and whoever follows the table would miss the next.
  */
 export const LANE_SCHEMA = `
   create table if not exists processed_events (
@@ -11,7 +12,7 @@ export const LANE_SCHEMA = `
   ) strict;
   create unique index if not exists processed_events_once on processed_events (event_id, coalesce(user_id, ''));
   create table if not exists failed_events (
-    seq integer primary key,
+    seq integer primary key autoincrement,
     event_id text not null, event_type text not null, user_id text, properties text, timestamp text not null, received_at text not null,
     reason text not null, error text not null, retry_count integer not null, failed_at text not null, failed_by text not null, dead_id text not null,
     content_hash text not null, log_partition integer not null, log_offset integer not null

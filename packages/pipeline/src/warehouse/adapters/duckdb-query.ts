@@ -5,8 +5,21 @@ import { duckdbError } from './duckdb-errors.ts'
 
 /** Statements run in the few threads that Node has for such things: the loader's and the ETL's must find one free. */
 const QUERIES_MAX = 2
+const WAITING_MAX = 16
+const STOP_AGAIN_MS = 50
+
+/** Of an answer, in this process's own memory, which is not DuckDB's and which others need. */
+const ANSWER_CHARS_MAX = 64 * 1024 * 1024
 
 const COMMENT = /--.*|\/\*[^]*?\*\//g
+/** With ANALYZE it does what it explains, whatever that is: files are written and settings changed even where the transaction only reads. */
+const EXPLAINS_A_LOOK = /^\s*explain\s+(?:analyze\s+)?(?:select|from|with|values|describe|show|summarize)\b/i
+/**
+ * Functions that do more than read, wherever their names stand, and calls of what runs a text, where they could be hidden. `enable_logging` into a file ends
+ * the whole process.
+ */
+const DOES_MORE =
+  /(?:en|dis)able_logging|truncate_duckdb_logs|execute_serialized|u&"|\b(?:query|(?:force_)?checkpoint)\b["\s]*(?=\(|\/\*|--)/i
 
 /** As SQL writes text. */
 export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`
@@ -16,13 +29,28 @@ export function typedQueries(path: string, instance: () => Promise<DuckDBInstanc
   let running = 0
   const waiting: (() => void)[] = []
 
+  /** Resolves once it is one's turn; what is waited for longer than an answer may take is not asked any more. */
+  async function turn(timeoutMs: number): Promise<void> {
+    if (waiting.length >= WAITING_MAX) throw new FlowGuardError('warehouse_failed', `${WAITING_MAX} questions wait already`)
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    waiting.push(resolve)
+    const timer = setTimeout(() => {
+      const at = waiting.indexOf(resolve)
+      if (at < 0) return
+      waiting.splice(at, 1)
+      reject(tooLate(timeoutMs))
+    }, timeoutMs)
+    await promise.finally(() => clearTimeout(timer))
+  }
+
   return async (sql, limits) => {
-    if (running >= QUERIES_MAX) await new Promise<void>((resolve) => waiting.push(resolve))
+    const until = performance.now() + limits.timeoutMs
+    if (running >= QUERIES_MAX) await turn(limits.timeoutMs)
     else running += 1
     try {
       const connection = await (await instance()).connect()
       try {
-        return await answered(connection, sql, limits)
+        return await answered(connection, sql, limits, until)
       } finally {
         connection.disconnectSync()
       }
@@ -36,16 +64,27 @@ export function typedQueries(path: string, instance: () => Promise<DuckDBInstanc
   }
 }
 
-async function answered(connection: DuckDBConnection, sql: string, { rowsMax, timeoutMs }: Limits): Promise<Answer> {
+const tooLate = (timeoutMs: number, cause?: unknown) =>
+  new FlowGuardError('query_stopped', `no answer within ${timeoutMs / 1_000} s`, cause)
+
+async function answered(connection: DuckDBConnection, sql: string, { rowsMax, timeoutMs }: Limits, until: number): Promise<Answer> {
   const { StatementType } = await import('@duckdb/node-api')
   const { plainValue } = await import('./duckdb-values.ts')
   let isLate = false
-  const timer = setTimeout(() => {
-    isLate = true
-    connection.interrupt()
-  }, timeoutMs)
+  let timer: NodeJS.Timeout | undefined
+  // An interrupt between two steps of the work is lost: it is repeated.
+  const stopAfter = (ms: number) => {
+    timer = setTimeout(() => {
+      isLate = true
+      connection.interrupt()
+      stopAfter(STOP_AGAIN_MS)
+    }, ms)
+  }
+  stopAfter(Math.max(0, until - performance.now()))
   try {
     if (sql.replaceAll(COMMENT, '').trim() === '') throw new FlowGuardError('query_refused', 'there is no statement')
+    const more = DOES_MORE.exec(sql)?.[0]
+    if (more !== undefined) throw new FlowGuardError('query_refused', `${more} does more than read`)
     const statements = await connection.extractStatements(sql)
     if (statements.count !== 1) throw new FlowGuardError('query_refused', `one statement at a time; these are ${statements.count}`)
     await connection.run('begin transaction read only')
@@ -54,17 +93,29 @@ async function answered(connection: DuckDBConnection, sql: string, { rowsMax, ti
     if (type !== StatementType.SELECT && type !== StatementType.EXPLAIN) {
       throw new FlowGuardError('query_refused', `${StatementType[type]} is not a statement that only reads`)
     }
+    if (type === StatementType.EXPLAIN && !EXPLAINS_A_LOOK.test(sql)) {
+      throw new FlowGuardError(
+        'query_refused',
+        'only a statement that reads can be explained, with EXPLAIN or EXPLAIN ANALYZE right before it',
+      )
+    }
     const result = await prepared.stream()
     const rows: Value[][] = []
+    let chars = 0
     while (rows.length <= rowsMax) {
       const chunk = await result.fetchChunk()
       if (!chunk || chunk.rowCount === 0) break
-      for (const row of chunk.getRows()) rows.push(row.map(plainValue))
+      for (const row of chunk.getRows()) {
+        const values = row.map(plainValue)
+        chars += values.reduce<number>((sum, value) => sum + charsOf(value), 0)
+        if (chars > ANSWER_CHARS_MAX) throw new FlowGuardError('query_stopped', `the answer is over ${ANSWER_CHARS_MAX} characters`)
+        rows.push(values)
+      }
     }
     const columns = result.columnNames().map((name, at) => ({ name, type: String(result.columnType(at)) }))
     return { columns, rows: rows.slice(0, rowsMax), truncated: rows.length > rowsMax }
   } catch (error) {
-    if (isLate) throw new FlowGuardError('query_stopped', `no answer within ${timeoutMs / 1_000} s`, error)
+    if (isLate) throw tooLate(timeoutMs, error)
     if (error instanceof Error && /read-only mode|configuration has been locked|disabled by configuration/.test(error.message)) {
       throw new FlowGuardError('query_refused', error.message, error)
     }
@@ -72,4 +123,9 @@ async function answered(connection: DuckDBConnection, sql: string, { rowsMax, ti
   } finally {
     clearTimeout(timer)
   }
+}
+
+function charsOf(value: Value): number {
+  if (typeof value === 'string') return value.length
+  return typeof value === 'object' && value !== null ? JSON.stringify(value).length : 1
 }

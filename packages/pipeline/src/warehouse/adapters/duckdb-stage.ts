@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { ATTRIBUTED, parseTimestamp, type Topic } from '@flowguard/contract'
 import { guarded } from '../../kernel/sqlite.ts'
@@ -12,6 +12,7 @@ const SEPARATOR = '\u0001'
 // oxlint-disable-next-line no-control-regex -- in a line of the file they would be its structure
 const CONTROL = /[\u0000-\u001f]/g
 const HASH_CHARS = 64
+const IS_PLAIN = /^[\w-]+$/
 const UTF8_BYTES_MAX = 3
 /** Of a line, besides its event. */
 const HEAD_BYTES_MAX = 512
@@ -132,8 +133,19 @@ export function spellOut(file: StagedFile): StagedFile {
     lineBytesMax = Math.max(lineBytesMax, HEAD_BYTES_MAX + text.length * UTF8_BYTES_MAX)
     return text
   })
-  guarded(file.path, () => writeFileSync(file.path, plain.join('')))
+  guarded(file.path, () => replaceWith(file.path, plain.join('')))
   return { ...file, lineBytesMax }
+}
+
+/** All of it or, where the disk is full, none: half of a batch must not pass for the whole of it. */
+function replaceWith(path: string, text: string): void {
+  const spelled = `${path}.spelled`
+  try {
+    writeFileSync(spelled, text)
+    renameSync(spelled, path)
+  } finally {
+    rmSync(spelled, { force: true })
+  }
 }
 
 function writeAll(fd: number, bytes: Uint8Array): void {
@@ -155,7 +167,7 @@ function lineOf(record: LogRecord): { head: string; rest: string } | undefined {
   const event = isOurs ? undefined : eventOf(record)
   if (event?.['event_type'] === 'heartbeat') return undefined
   const hash = headers['content_hash'] ?? ''
-  const isWhole = hash.length === HASH_CHARS && !hash.includes(SEPARATOR)
+  const isWhole = hash.length === HASH_CHARS && IS_PLAIN.test(hash)
   const head = `${partition}${SEPARATOR}${offset}${SEPARATOR}${appendedAt}${SEPARATOR}`
   const rest = isOurs || (event && isAsWritten(event, value)) ? `${value}${SEPARATOR}\n` : spelledRest(event, value)
   return { head, rest: `${isWhole ? hash : hash.replaceAll(CONTROL, '')}${SEPARATOR}${rest}` }

@@ -142,6 +142,9 @@ async function open(
       await connection.run(`set allowed_directories = [${readOnly ? '' : quoted(`${loadDir}/`)}]`)
       // Cannot be taken back while the file is open.
       await connection.run('set enable_external_access = false')
+      // A long run takes more threads for as long as it lasts.
+      await connection.run("set allowed_configs = ['threads']")
+      await connection.run('set lock_configuration = true')
     } finally {
       connection.disconnectSync()
     }
