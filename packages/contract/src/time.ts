@@ -62,6 +62,19 @@ export function dayOf(ts: number): string {
 let lastDay = NaN
 let lastDayText = ''
 
+/** An instant as all are written here, UTC to the millisecond. */
+export function isoOf(ts: number): string {
+  if (ts !== lastTs) {
+    lastTsText = new Date(ts).toISOString()
+    lastTs = ts
+  }
+  return lastTsText
+}
+
+/** Many events are of the same millisecond. */
+let lastTs = NaN
+let lastTsText = ''
+
 export function isDay(text: string): boolean {
   return /^\d{4}-\d\d-\d\d$/.test(text) && parseTimestamp(`${text}T00:00:00Z`) !== undefined
 }

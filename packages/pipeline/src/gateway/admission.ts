@@ -6,6 +6,7 @@ import {
   EVENT_BYTES_MAX,
   FIELDS_COUNT_MAX,
   GENERAL,
+  isoOf,
   kindOf,
   ORDERS,
   parseTimestamp,
@@ -199,16 +200,4 @@ function invalid(errors: FieldError[]): Fault {
     detail: `${first?.field ? `${first.field} ` : ''}${first?.message ?? 'does not fit the schema'}`,
     errors,
   }
-}
-
-let lastMs = Number.NaN
-let lastIso = ''
-
-/** Many events arrive in the same millisecond. */
-function isoOf(ms: number): string {
-  if (ms !== lastMs) {
-    lastIso = new Date(ms).toISOString()
-    lastMs = ms
-  }
-  return lastIso
 }

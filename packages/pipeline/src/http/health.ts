@@ -22,13 +22,15 @@ export interface HealthOptions<Name extends string> {
   checks: Readonly<Record<Name, Checked>>
   /** Under `checks` of `/health`: which check stands there, and what is said besides. */
   shown: Readonly<Record<string, { of: Name; more?: (trouble: string | undefined) => object }>>
+  /** Under `checks` of `/health` besides, where all is well: for what is no illness. */
+  besides?: () => object
   /** Under `services` of `/health`. */
   services: Readonly<Record<string, Name>>
 }
 
 /** `/`, `/livez`, `/readyz` and `/health`: the same on each server. */
 export function healthRoutes<Name extends string>(app: FastifyInstance, options: HealthOptions<Name>): void {
-  const { service, version, environment, clock, links, shown, services } = options
+  const { service, version, environment, clock, links, shown, besides, services } = options
   const checks = Object.entries(options.checks) as [Name, Checked][]
   const vital = checks.filter(([, { isMinor }]) => !isMinor)
   const plain = { schema: { tags: ['operations'] } }
@@ -60,12 +62,15 @@ export function healthRoutes<Name extends string>(app: FastifyInstance, options:
       version,
       environment,
       timestamp: new Date(clock()).toISOString(),
-      checks: Object.fromEntries(
-        Object.entries(shown).map(([as, { of, more }]) => {
-          const trouble = troubles.get(of)
-          return [as, { status: status(of), ...more?.(trouble), ...(trouble !== undefined && { detail: trouble }) }]
-        }),
-      ),
+      checks: {
+        ...Object.fromEntries(
+          Object.entries(shown).map(([as, { of, more }]) => {
+            const trouble = troubles.get(of)
+            return [as, { status: status(of), ...more?.(trouble), ...(trouble !== undefined && { detail: trouble }) }]
+          }),
+        ),
+        ...(!isDegraded && besides?.()),
+      },
       services: Object.fromEntries(Object.entries(services).map(([as, of]) => [as, status(of)])),
     })
   })

@@ -7,7 +7,7 @@ import type { OpsDeps } from './deps.ts'
 import { opsMetrics } from './metrics.ts'
 import { deadRoutes } from './routes-dead.ts'
 import { etlRoutes } from './routes-etl.ts'
-import { healthRoutes } from './routes-health.ts'
+import { opsHealthRoutes } from './routes-health.ts'
 import { lookRoutes } from './routes-look.ts'
 import { sqlRoutes } from './routes-sql.ts'
 
@@ -34,7 +34,7 @@ export async function createOps(deps: OpsDeps): Promise<Ops> {
   deadRoutes(app, deps)
   sqlRoutes(app, deps)
   etlRoutes(app, deps)
-  healthRoutes(app, { ...deps, metrics })
+  opsHealthRoutes(app, { ...deps, metrics })
   await app.ready()
   return { app, listen: (address) => listen(app, NAME, address), close: () => app.close() }
 }

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { ATTRIBUTED, type AttributedEvent, type ClickEvent, type OrderEvent } from '@flowguard/contract'
+import { ATTRIBUTED, isoOf, type AttributedEvent, type ClickEvent, type OrderEvent } from '@flowguard/contract'
 import type { Logger } from '../kernel/logging.ts'
 import { traceIdOf } from '../kernel/trace-context.ts'
 import type { Headers, LogRecord, TransactionalLog } from '../log/event-log.ts'
@@ -74,7 +74,7 @@ export function streamProcessor(db: DatabaseSync, derived: TransactionalLog, gat
     const click = order.is_bot ? undefined : clicks.find(order.user_id, order.item_id, ts)
     if (!click) return { ...order, click: null, lag_ms: null }
     const { id, adId, campaignId } = click
-    return { ...order, click: { event_id: id, ad_id: adId, campaign_id: campaignId, timestamp: iso(click.ts) }, lag_ms: ts - click.ts }
+    return { ...order, click: { event_id: id, ad_id: adId, campaign_id: campaignId, timestamp: isoOf(click.ts) }, lag_ms: ts - click.ts }
   }
 
   return {
@@ -100,7 +100,7 @@ export function streamProcessor(db: DatabaseSync, derived: TransactionalLog, gat
 
 function pendingOf(event: OrderEvent, headers: Headers): Pending {
   const { event_id, order_id, user_id, item_id, price, quantity, ts, is_bot } = event
-  const order = { order_id, event_id, user_id, item_id, price, quantity, timestamp: iso(ts), ...(is_bot ? { is_bot } : {}) }
+  const order = { order_id, event_id, user_id, item_id, price, quantity, timestamp: isoOf(ts), ...(is_bot ? { is_bot } : {}) }
   return { id: event_id, ts, order, headers }
 }
 
@@ -118,8 +118,4 @@ function clickOf(event: ClickEvent, itemId: number): Click {
 
 function traceOf(headers: Headers): string {
   return traceIdOf(headers['traceparent'] ?? '')
-}
-
-function iso(ts: number): string {
-  return new Date(ts).toISOString()
 }

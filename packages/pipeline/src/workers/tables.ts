@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { isoOf } from '@flowguard/contract'
 import type { LogRecord } from '../log/event-log.ts'
 import { claimedTime, type LaneEvent } from './checks.ts'
 import type { Enrichment } from './enrich.ts'
@@ -72,10 +73,10 @@ export function laneTables(db: DatabaseSync) {
     /** What the lane knows of the same user's event of this id: usually nothing, or one row; one that failed may wait for its second chance. */
     known: (event: LaneEvent) => find.all(event.event_id, userOf(event)) as unknown as Known[],
     addProcessed(one: InHand, { category }: Enrichment, sessionStart: number | null, by: { worker: string; at: number; retries: number }) {
-      processed.run(...columns(one, category, sessionStart === null ? null : iso(sessionStart), iso(by.at), by.worker, by.retries))
+      processed.run(...columns(one, category, sessionStart === null ? null : isoOf(sessionStart), isoOf(by.at), by.worker, by.retries))
     },
     addFailed(one: InHand, why: { reason: string; error: string; deadId: string }, by: { worker: string; at: number; retries: number }) {
-      failed.run(...columns(one, why.reason, why.error, iso(by.at), by.worker, why.deadId, by.retries))
+      failed.run(...columns(one, why.reason, why.error, isoOf(by.at), by.worker, why.deadId, by.retries))
     },
     /** Another chance was given, whatever comes of it. */
     forgetFailed: (event: LaneEvent) => void unfail.run(event.event_id, userOf(event)),
@@ -116,17 +117,5 @@ const UTC_MS = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 /** When it happened, as all instants are written here: most clients write them so themselves. */
 function instantOf(event: LaneEvent): string {
   const { timestamp } = event
-  return typeof timestamp === 'string' && UTC_MS.test(timestamp) ? timestamp : iso(claimedTime(event))
-}
-
-let lastMs = Number.NaN
-let lastIso = ''
-
-/** Many rows are of one instant. */
-function iso(ms: number): string {
-  if (ms !== lastMs) {
-    lastIso = new Date(ms).toISOString()
-    lastMs = ms
-  }
-  return lastIso
+  return typeof timestamp === 'string' && UTC_MS.test(timestamp) ? timestamp : isoOf(claimedTime(event))
 }
