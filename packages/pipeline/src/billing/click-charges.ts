@@ -41,8 +41,6 @@ export function clickCharges({ db, gate, adOf, budgets, doubleClickMs, logger }:
   const doubles = doubleClicks(doubleClickMs)
   const creditIfCharged = creditsIn(db, tables)
   const cancel = db.prepare('insert or ignore into cancellations values (?, ?, ?)')
-  /** Rows of the journal that still matter, oldest first. */
-  let rows: { seq: number; tsMax: number }[] = []
 
   function fateOf(record: LogRecord): Fate {
     const passed = gate.pass(record)
@@ -79,10 +77,7 @@ export function clickCharges({ db, gate, adOf, budgets, doubleClickMs, logger }:
         traceId: traceIdOf(headers['traceparent'] ?? ''),
       }
       pending.add(click)
-      const { seq } = journal.add(JSON.stringify(click), ts)
-      const row = rows.at(-1)
-      if (row?.seq === seq) row.tsMax = Math.max(row.tsMax, ts)
-      else rows.push({ seq, tsMax: ts })
+      journal.add(JSON.stringify(click), ts)
     } else if (!isClick && ad?.pricing === 'cpm') {
       tables.charge({ eventId, adId, day, amount: chargeOf(ad), kind: 'cpm' })
     }
@@ -99,11 +94,7 @@ export function clickCharges({ db, gate, adOf, budgets, doubleClickMs, logger }:
       if (!isDouble) tables.charge({ eventId: click.id, adId: click.adId, day, amount: click.amount, kind: 'cpc' })
     }
     journal.write()
-    let done = 0
-    while (rows[done] && rows[done]!.tsMax < watermark - doubleClickMs) done += 1
-    if (done === 0) return
-    journal.drop(rows[done - 1]!.seq)
-    rows = rows.slice(done)
+    journal.dropBefore(watermark - doubleClickMs)
   }
 
   return {
@@ -112,11 +103,9 @@ export function clickCharges({ db, gate, adOf, budgets, doubleClickMs, logger }:
       tables.clear()
       pending.clear()
       doubles.clear()
-      rows = []
       const watermark = gate.watermark()
       const decided: PaidClick[] = []
-      for (const { seq, tsMax, lines } of journal.load()) {
-        rows.push({ seq, tsMax })
+      for (const { lines } of journal.load()) {
         for (const line of lines) {
           const click = JSON.parse(line) as PaidClick
           if (click.ts < watermark) decided.push(click)

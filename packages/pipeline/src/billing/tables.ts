@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { ChargeKind } from '@flowguard/contract'
+import { CHARGE_KINDS, type ChargeKind } from '@flowguard/contract'
+import { totalsIn, type Sum } from '../reader/totals.ts'
 
 /** One row of the ledger. `amount` in milli-paise, below 0 for a credit; `day` UTC. */
 export interface Charge {
@@ -42,8 +43,9 @@ export function billingTables(db: DatabaseSync) {
     revenue_paise = revenue_paise + excluded.revenue_paise, attributed_paise = attributed_paise + excluded.attributed_paise`)
   /** Without credits: what only grows passes a budget once. */
   const spent = db.prepare(`select coalesce(sum(amount), 0) as amount from ad_counters where ad_id = ? and day = ? and kind <> 'credit'`)
+  const totals = totalsIn(db)
   /** By day, and by ad or item. */
-  const ads = new Map<string, Map<string, Partial<Record<ChargeKind, { count: number; amount: number }>>>>()
+  const ads = new Map<string, Map<string, Partial<Record<ChargeKind, Sum>>>>()
   const items = new Map<string, Map<number, ItemCounts>>()
 
   return {
@@ -58,9 +60,7 @@ export function billingTables(db: DatabaseSync) {
       if (!ofDay) ads.set(day, (ofDay = new Map()))
       let ofAd = ofDay.get(adId)
       if (!ofAd) ofDay.set(adId, (ofAd = {}))
-      const sum = (ofAd[kind] ??= { count: 0, amount: 0 })
-      sum.count += 1
-      sum.amount += amount
+      plus((ofAd[kind] ??= noSum()), 1, amount)
     },
     count(itemId: number, day: string): ItemCounts {
       let ofDay = items.get(day)
@@ -72,12 +72,18 @@ export function billingTables(db: DatabaseSync) {
     /** Writes the sums, before the transaction commits. Yields each ad and day with what had been charged before and is now, credits aside, in milli-paise. */
     write(): { adId: string; day: string; before: number; after: number }[] {
       const changes: { adId: string; day: string; before: number; after: number }[] = []
+      const charged = new Map(CHARGE_KINDS.map((kind) => [kind, noSum()]))
+      const [orders, attributed] = [noSum(), noSum()]
       for (const [day, ofDay] of ads) {
         for (const [adId, ofAd] of ofDay) {
           const { amount: before } = spent.get(adId, day) as { amount: number }
           let after = before
-          for (const [kind, { count, amount }] of Object.entries(ofAd)) {
+          for (const kind of CHARGE_KINDS) {
+            const sum = ofAd[kind]
+            if (!sum) continue
+            const { count, amount } = sum
             addAd.run(adId, day, kind, count, amount)
+            plus(charged.get(kind)!, count, amount)
             if (kind !== 'credit') after += amount
           }
           changes.push({ adId, day, before, after })
@@ -86,13 +92,25 @@ export function billingTables(db: DatabaseSync) {
       for (const [day, ofDay] of items) {
         for (const [itemId, c] of ofDay) {
           addItem.run(itemId, day, c.impressions, c.clicks, c.doubleClicks, c.orders, c.attributedOrders, c.revenuePaise, c.attributedPaise)
+          plus(orders, c.orders, c.revenuePaise)
+          plus(attributed, c.attributedOrders, c.attributedPaise)
         }
       }
+      for (const [kind, sum] of charged) totals.add(kind, sum)
+      totals.add('orders', orders)
+      totals.add('attributed', attributed)
       ads.clear()
       items.clear()
       return changes
     },
   }
+}
+
+const noSum = (): Sum => ({ count: 0, amount: 0 })
+
+function plus(sum: Sum, count: number, amount: number): void {
+  sum.count += count
+  sum.amount += amount
 }
 
 export type BillingTables = ReturnType<typeof billingTables>

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { ATTRIBUTED, LATENESS_MS, ORDERS, parseLogged } from '@flowguard/contract'
+import { ATTRIBUTED, ORDERS, parseLogged } from '@flowguard/contract'
 import { unpackRecords } from '../database/outbox-rows.ts'
 import { partitionOf } from '../kernel/partition.ts'
 import type { LogRecord } from '../log/event-log.ts'
@@ -15,6 +15,8 @@ interface Books {
   db: DatabaseSync | undefined
   attributed: AttributedBooks
   walks: readonly PartitionWalk[]
+  /** Event ids of the orders that wait for the watermark. */
+  pending: ReadonlySet<string>
 }
 
 interface Placed {
@@ -51,7 +53,7 @@ export function orderBooks(standings: readonly Standing[], dead: DeadBooks) {
     visit,
     checks(books: Books): Check[] {
       const checks = books.edge ? [acceptedCheck(books.edge, logged, books.walks)] : []
-      return books.db ? [...checks, answeredCheck(books.db, placed, unburied, books), overdueCheck(books.db, standings)] : checks
+      return books.db ? [...checks, answeredCheck(books.db, placed, unburied, books)] : checks
     },
   }
 }
@@ -94,12 +96,11 @@ function answeredCheck(
   db: DatabaseSync,
   placed: ReadonlyMap<string, Placed>,
   unburied: readonly string[],
-  { attributed, walks }: Books,
+  { attributed, walks, pending }: Books,
 ): Check {
   const check = checking('every order read has one answer')
-  const idsOf = (sql: string) => new Set((db.prepare(sql).all() as { id: string }[]).map(({ id }) => id))
-  const pending = idsOf('select event_id as id from pending_orders')
-  const late = idsOf(`select event_id as id from late_events where topic = '${ORDERS}'`)
+  const lateRows = db.prepare(`select event_id as id from late_events where topic = '${ORDERS}'`).all() as { id: string }[]
+  const late = new Set(lateRows.map(({ id }) => id))
   const keptSince = keptSinceMs(walks, ATTRIBUTED)
   let [expected, actual] = [0, 0]
   for (const [id, { appendedAt, isDead }] of placed) {
@@ -122,17 +123,4 @@ function answeredCheck(
     expected,
     actual,
   })
-}
-
-/** No order waits whose time the watermark has passed. */
-function overdueCheck(db: DatabaseSync, standings: readonly Standing[]): Check {
-  const check = checking('no pending order is overdue')
-  const times = standings.filter(({ reader }) => reader === 'stream').map(({ timeMs }) => timeMs)
-  const watermark = Math.min(...times) - LATENESS_MS
-  const isKnown = times.length > 0 && Math.min(...times) >= 0
-  const overdue = isKnown
-    ? (db.prepare('select event_id as id, ts from pending_orders where ts < ?').all(watermark) as { id: string; ts: number }[])
-    : []
-  for (const { id, ts } of overdue) check.fault(`${id}: its time is ${watermark - ts} ms before the watermark`)
-  return check.done({ detail: 'pending orders before the watermark', expected: 0, actual: overdue.length })
 }

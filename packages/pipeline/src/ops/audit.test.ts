@@ -48,7 +48,7 @@ const READ = 'read = in the log before the place'
 const WHOLE = 'the log is whole'
 const ACCEPTED = 'orders accepted = in the log or the outbox'
 const ANSWERED = 'every order read has one answer'
-const OVERDUE = 'no pending order is overdue'
+const TOTALS = 'totals = what they sum'
 const CLICKED = 'every attributed click is in the log'
 const ONCE = 'no event is charged twice'
 const LEDGER = 'ledger = counters'
@@ -89,6 +89,11 @@ test('the books of a day with every outcome balance', () => {
     [],
   )
 })
+
+const addPending = (id: string) => (db: DatabaseSync) => {
+  const line = JSON.stringify({ id, ts: T0 + 70_000, order: {}, headers: {} })
+  db.prepare(`insert into journal values ('stream/pending', 1000, ?, ?)`).run(T0 + 70_000, line)
+}
 
 const PLANTED: [string, keyof typeof FILES, (db: DatabaseSync) => void, string[]][] = [
   [
@@ -147,20 +152,17 @@ const PLANTED: [string, keyof typeof FILES, (db: DatabaseSync) => void, string[]
     run(`delete from log_batches where topic = '${ORDERS}' and instr(body, 'order-pending')`),
     [READ, ACCEPTED, ANSWERED],
   ],
-  ['a pending order forgotten', 'pipeline', run('delete from pending_orders'), [ANSWERED]],
+  ['a pending order forgotten', 'pipeline', run(`delete from journal where owner = 'stream/pending'`), [ANSWERED, TOTALS]],
+  ['an answered order still pending', 'pipeline', addPending('order-alone'), [ANSWERED, TOTALS]],
+  ['a pending order that nobody placed', 'pipeline', addPending('order-none'), [ANSWERED, TOTALS]],
   [
-    'an answered order still pending',
+    'a pending order that the watermark has passed',
     'pipeline',
-    run(`insert into pending_orders values (${T0 + 70_000}, 'order-alone', '{}')`),
-    [ANSWERED],
+    run(`update journal set lines = replace(lines, '"ts":', '"ts":0,"was":') where owner = 'stream/pending'`),
+    [ANSWERED, TOTALS],
   ],
-  [
-    'a pending order that nobody placed',
-    'pipeline',
-    run(`insert into pending_orders values (${T0 + 70_000}, 'order-none', '{}')`),
-    [ANSWERED],
-  ],
-  ['a pending order that the watermark has passed', 'pipeline', run(`update pending_orders set ts = ${T0}`), [OVERDUE]],
+  ['a total changed', 'pipeline', run(`update totals set amount = amount + 1 where what = 'orders'`), [TOTALS]],
+  ['a total gone', 'pipeline', run(`delete from totals where what = 'cpc'`), [TOTALS]],
   ['an order answered twice', 'pipeline', (db) => addAnswer(db, { event_id: 'order-alone', order_id: 'order-of-order-alone' }), [ANSWERED]],
   ['an answer without an order', 'pipeline', (db) => addAnswer(db, { event_id: 'order-none', order_id: 'none' }), [ANSWERED]],
   [

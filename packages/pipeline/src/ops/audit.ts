@@ -11,8 +11,11 @@ import { deadBooks } from './audit-dead.ts'
 import { laneChecks } from './audit-lane.ts'
 import { orderBooks } from './audit-orders.ts'
 import { placeChecks } from './audit-places.ts'
+import { totalsCheck } from './audit-totals.ts'
 import { walkTopic, wholeCheck, type PartitionWalk } from './audit-walk.ts'
+import { watermarkOf } from './groups.ts'
 import { FILES, inSnapshot, standingsOf, type Stores } from './stores.ts'
+import { pendingIn } from '../stream/pending.ts'
 import { LANE_DEAD } from '../workers/dead-shipper.ts'
 import { isRaw } from './topics.ts'
 
@@ -83,6 +86,7 @@ function checksOf(stores: Stores): Check[] {
         if (record.offset >= (shippedTo.get(record.partition) ?? 0)) dead.visit(record)
       })
     : []
+  const pending = new Set(pipeline ? pendingIn(pipeline.db, watermarkOf(stores, standings)).map(({ id }) => id) : [])
   const clicks = clickBooks(pipeline?.db, attributed)
   const orders = orderBooks(standings, dead)
   if (raw) {
@@ -96,9 +100,14 @@ function checksOf(stores: Stores): Check[] {
       { standings: shippers, walks: laneWalks },
     ]),
     wholeCheck([...walks, ...laneWalks]),
-    ...orders.checks({ edge, db: pipeline?.db, attributed, walks }),
+    ...orders.checks({ edge, db: pipeline?.db, attributed, walks, pending }),
     ...(pipeline
-      ? [...clicks.checks(walks), ...billingChecks(pipeline.db, { attributed, walks }), ...dead.checks(pipeline.db, walks)]
+      ? [
+          ...clicks.checks(walks),
+          ...billingChecks(pipeline.db, { attributed, walks }),
+          totalsCheck(pipeline.db, pending.size),
+          ...dead.checks(pipeline.db, walks),
+        ]
       : []),
     ...(lane ? laneChecks(lane.db, { standings, dead, walks }) : []),
   ]

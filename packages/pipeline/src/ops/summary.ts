@@ -1,4 +1,5 @@
-import { GENERAL, milliToRupees, toRupees } from '@flowguard/contract'
+import { CHARGE_KINDS, GENERAL, milliToRupees, toRupees } from '@flowguard/contract'
+import { totalsOf } from '../reader/totals.ts'
 import { groups, type Groups } from './groups.ts'
 import type { Stores } from './stores.ts'
 
@@ -36,27 +37,27 @@ export function summary(stores: Stores): Summary {
 export function summaryOf(stores: Stores, state: Groups): Summary {
   const db = stores.pipeline?.db
   const one = (sql: string) => (db?.prepare(sql).get() ?? {}) as Record<string, number | null>
-  // Money by total(), which is real: a sum of integers may be more than a number holds exactly, and is then refused.
-  const items = one(
-    `select sum(orders) as orders, sum(attributed_orders) as attributed, total(revenue_paise) as revenue, total(attributed_paise) as attributedRevenue
-     from item_counters`,
-  )
-  const charged = one(`select sum(iif(kind = 'credit', -count, count)) as count, total(amount) as amount from ad_counters`)
+  const totalOf = db ? totalsOf(db) : () => ({ count: 0, amount: 0 })
+  const [orders, attributed] = [totalOf('orders'), totalOf('attributed')]
+  const charges = CHARGE_KINDS.map((kind) => ({ kind, ...totalOf(kind) }))
   const settled = one('select count(distinct dead_id) as count from dead_actions')['count'] ?? 0
   const tallied = (key: 'late' | 'dead', reader?: string) =>
     state.readers.filter(({ name }) => !reader || name === reader).reduce((sum, { tally }) => sum + tally[key], 0)
   return {
     events_total: eventsTotal(stores, state),
-    orders: items['orders'] ?? 0,
-    attributed: items['attributed'] ?? 0,
-    revenue: toRupees(items['revenue'] ?? 0),
-    attributed_revenue: toRupees(items['attributedRevenue'] ?? 0),
-    charged: { count: charged['count'] ?? 0, amount: milliToRupees(charged['amount'] ?? 0) },
+    orders: orders.count,
+    attributed: attributed.count,
+    revenue: toRupees(orders.amount),
+    attributed_revenue: toRupees(attributed.amount),
+    charged: {
+      count: charges.reduce((sum, { kind, count }) => sum + (kind === 'credit' ? -count : count), 0),
+      amount: milliToRupees(charges.reduce((sum, { amount }) => sum + amount, 0)),
+    },
     // The loader goes by batches: it is behind by seconds, and nobody waits for it.
     lag: Math.max(...state.readers.map(({ name, lag }) => (name === 'loader' ? 0 : lag))),
     readers: state.readers.map(({ name, lag, caught_up }) => ({ name, lag, caught_up })),
     watermark_ms: state.watermark_ms,
-    pending_orders: one('select count(*) as count from pending_orders')['count'] ?? 0,
+    pending_orders: totalOf('pending').count,
     outbox: outboxOf(stores),
     late: tallied('late', 'stream'),
     dead: Math.max(0, tallied('dead') - settled),

@@ -15,6 +15,7 @@ import type { LogRecord } from '../log/event-log.ts'
 import type { LogView } from '../log/log-view.ts'
 import { watermarkOf } from './groups.ts'
 import type { Standing } from '../reader/places.ts'
+import { pendingIn } from '../stream/pending.ts'
 import type { Stores } from './stores.ts'
 import { iso } from './topics.ts'
 import { laneOutcome } from './trace-lane.ts'
@@ -67,8 +68,9 @@ function orderOutcome({ stores, standings }: Sources, derived: LogView, event: E
   } = event as { event_id: string; user_id: string; order_id: string; ts: number }
   const answer = answersTo(derived, user, id).find((each) => each.event_id === id)
   if (!answer) {
-    const isPending = stores.pipeline?.db.prepare('select 1 from pending_orders where event_id = ?').get(id) !== undefined
-    return isPending ? [`pending: ${waitsFor(ts, watermarkOf(stores, standings))}`] : ['not answered by the stream yet']
+    const watermark = watermarkOf(stores, standings)
+    const isPending = stores.pipeline && pendingIn(stores.pipeline.db, watermark).some((each) => each.id === id)
+    return isPending ? [`pending: ${waitsFor(ts, watermark)}`] : ['not answered by the stream yet']
   }
   if (answer.is_bot) return ["a bot's order: it is due to no click, and counts in no metric"]
   if (!answer.click) return ['attributed to no click: there was none by its user on its item in the 30 minutes before it']

@@ -20,7 +20,8 @@ export function journalIn(db: DatabaseSync, owner: string) {
   const insert = db.prepare('insert into journal values (?, ?, ?, ?)')
   const select = db.prepare('select lines from journal where owner = ? and seq = ?')
   const all = db.prepare('select seq, ts_max as tsMax, lines from journal where owner = ? order by seq')
-  const remove = db.prepare('delete from journal where owner = ? and seq <= ?')
+  const oldest = db.prepare('select seq from journal where owner = ? and ts_max >= ? order by seq limit 1')
+  const remove = db.prepare('delete from journal where owner = ? and seq < ?')
   const last = db.prepare('select coalesce(max(seq), 0) as seq from journal where owner = ?')
   let nextSeq = 1
   let lines: string[] = []
@@ -59,9 +60,10 @@ export function journalIn(db: DatabaseSync, owner: string) {
       if (text === undefined) throw new Error(`journal ${owner} has no line ${seq}/${line}`)
       return text
     },
-    /** Forgets the rows up to and with `seq`. */
-    drop(seq: number) {
-      remove.run(owner, seq)
+    /** Forgets the oldest rows, as far as no line of them is of this time or later. */
+    dropBefore(ts: number) {
+      const first = oldest.get(owner, ts) as { seq: number } | undefined
+      remove.run(owner, first?.seq ?? nextSeq)
     },
   }
 }

@@ -6,17 +6,17 @@ import fc from 'fast-check'
 import { ROOT } from '../kernel/config.ts'
 import { silentLogger } from '../kernel/logging.ts'
 import { partitionOf } from '../kernel/partition.ts'
-import { transaction } from '../kernel/sqlite.ts'
+import { migrate, transaction } from '../kernel/sqlite.ts'
 import { sqliteLogOn } from '../log/adapters/sqlite.ts'
 import type { LogRecord } from '../log/event-log.ts'
 import { readTopics } from '../log/topics.ts'
+import { PIPELINE_SCHEMA } from '../pipeline-store.ts'
 import { gateIn } from '../reader/gate.ts'
-import { JOURNAL_SCHEMA } from '../reader/journal.ts'
 import { type Fate } from '../reader/loop.ts'
-import { PLACES_SCHEMA, placesIn, standingsIn } from '../reader/places.ts'
-import { SEEN_SCHEMA } from '../reader/seen.ts'
+import { placesIn, standingsIn } from '../reader/places.ts'
+import { totalsOf } from '../reader/totals.ts'
+import { pendingIn } from './pending.ts'
 import { streamProcessor } from './processor.ts'
-import { STREAM_SCHEMA } from './schema.ts'
 
 const TIMELINES = process.env['FLOWGUARD_SOAK'] ? 20_000 : 1_000
 const topics = readTopics(`${ROOT}/config/kafka/topics.yaml`)
@@ -154,11 +154,13 @@ function oracle(records: readonly LogRecord[]): string[] {
 /** Feeds the records in batches of these sizes; a 0 is a restart. */
 function attribute(records: readonly LogRecord[], sizes: readonly number[]): { rows: string[]; fates: Fate[] } {
   const db = new DatabaseSync(':memory:')
-  db.exec([PLACES_SCHEMA, JOURNAL_SCHEMA, SEEN_SCHEMA, STREAM_SCHEMA].join(''))
+  migrate(db, ':memory:', PIPELINE_SCHEMA)
   const derived = sqliteLogOn(db, { path: ':memory:', topics, clock: () => START })
   const places = placesIn(db, 'stream')
+  let gate = gateIn(db, 'stream', topics)
   const start = () => {
-    const handler = streamProcessor(db, derived, gateIn(db, 'stream', topics), silentLogger)
+    gate = gateIn(db, 'stream', topics)
+    const handler = streamProcessor(db, derived, gate, silentLogger)
     handler.load(standingsIn(db))
     return handler
   }
@@ -187,6 +189,7 @@ function attribute(records: readonly LogRecord[], sizes: readonly number[]): { r
         })
       }
     })
+    assert.equal(totalsOf(db)('pending').count, pendingIn(db, gate.watermark()).length)
     at += batch.length
   }
   const bodies = db.prepare(`select body from log_batches where topic = 'attributed.events.v1'`).all() as { body: Uint8Array }[]

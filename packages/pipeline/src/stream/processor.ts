@@ -3,20 +3,12 @@ import { ATTRIBUTED, isoOf, type AttributedEvent, type ClickEvent, type OrderEve
 import type { Logger } from '../kernel/logging.ts'
 import { traceIdOf } from '../kernel/trace-context.ts'
 import type { Headers, LogRecord, TransactionalLog } from '../log/event-log.ts'
-import { dueQueue } from '../reader/due-queue.ts'
 import type { Gate } from '../reader/gate.ts'
 import { journalIn } from '../reader/journal.ts'
 import type { Fate, Handler } from '../reader/loop.ts'
 import { clickIndex } from './attribution/click-index.ts'
 import type { Click } from './attribution/last-click.ts'
-
-/** An order that waits for the watermark to pass it. */
-interface Pending {
-  id: string
-  ts: number
-  order: Omit<AttributedEvent, 'click' | 'lag_ms'>
-  headers: Headers
-}
+import { pendingOrders, type Pending } from './pending.ts'
 
 /**
  * Attribution: clicks are kept for the window, an order is answered once the watermark has passed it. State, answers and place commit together,
@@ -24,10 +16,7 @@ interface Pending {
  */
 export function streamProcessor(db: DatabaseSync, derived: TransactionalLog, gate: Gate, logger: Logger): Handler {
   const clicks = clickIndex(journalIn(db, 'stream/clicks'))
-  const pending = dueQueue<Pending>()
-  const insertPending = db.prepare('insert into pending_orders values (?, ?, ?)')
-  const removePending = db.prepare('delete from pending_orders where ts < ?')
-  const selectPending = db.prepare('select body from pending_orders')
+  const pending = pendingOrders(db)
   const insertLate = db.prepare('insert into late_events values (?, ?, ?, ?, ?, ?, ?)')
 
   function fateOf(record: LogRecord, arrived: Pending[]): Fate {
@@ -51,14 +40,7 @@ export function streamProcessor(db: DatabaseSync, derived: TransactionalLog, gat
     return 'skipped'
   }
 
-  /** Answers the orders that the watermark has passed, and writes down those that still wait. */
-  function answer(arrived: readonly Pending[], watermark: number) {
-    const isNew = new Set(arrived)
-    for (const each of arrived) pending.add(each)
-    const due = pending.take(watermark)
-    for (const each of due) isNew.delete(each)
-    if (due.length > 0) removePending.run(watermark)
-    for (const each of isNew) insertPending.run(each.ts, each.id, JSON.stringify(each))
+  function answer(due: readonly Pending[]) {
     const answers = due.map((each) => ({ each, answer: attributed(each) }))
     derived.appendNow(
       ATTRIBUTED,
@@ -81,15 +63,13 @@ export function streamProcessor(db: DatabaseSync, derived: TransactionalLog, gat
     load(standings) {
       gate.load(standings)
       clicks.load()
-      pending.clear()
-      for (const { body } of selectPending.iterate() as Iterable<{ body: string } & Record<string, never>>)
-        pending.add(JSON.parse(body) as Pending)
+      pending.load(gate.watermark())
     },
     apply(batch) {
       const arrived: Pending[] = []
       const fates = batch.map((record) => fateOf(record, arrived))
       const watermark = gate.watermark()
-      answer(arrived, watermark)
+      answer(pending.pass(arrived, watermark))
       clicks.dropBefore(watermark)
       gate.write()
       return fates

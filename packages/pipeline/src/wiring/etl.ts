@@ -11,6 +11,7 @@ import type { Logger } from '../kernel/logging.ts'
 import { groups, type GroupPartition } from '../ops/groups.ts'
 import { FILES, type Stores } from '../ops/stores.ts'
 import { openStores } from '../stores.ts'
+import { pendingIn } from '../stream/pending.ts'
 import { WAREHOUSE } from '../warehouse/schema.ts'
 import { openMachine, type Machine } from './machine.ts'
 
@@ -82,7 +83,7 @@ async function loaded(stores: Stores, { beforeMs, msMax }: { beforeMs: number; m
   const targets = (['stream', 'loader'] as const).flatMap((name) => (first.get(name) ?? []).filter(raw).map((each) => ({ name, ...each })))
   for (;;) {
     // Looked at first: the answers of those that wait no more lie before the ends that are read then.
-    const pending = stores.pipeline?.db.prepare('select 1 from pending_orders where ts < ? limit 1').get(beforeMs)
+    const pending = waitsBefore(stores, beforeMs)
     const current = now()
     const nextOf = (name: 'stream' | 'loader', { topic, partition }: GroupPartition) =>
       current.get(name)?.find((each) => each.topic === topic && each.partition === partition)?.next ?? 0
@@ -93,4 +94,10 @@ async function loaded(stores: Stores, { beforeMs, msMax }: { beforeMs: number; m
     if (signal.aborted || performance.now() >= until) return false
     await pause(LEVEL_POLL_MS, signal)
   }
+}
+
+function waitsBefore(stores: Stores, beforeMs: number): boolean {
+  const { watermark_ms: watermark } = groups(stores)
+  if (!stores.pipeline || (watermark !== null && watermark >= beforeMs)) return false
+  return pendingIn(stores.pipeline.db, watermark).some(({ ts }) => ts < beforeMs)
 }

@@ -16,18 +16,15 @@ import {
   type DeadLetter,
   type Topic,
 } from '@flowguard/contract'
-import { BILLING_SCHEMA } from '../../billing/schema.ts'
 import { ROOT } from '../../kernel/config.ts'
 import { partitionOf } from '../../kernel/partition.ts'
-import { transaction } from '../../kernel/sqlite.ts'
+import { migrate, transaction } from '../../kernel/sqlite.ts'
 import { sqliteLogOn } from '../../log/adapters/sqlite.ts'
 import type { EventLog, LogRecord } from '../../log/event-log.ts'
 import { readTopics } from '../../log/topics.ts'
-import { STREAM_SCHEMA } from '../../stream/schema.ts'
-import { JOURNAL_SCHEMA } from '../journal.ts'
+import { PIPELINE_SCHEMA } from '../../pipeline-store.ts'
 import type { Fate, Handler } from '../loop.ts'
-import { noTally, PLACES_SCHEMA, placesIn } from '../places.ts'
-import { SEEN_SCHEMA } from '../seen.ts'
+import { noTally, placesIn } from '../places.ts'
 
 export const TOPICS = readTopics(join(ROOT, 'config/kafka/topics.yaml'))
 /** 23:50 UTC, so that what follows crosses midnight. */
@@ -44,7 +41,7 @@ export function temporaryFolder(): Disposable & { path: string } {
 /** What a pipeline's readers own, in memory. */
 export function memoryStore() {
   const db = new DatabaseSync(':memory:')
-  db.exec([PLACES_SCHEMA, JOURNAL_SCHEMA, SEEN_SCHEMA, STREAM_SCHEMA, BILLING_SCHEMA].join(''))
+  migrate(db, ':memory:', PIPELINE_SCHEMA)
   const derived = sqliteLogOn(db, { path: ':memory:', topics: TOPICS, clock: () => START })
   return { db, derived, [Symbol.dispose]: () => db.close() }
 }

@@ -83,13 +83,10 @@ export function clickIndex(journal: Journal) {
     /** Drops what no order at or after the watermark can reach. Before the transaction commits. */
     dropBefore(watermark: number) {
       journal.write()
-      let lastSeq = 0
-      while (segments[0] && segments[0].tsMax < watermark - WINDOW_MS) {
-        const { seq, count } = segments.shift() as Segment
-        lastSeq = seq[count - 1]!
-      }
-      // A row may straddle two segments: then it stays with the younger.
-      if (lastSeq > 0) journal.drop(segments[0]?.seq[0] === lastSeq ? lastSeq - 1 : lastSeq)
+      const passed = segments.findIndex(({ tsMax }) => tsMax >= watermark - WINDOW_MS)
+      if (passed === 0 || segments.length === 0) return
+      segments.splice(0, passed < 0 ? segments.length : passed)
+      journal.dropBefore(watermark - WINDOW_MS)
     },
     size: () => segments.reduce((sum, { count }) => sum + count, 0),
   }

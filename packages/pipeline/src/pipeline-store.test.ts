@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { LATENESS_MS } from '@flowguard/contract'
+import { migrate, openStore } from './kernel/sqlite.ts'
+import { openPipelineStore, PIPELINE_SCHEMA } from './pipeline-store.ts'
+import { START, temporaryFolder, TOPICS } from './reader/testing/fixture.ts'
+import { totalsOf } from './reader/totals.ts'
+import { pendingIn, pendingOrders, type Pending } from './stream/pending.ts'
+
+const pendingOf = (id: string, ts: number): Pending => ({ id, ts, order: {} as Pending['order'], headers: {} })
+
+test('a store of the first version is brought to the newest, with its pending orders and its sums', () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, 'pipeline.db')
+  const old = openStore(path)
+  migrate(old, path, PIPELINE_SCHEMA.slice(0, 1))
+  old.exec(`insert into ad_counters values ('food_1', '2026-01-31', 'cpc', 2, 500000), ('food_2', '2026-01-31', 'cpc', 1, 250000);
+    insert into item_counters values (1, '2026-01-31', 9, 3, 0, 4, 1, 120000, 30000)`)
+  const insert = old.prepare('insert into pending_orders values (?, ?, ?)')
+  const before = [pendingOf('a', START), pendingOf('b', START + 1)]
+  for (const each of before) insert.run(each.ts, each.id, JSON.stringify(each))
+  old.close()
+
+  using store = openPipelineStore(path, TOPICS, () => START)
+  const totalOf = totalsOf(store.db)
+  assert.deepEqual(totalOf('cpc'), { count: 3, amount: 750_000 })
+  assert.deepEqual(totalOf('orders'), { count: 4, amount: 120_000 })
+  assert.deepEqual(totalOf('attributed'), { count: 1, amount: 30_000 })
+  assert.deepEqual(totalOf('pending'), { count: 2, amount: 0 })
+  assert.deepEqual(pendingIn(store.db, START - LATENESS_MS), before)
+
+  const pending = pendingOrders(store.db)
+  pending.load(START)
+  assert.deepEqual(pending.pass([pendingOf('c', START + 2)], START + 1), [before[0]])
+  assert.deepEqual(totalsOf(store.db)('pending').count, 2)
+})
