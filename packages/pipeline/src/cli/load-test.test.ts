@@ -73,6 +73,18 @@ test('what was due while the gateway stood still is late by all that it waited',
   )
 })
 
+test('a fault of the sender ends the loop, and nothing more is sent', async () => {
+  let sent = 0
+  const options = { count: 10, perSecond: Infinity, openMax: 1, signal: new AbortController().signal, now: () => 0 }
+  const failing = openLoop(options, async () => {
+    sent += 1
+    if (sent === 3) throw new Error('planted')
+  })
+  await assert.rejects(failing, /planted/)
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  assert.equal(sent, 3)
+})
+
 test('produce: events that the real gateway takes, of each kind or of one', async () => {
   await using gateway = await openTestGateway({ lane: async () => laneOf([], undefined) })
   const port = await gateway.listen({ host: '127.0.0.1', port: 0 })

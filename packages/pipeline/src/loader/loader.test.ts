@@ -126,6 +126,16 @@ test('a batch whose commit came through although it failed is not loaded again',
   assert.equal(loaderStandings(store.db)[0]?.read, 1_500)
 })
 
+test('stopped while a batch is tried again, it ends, and the mirror does not say that it was loaded', { timeout: 10_000 }, async () => {
+  const stop = new AbortController()
+  const { bronze, counts } = bronzeOf(async () => (stop.abort(), 'disk_full'))
+  const { store, options } = optionsOf(bronze, logOf(10))
+  using _store = store
+  await loader(options)(stop.signal)
+  assert.deepEqual(counts, [])
+  assert.equal(loaderStandings(store.db)[0]?.read, 0)
+})
+
 test('a warehouse that lacks what was loaded once is refused, and so is one of another log', async () => {
   const first = bronzeOf()
   const { store, options } = optionsOf(first.bronze, logOf(10))

@@ -159,6 +159,16 @@ export function conformsToWarehouse(openStore: () => WarehouseStore): void {
     assert.deepEqual([place?.next, place?.read, place?.applied, place?.skipped], [4, 4, 3, 1])
   })
 
+  withWarehouse('a content hash that could be taken for the structure of the file breaks no row', async (warehouse) => {
+    const odd = record(CLICKS, 1, click({ event_id: 'e2' }), { headers: { content_hash: 'ab\u0001cd\n' } })
+    await loadAll(warehouse, [record(CLICKS, 0, click()), odd, record(CLICKS, 2, click({ event_id: 'e3' }), { headers: {} })])
+    assert.deepEqual(await rowsOf(warehouse, 'select event_id, content_hash from bronze.clicks_raw order by source_offset'), [
+      { event_id: 'e1', content_hash: 'ab'.repeat(32) },
+      { event_id: 'e2', content_hash: 'abcd' },
+      { event_id: 'e3', content_hash: null },
+    ])
+  })
+
   withWarehouse('a batch is loaded only from where the places stand, and nothing of it otherwise', async (warehouse) => {
     await loadAll(warehouse, [record(CLICKS, 0, click()), record(ORDERS, 0, order())])
     using again = await warehouse.bronze.batch(() => LOG)
