@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: what the product does on this machine, with the load on the same machine, each figure beside its aim.
  *
- *   npm run bench                       everything, after three million events: some minutes
+ *   npm run bench                       everything, after three million events: 20 minutes
  *   npm run bench -- --quick            after 300,000, and shorter rounds
  *   npm run bench -- --only latency     one of start, batches, clicks, orders, latency, attribution, bronze, together, lane, gold (may be repeated)
  *   npm run bench -- --json FILE        the figures as JSON besides
