@@ -70,7 +70,7 @@ const FAULTS: Fault[] = [
     name: 'the ledger is written outside the transaction',
     file: `${SRC}/billing/tables.ts`,
     from: 'insertCharge.run(eventId, adId, day, amount, kind)',
-    to: 'setTimeout(() => insertCharge.run(eventId, adId, day, amount, kind), 50)',
+    to: 'setTimeout(() => insertCharge.run(eventId, adId, day, amount, kind), 1_000)',
     tests: ['test/crash-points.test.ts'],
     only: 'reader.after-commit',
   },
