@@ -1,5 +1,4 @@
 /** The real gateway, whose log and database keep nothing and answer at once: what the log costs is the difference to the real edge. */
-import { join } from 'node:path'
 import type { Ad, Food } from '@flowguard/contract'
 import type { Database } from '../packages/pipeline/src/database/database.ts'
 import { seed } from '../packages/pipeline/src/database/seed.ts'
@@ -55,12 +54,7 @@ const gateway = await createGateway({
   billing: { itemDay: unasked, adBill: unasked, statement: unasked, events: unasked },
   lane: () => Promise.resolve(laneOf([], undefined)),
   clock: Date.now,
-  logger: createLogger({
-    name: 'edge-without-log',
-    file: join(settings.DATA_DIR, 'logs/edge-without-log.log'),
-    level: settings.LOG_LEVEL,
-    stderrLevel: 'error',
-  }),
+  logger: createLogger('edge-without-log', settings, 'error'),
   version: 'bench',
   environment: settings.ENVIRONMENT,
   dataDir: settings.DATA_DIR,

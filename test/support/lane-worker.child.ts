@@ -1,5 +1,4 @@
 // A worker process of the general lane whose events may ask for trouble: `properties.mood` says how their handling goes.
-import { join } from 'node:path'
 import { runAll } from '../../packages/pipeline/src/kernel/lifecycle.ts'
 import { readSettings, ROOT } from '../../packages/pipeline/src/kernel/config.ts'
 import { createLogger } from '../../packages/pipeline/src/kernel/logging.ts'
@@ -11,12 +10,7 @@ import { enrich, type Work } from '../../packages/pipeline/src/workers/enrich.ts
 const settings = readSettings({}, process.env, ROOT)
 const stop = new AbortController()
 process.once('SIGTERM', () => stop.abort())
-const logger = createLogger({
-  name: 'lane-worker',
-  file: join(settings.DATA_DIR, 'logs/lane-worker.log'),
-  level: 'info',
-  stderrLevel: 'error',
-})
+const logger = createLogger('lane-worker', { ...settings, LOG_LEVEL: 'info' }, 'error')
 await using machine = openMachine(settings, logger, stop.signal)
 
 // How often it was tried so far is what the store says: a process that was killed has nothing to remember it by.

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { Plan, Progress } from '../etl/etl.ts'
 import type { Stretch } from '../etl/model.ts'
 import type { RunDetail, RunShown } from '../etl/store.ts'
@@ -27,12 +26,7 @@ export async function withEtl<T>(context: Context, work: (etl: EtlClient) => Pro
   // It may have yet to open the file.
   if (holderOf(settings.DATA_DIR, 'ops') !== undefined) return work(remote(context))
   const { openOwnEtl } = await import('../wiring/etl.ts')
-  const logger = createLogger({
-    name: 'etl',
-    file: join(settings.DATA_DIR, 'logs/etl.log'),
-    level: settings.LOG_LEVEL,
-    stderrLevel: 'warn',
-  })
+  const logger = createLogger('etl', settings, 'warn')
   const stopping = new AbortController()
   const opened = await openOwnEtl(settings, logger, signal ? AbortSignal.any([signal, stopping.signal]) : stopping.signal).catch(
     (error: unknown) => {

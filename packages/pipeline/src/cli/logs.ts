@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { prettyFactory } from 'pino-pretty'
 import { pause } from '../kernel/lifecycle.ts'
+import { LOGS } from '../kernel/logging.ts'
 import { action, EXIT, example, wholeNumber, type Cli, type Context, type ExitCode } from './cli.ts'
 import { lastLines, partsIn, tailOf, type LogLine, type LogTail } from './log-files.ts'
 import { printable, type Colors } from './output.ts'
@@ -33,7 +34,7 @@ export function logsCommand(cli: Cli): Command {
 }
 
 async function showLogs({ io, settings, out }: Context, flags: Flags): Promise<ExitCode> {
-  const folder = join(settings.DATA_DIR, 'logs')
+  const folder = join(settings.DATA_DIR, LOGS)
   const names = () => partsIn(folder).filter((part) => !flags.part || flags.part.includes(part))
   const matches = matcher(flags)
   const format = out.isJson ? ({ text }: LogLine) => text : formatter(out.colors)

@@ -49,8 +49,7 @@ function startCommand(cli: Cli, name: string, what: string, setting: 'GATEWAY_PO
 /** Under `up` only errors go to the terminal, and the part stops when `up` is gone. */
 async function runHere({ settings, io, out }: Context, name: string, roles: readonly Role[]): Promise<ExitCode> {
   const isSupervised = process.connected === true
-  const file = join(settings.DATA_DIR, 'logs', `${name}.log`)
-  const loggerTo = (stderrLevel: string) => createLogger({ name, file, level: settings.LOG_LEVEL, stderrLevel })
+  const loggerTo = (stderrLevel: string) => createLogger(name, settings, stderrLevel)
   const logger = loggerTo(isSupervised ? 'error' : settings.LOG_LEVEL)
   // Where both want the processors, those who wait for an answer come first: what is read later is not lost.
   if (isSupervised && name === ('pipeline' satisfies keyof typeof PROCESSES)) setPriority(constants.priority.PRIORITY_BELOW_NORMAL)

@@ -27,7 +27,7 @@ export function upCommand(cli: Cli): Command {
 async function up({ settings, io, out }: Context, rate: number | undefined): Promise<ExitCode> {
   const startedAt = performance.now()
   using _lock = lockFolder(settings.DATA_DIR)
-  const logger = createLogger({ name: 'up', file: join(settings.DATA_DIR, 'logs/up.log'), level: settings.LOG_LEVEL, stderrLevel: 'fatal' })
+  const logger = createLogger('up', settings, 'fatal')
   const ready = Promise.withResolvers<void>()
   const { sources: _sources, ...values } = settings
   const children = Object.keys(PROCESSES).map((name) => ({

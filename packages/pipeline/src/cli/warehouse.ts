@@ -33,12 +33,7 @@ async function rebuild(context: Context, isForced: boolean): Promise<ExitCode> {
   const startedAt = performance.now()
   const lost = await withStores(context, outOfReach)
   const { rebuildWarehouse } = await import('../wiring/loader.ts')
-  const logger = createLogger({
-    name: 'warehouse',
-    file: join(settings.DATA_DIR, 'logs/warehouse.log'),
-    level: settings.LOG_LEVEL,
-    stderrLevel: 'warn',
-  })
+  const logger = createLogger('warehouse', settings, 'warn')
   const asideAs = `old-${new Date(io.clock()).toISOString().replaceAll(/[-:]|\.\d+/g, '')}-`
   let loaded = 0
   const onLoaded = (rows: number) => {

@@ -1,20 +1,23 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { hasCode } from './errors.ts'
-import { createLogger } from './logging.ts'
+import { createLogger, LOGS } from './logging.ts'
 
 function folder(): { path: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), 'flowguard-logging-'))
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
 
+const edgeLogger = (dataDir: string) => createLogger('edge', { DATA_DIR: dataDir, LOG_LEVEL: 'info' }, 'fatal')
+const fileIn = (dataDir: string) => join(dataDir, LOGS, 'edge.log')
+
 test('a line is JSON with time, level, process and correlation id', () => {
   using dir = folder()
-  const file = join(dir.path, 'logs', 'edge.log')
-  createLogger({ name: 'edge', file, level: 'info', stderrLevel: 'fatal' }).info({ trace_id: 'abc' }, 'hello')
+  const file = fileIn(dir.path)
+  edgeLogger(dir.path).info({ trace_id: 'abc' }, 'hello')
   const line = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>
   assert.deepEqual([line['level'], line['name'], line['trace_id'], line['msg']], ['info', 'edge', 'abc', 'hello'])
   assert.match(String(line['time']), /^\d{4}-\d\d-\d\dT/)
@@ -22,18 +25,32 @@ test('a line is JSON with time, level, process and correlation id', () => {
 
 test('a file grown large is kept once beside the new one', () => {
   using dir = folder()
-  const file = join(dir.path, 'edge.log')
+  const file = fileIn(dir.path)
+  mkdirSync(join(dir.path, LOGS))
   writeFileSync(file, Buffer.alloc(17 * 1024 * 1024, 'x'))
-  createLogger({ name: 'edge', file, level: 'info', stderrLevel: 'fatal' }).info('hello')
+  edgeLogger(dir.path).info('hello')
   assert.ok(existsSync(`${file}.1`))
   assert.ok(readFileSync(file).length < 1_000)
 })
 
+test('of two processes that share a file, one sets it aside', () => {
+  using dir = folder()
+  const file = fileIn(dir.path)
+  mkdirSync(join(dir.path, LOGS))
+  writeFileSync(file, Buffer.alloc(17 * 1024 * 1024, 'x'))
+  const [first, second] = [edgeLogger(dir.path), edgeLogger(dir.path)]
+  first.info('of the first')
+  second.info('of the second')
+  assert.match(readFileSync(file, 'utf8'), /of the first[^]*of the second/)
+  assert.equal(readFileSync(`${file}.1`).length, 17 * 1024 * 1024)
+})
+
 test('a full disk does not end the process that logs', { skip: !existsSync('/dev/full') && 'needs /dev/full' }, async () => {
   using dir = folder()
-  const file = join(dir.path, 'edge.log')
+  const file = fileIn(dir.path)
+  mkdirSync(join(dir.path, LOGS))
   symlinkSync('/dev/full', file)
-  const logger = createLogger({ name: 'edge', file, level: 'info', stderrLevel: 'fatal' })
+  const logger = edgeLogger(dir.path)
   logger.info('one')
   logger.info('two')
   await new Promise((resolve) => setImmediate(resolve))
@@ -41,10 +58,9 @@ test('a full disk does not end the process that logs', { skip: !existsSync('/dev
 
 test('a folder that cannot be made is said as the operator can mend it', () => {
   using dir = folder()
-  writeFileSync(join(dir.path, 'data'), '')
-  const file = join(dir.path, 'data', 'logs', 'edge.log')
+  writeFileSync(join(dir.path, LOGS), '')
   assert.throws(
-    () => createLogger({ name: 'edge', file, level: 'info', stderrLevel: 'fatal' }),
+    () => edgeLogger(dir.path),
     (error) => hasCode(error, 'store_unwritable'),
   )
 })
