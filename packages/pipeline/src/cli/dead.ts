@@ -58,7 +58,7 @@ export function deadCommand(cli: Cli): Command {
         .option('--note <text>', 'why; kept with it')
         .addHelpText(
           'after',
-          example(`dead ${name} stream/raw.clicks.v1-3-1234`, `dead ${name} --reason id_conflict --note "sent twice by the old app"`),
+          example(`dead ${name} stream/raw.clicks.v1-3-1234`, `dead ${name} --reason handler_failed --note "the fault is mended"`),
         )
         .action(action<SettleFlags, [string | undefined]>(cli, (context, flags, id) => settle(context, name, flags, id))),
     )

@@ -3,12 +3,15 @@ import { Command, InvalidArgumentError } from 'commander'
 import type { Plan } from '../etl/etl.ts'
 import type { Stretch } from '../etl/model.ts'
 import type { RunDetail, RunShown } from '../etl/store.ts'
+import { hasCode } from '../kernel/errors.ts'
 import { pause } from '../kernel/lifecycle.ts'
 import { action, EXIT, example, wholeNumber, type Cli, type Context, type ExitCode } from './cli.ts'
 import { withEtl, type EtlClient } from './etl-client.ts'
 import { count, dateTime, duration, printable, table } from './output.ts'
 
 const FOLLOW_MS = 300
+/** As long as FlowGuard may take to start a process again. */
+const UNHEARD_MS_MAX = 30_000
 const LIST_COUNT = 20
 const LIST_COUNT_MAX = 500
 /** Rows that failed, of those kept, and characters of each, for a person. */
@@ -121,11 +124,19 @@ async function run(context: Context, asked: Stretch): Promise<ExitCode> {
 
 /** Says how far the run is until it has ended; undefined where the user did not wait. */
 async function follow({ out, io }: Context, etl: EtlClient, id: number): Promise<RunDetail | undefined> {
+  let unheardSince: number | undefined
   while (!io.signal.aborted) {
-    const at = await etl.progress()
-    if (at?.run_id !== id) return etl.run(id)
-    const done = `${count(at.days_done)} of ${count(at.days)} days, part ${at.chunk} of ${at.chunks}, `
-    out.progress(`  run ${id}: ${at.chunks === 0 ? '' : done}${at.at}`)
+    try {
+      const at = await etl.progress()
+      if (at?.run_id !== id) return await etl.run(id)
+      unheardSince = undefined
+      const done = `${count(at.days_done)} of ${count(at.days)} days, part ${at.chunk} of ${at.chunks}, `
+      out.progress(`  run ${id}: ${at.chunks === 0 ? '' : done}${at.at}`)
+    } catch (error) {
+      // It may be started again just now; then the run was cut off, and says so.
+      unheardSince ??= io.clock()
+      if (!hasCode(error, 'unreachable') || io.clock() - unheardSince > UNHEARD_MS_MAX) throw error
+    }
     await pause(FOLLOW_MS, io.signal)
   }
   return undefined

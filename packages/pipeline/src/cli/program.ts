@@ -1,3 +1,4 @@
+import { VERSION } from '../kernel/config.ts'
 import { Command, CommanderError } from 'commander'
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { EXIT, example, globalOptions, type Cli, type ExitCode, type Io } from './cli.ts'
@@ -34,6 +35,7 @@ const COMMANDS: Readonly<Record<string, (cli: Cli) => Promise<Command>>> = {
 export async function buildProgram(cli: Cli, args: readonly string[] = []): Promise<Command> {
   const { stdout, stderr } = cli.io
   const program = new Command('flowguard')
+    .version(VERSION, '-V, --version', 'the version')
     .description('Event and ads analytics for food delivery: from a click to a charge, with books that always balance.')
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('(add --help for what it takes)')

@@ -215,6 +215,7 @@ async function readable<T>(path: string, work: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (error instanceof FlowGuardError) throw error
     const { code, message } = error as NodeJS.ErrnoException
-    throw new FlowGuardError('file_invalid', `${path}: ${code === 'ENOENT' ? 'there is no such file' : message}`, error)
+    if (code === 'ENOENT') throw new FlowGuardError('file_missing', `${path}: there is no such file`, error)
+    throw new FlowGuardError('file_invalid', `${path}: ${message}`, error)
   }
 }

@@ -23,7 +23,8 @@ export function readMapping(path: string): Mapping {
     return { path, sql: new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path)).replaceAll('\r\n', '\n').trim() }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    throw new FlowGuardError('mapping_invalid', `${path}: ${code === 'ENOENT' ? 'there is no such file' : message}`, error)
+    if (code === 'ENOENT') throw new FlowGuardError('file_missing', `${path}: there is no such file`, error)
+    throw new FlowGuardError('mapping_invalid', `${path}: ${message}`, error)
   }
 }
 

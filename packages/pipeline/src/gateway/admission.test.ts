@@ -97,7 +97,7 @@ const REFUSED: [name: string, kind: EventKind, body: unknown, field: string, mes
   ['a page_url of 2,049 characters', 'click', { ...click, page_url: 'p'.repeat(2_049) }, '/page_url', /2048/],
   ['an event_type that is not known', 'general', { event_type: 'sneeze' }, '/event_type', /one of purchase/],
   ['no event_type', 'general', { user_id: 1 }, '/event_type', /is required/],
-  ['a general event_id that is no UUID', 'general', { ...general, event_id: 'abc' }, '/event_id', /must match pattern/],
+  ['a general event_id that is no UUID', 'general', { ...general, event_id: 'abc' }, '/event_id', /must be a UUID/],
   ['properties that are a list', 'general', { ...general, properties: [] }, '/properties', /must be object/],
   ['half a surrogate pair', 'click', `{"ad_id":"a","user_id":1,"note":["\\ud800"]}`, '/note/0', /surrogate/],
   ['U+0000 in a field name', 'click', `{"ad_id":"a","user_id":1,"n":{"a\\u0000":1}}`, '/n', /U\+0000/],

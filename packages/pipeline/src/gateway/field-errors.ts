@@ -2,6 +2,8 @@ import { Compile, EVENT_KINDS, type Compiled, type EventKind, type FieldError } 
 
 const ERRORS_COUNT_MAX = 20
 const SHOWN_CHARS_MAX = 200
+/** How TypeBox spells the format. */
+const UUID_START = '[0-9a-fA-F]{8}-'
 
 /** Compiled once: a check costs well under a microsecond, its errors are worked out only where it failed. */
 export const CHECKS: Readonly<Record<EventKind, Compiled<unknown>>> = {
@@ -19,6 +21,8 @@ export function fieldErrors(kind: EventKind, value: unknown): FieldError[] {
       for (const name of params.requiredProperties ?? []) fields.set(`${instancePath}/${name}`, 'is required')
     } else if (keyword === 'anyOf' || keyword === 'enum') {
       fields.set(instancePath, `must be ${described(kind, instancePath)}`)
+    } else if (keyword === 'pattern' && String(params.pattern).includes(UUID_START)) {
+      fields.set(instancePath, 'must be a UUID')
     } else if (!fields.has(instancePath)) {
       fields.set(instancePath, error.message)
     }

@@ -43,15 +43,18 @@ const CODES = {
   },
   mapping_invalid: {
     retriable: false,
-    advice: 'Mend the SELECT. With --dry-run, replay shows what comes of it, and sends nothing.',
+    advice:
+      'Mend the mapping: one SELECT over `input` (data/README.md; try_cast for what may be no number). With --dry-run, replay shows what comes of it, and sends nothing.',
   },
   file_invalid: { retriable: false, advice: 'Mend the file at the place given.' },
+  file_missing: { retriable: false, advice: 'Give the path of a file that is there.' },
   unreachable: { retriable: true, advice: 'Start it with `npx flowguard up`, or set GATEWAY_URL or OPS_URL to where it runs.' },
   refused: { retriable: false, advice: 'Its answer says why.' },
   unauthorized: { retriable: false, advice: 'Put a key made with `npx flowguard keys add NAME` into WRITE_KEY.' },
   warehouse_held: {
     retriable: true,
-    advice: 'Another process has the warehouse file open: end it, or ask through FlowGuard (`npx flowguard sql`), which shares it.',
+    advice:
+      'Another process has the warehouse file open. Where that is FlowGuard, it answers for all: is OPS_URL its address? Any other is to be ended.',
   },
   warehouse_corrupt: {
     retriable: false,
@@ -66,10 +69,11 @@ const CODES = {
   warehouse_failed: { retriable: true, advice: 'The warehouse cannot be used just now; see the cause. Nothing is lost: the log keeps it.' },
   query_refused: {
     retriable: false,
-    advice: 'Give one statement that only reads: SELECT, FROM, WITH, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN.',
+    advice:
+      'Give one statement that only reads the warehouse: SELECT, FROM, WITH, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN; files and settings are out of its reach.',
   },
   query_failed: { retriable: false, advice: 'Mend the statement; `SHOW ALL TABLES` lists what there is.' },
-  query_stopped: { retriable: false, advice: 'Ask for less: fewer days, or fewer columns.' },
+  query_stopped: { retriable: false, advice: 'Ask for less (fewer days, fewer columns), or give it longer: `sql --timeout SECONDS`.' },
   etl_running: {
     retriable: true,
     advice: 'One run at a time: wait until it is done (`npx flowguard etl runs` shows it), then ask again.',

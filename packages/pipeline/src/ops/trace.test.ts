@@ -113,7 +113,9 @@ test('a reader that has yet to read it says how far behind it is', async () => {
   await fresh.click({ id: 'b', at: 0 })
   using seen = fresh.stores()
   const { steps: way } = traceEvent(seen, 'b')
-  assert.ok(way.some(({ part, what }) => part === 'stream' && /has yet to read raw\.clicks\.v1-\d@1: 2 records behind it/.test(what)))
+  assert.ok(
+    way.some(({ part, what }) => part === 'stream' && /has yet to read raw\.clicks\.v1-\d@1; it is 2 short of having done so/.test(what)),
+  )
 })
 
 test('a time-ordered id is looked for from its time on, and before it only if it is not there', async () => {

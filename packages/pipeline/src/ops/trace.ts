@@ -174,7 +174,7 @@ function logSteps({ record, event, isRepeat, isConflict }: Found, standings: rea
     // The loader keeps repeats too: silver says what they are.
     const what = isRead
       ? `${readBy(where)}${isRepeat && name !== 'loader' ? knownAs(isConflict) : ''}`
-      : `has yet to read ${where}: ${offset - next + 1} records behind it`
+      : `has yet to read ${where}; it is ${offset - next + 1} short of having done so`
     steps.push({ at: null, part: name, what })
   }
   return steps
