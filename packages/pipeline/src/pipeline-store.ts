@@ -30,7 +30,7 @@ const TO_TOTALS = `
   insert into totals select kind, sum(count), sum(amount) from ad_counters group by kind;
   insert into totals select 'orders', coalesce(sum(orders), 0), coalesce(sum(revenue_paise), 0) from item_counters;
   insert into totals select 'attributed', coalesce(sum(attributed_orders), 0), coalesce(sum(attributed_paise), 0) from item_counters;
-  insert into totals select 'pending', count(*), 0 from pending_orders;
+  insert into totals select 'pending', count(*), coalesce(min(ts), 0) from pending_orders;
   insert into journal select 'stream/pending', row_number() over (order by ts, event_id), ts, body from pending_orders;
   drop table pending_orders;
 `

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs'
+import { mkdirSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino, type Logger } from 'pino'
 import { guarded } from './sqlite.ts'
@@ -6,6 +6,8 @@ import { guarded } from './sqlite.ts'
 export type { Logger } from 'pino'
 
 const FILE_BYTES_MAX = 16 * 1024 * 1024
+/** How long lines may go into a file that another process has set aside. */
+const LOOK_MS = 1_000
 
 /** The folder of the log files in a data folder. */
 export const LOGS = 'logs'
@@ -25,16 +27,22 @@ export function createLogger(
   const lines = pino.destination({ dest: file, sync: true })
   // A full disk must not end the process that tells of it: stderr still hears what matters.
   lines.on('error', () => undefined)
-  const bytesNow = () => (existsSync(file) ? statSync(file).size : 0)
-  let bytes = bytesNow()
+  let { ino, size: bytes } = statSync(file)
+  let lookedAt = performance.now()
+
+  /** Sets a file grown large aside, and goes on with the one that has the name now: another process may have done that. */
+  function look() {
+    lookedAt = performance.now()
+    const now = statSync(file, { throwIfNoEntry: false })
+    if (now?.ino === ino && now.size <= FILE_BYTES_MAX) return
+    if (now?.ino === ino) renameSync(file, `${file}.1`)
+    lines.reopen()
+    void ({ ino, size: bytes } = statSync(file))
+  }
+
   const rotated = {
     write(line: string) {
-      if (bytes > FILE_BYTES_MAX) {
-        // Unless another process has done so meanwhile.
-        if (bytesNow() > FILE_BYTES_MAX) renameSync(file, `${file}.1`)
-        lines.reopen()
-        bytes = bytesNow()
-      }
+      if (bytes > FILE_BYTES_MAX || performance.now() - lookedAt > LOOK_MS) look()
       bytes += line.length
       lines.write(line)
     },

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { CHARGE_KINDS } from '@flowguard/contract'
 import { totalsOf, type Sum, type Total } from '../reader/totals.ts'
 import { checking, type Check } from './audit-check.ts'
 
@@ -14,12 +15,12 @@ export function totalsCheck(db: DatabaseSync, pendingCount: number): Check {
     if (total.count !== count || total.amount !== amount)
       check.fault(`${what}: ${total.count} of ${total.amount}, but they are ${count} of ${amount}`)
   }
-  const charges = db.prepare('select kind, sum(count) as count, total(amount) as amount from ad_counters group by kind').all()
-  for (const { kind, ...sum } of charges as unknown as (Sum & { kind: Total })[]) compare(kind, sum)
+  const charges = db.prepare('select coalesce(sum(count), 0) as count, total(amount) as amount from ad_counters where kind = ?')
+  for (const kind of CHARGE_KINDS) compare(kind, charges.get(kind) as unknown as Sum)
   const items = (count: string, amount: string) =>
     db.prepare(`select coalesce(sum(${count}), 0) as count, total(${amount}) as amount from item_counters`).get() as unknown as Sum
   compare('orders', items('orders', 'revenue_paise'))
   compare('attributed', items('attributed_orders', 'attributed_paise'))
-  compare('pending', { count: pendingCount, amount: 0 })
+  compare('pending', { count: pendingCount, amount: kept('pending').amount })
   return check.done({ detail: 'charges by kind, orders, attributed orders and pending orders: count and amount', expected, actual })
 }

@@ -13,7 +13,6 @@ import { orderBooks } from './audit-orders.ts'
 import { placeChecks } from './audit-places.ts'
 import { totalsCheck } from './audit-totals.ts'
 import { walkTopic, wholeCheck, type PartitionWalk } from './audit-walk.ts'
-import { watermarkOf } from './groups.ts'
 import { FILES, inSnapshot, standingsOf, type Stores } from './stores.ts'
 import { pendingIn } from '../stream/pending.ts'
 import { LANE_DEAD } from '../workers/dead-shipper.ts'
@@ -86,7 +85,7 @@ function checksOf(stores: Stores): Check[] {
         if (record.offset >= (shippedTo.get(record.partition) ?? 0)) dead.visit(record)
       })
     : []
-  const pending = new Set(pipeline ? pendingIn(pipeline.db, watermarkOf(stores, standings)).map(({ id }) => id) : [])
+  const pending = new Set(pipeline ? pendingIn(pipeline.db).map(({ id }) => id) : [])
   const clicks = clickBooks(pipeline?.db, attributed)
   const orders = orderBooks(standings, dead)
   if (raw) {

@@ -90,6 +90,11 @@ test('it is alive, ready and healthy where the stores answer', async () => {
   const health = await get('/health/')
   assert.equal(health.status, 200)
   assert.equal(health.json()['status'], 'healthy')
+  const { readers } = health.json()['checks'] as { readers: object }
+  assert.deepEqual(
+    Object.keys(readers),
+    READERS.map(({ name }) => name),
+  )
 })
 
 test('the summary, the readers and the topics are answered', async () => {

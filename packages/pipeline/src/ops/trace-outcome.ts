@@ -69,7 +69,7 @@ function orderOutcome({ stores, standings }: Sources, derived: LogView, event: E
   const answer = answersTo(derived, user, id).find((each) => each.event_id === id)
   if (!answer) {
     const watermark = watermarkOf(stores, standings)
-    const isPending = stores.pipeline && pendingIn(stores.pipeline.db, watermark).some((each) => each.id === id)
+    const isPending = stores.pipeline && pendingIn(stores.pipeline.db).some((each) => each.id === id)
     return isPending ? [`pending: ${waitsFor(ts, watermark)}`] : ['not answered by the stream yet']
   }
   if (answer.is_bot) return ["a bot's order: it is due to no click, and counts in no metric"]

@@ -75,6 +75,8 @@ test('dropped rows are gone, and later ones keep their entries', () => {
   const journal = journalIn(store.db, 'mine')
   const entries = addLines(journal, 200)
   journal.write()
+  journal.dropBefore(127)
+  assert.equal(journal.line(entries[127]!), 'line 127')
   journal.dropBefore(128)
   assert.deepEqual(
     loaded(journal).map(({ seq }) => seq),

@@ -6,7 +6,10 @@ export const TOTALS_SCHEMA = `
   create table if not exists totals (what text primary key, count integer not null, amount integer not null) strict, without rowid;
 `
 
-/** Charges by kind in milli-paise; orders, and those of them that a click has earned, in paise; `pending` are orders that wait for the watermark. */
+/**
+ * Charges by kind in milli-paise; orders, and those of them that a click has earned, in paise. `pending` are orders that wait for the watermark: its amount is
+ * the highest watermark that orders were answered by.
+ */
 export type Total = ChargeKind | 'orders' | 'attributed' | 'pending'
 
 export interface Sum {
@@ -17,10 +20,12 @@ export interface Sum {
 export function totalsIn(db: DatabaseSync) {
   const add = db.prepare(`insert into totals values (?, ?, ?)
     on conflict do update set count = count + excluded.count, amount = amount + excluded.amount`)
+  const put = db.prepare('insert or replace into totals values (?, ?, ?)')
   return {
     add(what: Total, { count, amount }: Sum) {
       if (count !== 0 || amount !== 0) add.run(what, count, amount)
     },
+    put: (what: Total, { count, amount }: Sum) => void put.run(what, count, amount),
   }
 }
 

@@ -3,7 +3,7 @@ import type { AttributedEvent } from '@flowguard/contract'
 import type { Headers } from '../log/event-log.ts'
 import { dueQueue } from '../reader/due-queue.ts'
 import { journalIn } from '../reader/journal.ts'
-import { totalsIn } from '../reader/totals.ts'
+import { totalsIn, totalsOf } from '../reader/totals.ts'
 
 const OWNER = 'stream/pending'
 
@@ -16,38 +16,41 @@ export interface Pending {
 }
 
 /**
- * The orders that the watermark has not passed. They are kept as lines of a journal; a line whose time lies before the watermark has been answered, in
- * the transaction that moved the watermark beyond it.
+ * The orders that the watermark has not passed. They are kept as lines of a journal; a line whose time lies before the watermark kept beside them has been
+ * answered, in the transaction that wrote it. That watermark never falls, though the log's may: it does not exist again while a new partition has said no time.
+ * Rows go from the oldest on, so one order far ahead holds those behind it: by no more than the heartbeats let time lag, about a second.
  */
 export function pendingOrders(db: DatabaseSync) {
   const journal = journalIn(db, OWNER)
   const queue = dueQueue<Pending>()
   const totals = totalsIn(db)
+  let passed = 0
 
   return {
-    load(watermark: number) {
+    load() {
       queue.clear()
-      for (const each of waiting(journal.load(), watermark)) queue.add(each)
+      passed = totalsOf(db)('pending').amount
+      for (const each of waiting(journal.load(), passed)) queue.add(each)
     },
     /** Takes in those that arrived, writes down which of them wait, and returns all that are due now. Before the transaction commits. */
     pass(arrived: readonly Pending[], watermark: number): Pending[] {
-      const before = queue.size()
+      passed = Math.max(passed, watermark)
       for (const each of arrived) {
         queue.add(each)
-        if (each.ts >= watermark) journal.add(JSON.stringify(each), each.ts)
+        if (each.ts >= passed) journal.add(JSON.stringify(each), each.ts)
       }
-      const due = queue.take(watermark)
+      const due = queue.take(passed)
       journal.write()
-      if (due.length > 0) journal.dropBefore(watermark)
-      totals.add('pending', { count: queue.size() - before, amount: 0 })
+      if (due.length > 0) journal.dropBefore(passed)
+      totals.put('pending', { count: queue.size(), amount: passed })
       return due
     },
   }
 }
 
-/** Those that wait in a store: for whoever looks at it. `watermark` is the stream's, null before it has one. */
-export function pendingIn(db: DatabaseSync, watermark: number | null): Pending[] {
-  return [...waiting(journalIn(db, OWNER).load(), watermark ?? -Infinity)]
+/** Those that wait in a store: for whoever looks at it. */
+export function pendingIn(db: DatabaseSync): Pending[] {
+  return [...waiting(journalIn(db, OWNER).load(), totalsOf(db)('pending').amount)]
 }
 
 function* waiting(rows: Iterable<{ lines: string[] }>, watermark: number): Generator<Pending> {

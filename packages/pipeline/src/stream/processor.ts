@@ -63,7 +63,7 @@ export function streamProcessor(db: DatabaseSync, derived: TransactionalLog, gat
     load(standings) {
       gate.load(standings)
       clicks.load()
-      pending.load(gate.watermark())
+      pending.load()
     },
     apply(batch) {
       const arrived: Pending[] = []

@@ -10,6 +10,7 @@ import { pause } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
 import { groups, type GroupPartition } from '../ops/groups.ts'
 import { FILES, type Stores } from '../ops/stores.ts'
+import { totalsOf } from '../reader/totals.ts'
 import { openStores } from '../stores.ts'
 import { pendingIn } from '../stream/pending.ts'
 import { WAREHOUSE } from '../warehouse/schema.ts'
@@ -97,7 +98,6 @@ async function loaded(stores: Stores, { beforeMs, msMax }: { beforeMs: number; m
 }
 
 function waitsBefore(stores: Stores, beforeMs: number): boolean {
-  const { watermark_ms: watermark } = groups(stores)
-  if (!stores.pipeline || (watermark !== null && watermark >= beforeMs)) return false
-  return pendingIn(stores.pipeline.db, watermark).some(({ ts }) => ts < beforeMs)
+  if (!stores.pipeline || totalsOf(stores.pipeline.db)('pending').amount >= beforeMs) return false
+  return pendingIn(stores.pipeline.db).some(({ ts }) => ts < beforeMs)
 }

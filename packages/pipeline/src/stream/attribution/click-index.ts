@@ -85,6 +85,7 @@ export function clickIndex(journal: Journal) {
       journal.write()
       const passed = segments.findIndex(({ tsMax }) => tsMax >= watermark - WINDOW_MS)
       if (passed === 0 || segments.length === 0) return
+      // Entries that stay may lie in rows that go: they are older than any order may reach, and are not read (mayEarn).
       segments.splice(0, passed < 0 ? segments.length : passed)
       journal.dropBefore(watermark - WINDOW_MS)
     },
