@@ -73,12 +73,12 @@ test('a torn gzip file, a JSON array and a missing file are refused by name', as
   const whole = gzipSync(Array.from({ length: 50_000 }, (_, at) => `{"a":${at * 7919}}`).join('\n'))
   writeFileSync(folder.file('torn.gz'), whole.subarray(0, whole.length / 2))
   writeFileSync(folder.file('array.json'), '[\n{"a":1}\n]\n')
-  for (const [name, words] of [
-    ['torn.gz', /cannot be read after line \d{3,}/],
-    ['array.json', /an event a line/],
-    ['none.ndjson', /there is no such file/],
+  for (const [name, code, words] of [
+    ['torn.gz', 'file_invalid', /cannot be read after line \d{3,}/],
+    ['array.json', 'file_invalid', /an event a line/],
+    ['none.ndjson', 'file_missing', /there is no such file/],
   ] as const) {
-    await assert.rejects(all(folder.file(name)), (error: Error) => hasCode(error, 'file_invalid') && words.test(error.message), name)
+    await assert.rejects(all(folder.file(name)), (error: Error) => hasCode(error, code) && words.test(error.message), name)
   }
 })
 

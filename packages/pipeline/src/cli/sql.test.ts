@@ -85,7 +85,7 @@ test('a rebuild where there is no log says so instead of waiting for one', { tim
   using empty = temporaryFolder()
   const { code, stderr } = await run(['warehouse', 'rebuild', '--data-dir', empty.path])
   assert.equal(code, 1)
-  assert.match(stderr, /there is nothing to load from/)
+  assert.match(stderr, /there are no stores in/)
 })
 
 test('a rebuild says what retention has taken, by topic', async () => {

@@ -169,3 +169,20 @@ test('a letter that is dropped stays readable, and no longer waits', async () =>
   assert.equal(deadLetter(all.stores, one?.dead_id ?? '')?.state, 'dropped')
   assert.equal(summary(all.stores).dead, 6)
 })
+
+test('a letter that dies again while all are retried is left for the next time', async () => {
+  await using all = await withDead()
+  const { machine, stores } = all
+  let sent = 0
+  const settled = await retryDead({ reason: 'invalid_event' }, '', {
+    ...settling(all, async () => {
+      sent += 1
+      machine.setTime(T0 + 6_000)
+      await machine.raw.append(CLICKS, [{ key: 'u2', value: 'no JSON', headers: {} }])
+      await machine.read()
+    }),
+  })
+  assert.equal(sent, 3)
+  assert.equal(settled.records, 3)
+  assert.equal(deadLetters(stores, { reason: 'invalid_event', state: 'waiting' }, { after: undefined, limit: 10 }).total, 6)
+})

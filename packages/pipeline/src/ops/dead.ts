@@ -19,6 +19,8 @@ export interface DeadFilter {
   reader?: string | undefined
   topic?: string | undefined
   state?: DeadState | undefined
+  /** Only those that had died by then, milliseconds since 1970. */
+  diedBy?: number | undefined
 }
 
 export interface DeadEntry extends Omit<DeadLetter, 'value_base64' | 'headers'> {
@@ -146,13 +148,15 @@ export async function dropDead(filter: DeadFilter, reason: string, settling: Omi
 
 async function settle(
   filter: DeadFilter,
-  { round }: Pick<Settling, 'round'>,
+  { round, clock }: Pick<Settling, 'round' | 'clock'>,
   each: (one: { ids: string[]; letter: DeadLetter }) => Promise<void>,
 ): Promise<Settled> {
   const settled: Settled = { letters: 0, records: 0, failed: [] }
   const seen = new Set<string>()
+  // What dies again meanwhile is another letter: with it, this would never end.
+  const known = { ...filter, diedBy: clock() }
   for (;;) {
-    const batch = await round(filter, seen)
+    const batch = await round(known, seen)
     if (batch.length === 0) return settled
     for (const one of batch) {
       seen.add(originOf(one.letter))
@@ -194,9 +198,14 @@ function* lettersIn(log: LogView | undefined, filter: DeadFilter, states: Readon
   }
 }
 
-function fits({ dead_id, reason, reader, topic }: DeadLetter, filter: DeadFilter, states: ReadonlyMap<string, DeadState>): boolean {
-  const { reason: wantedReason = reason, reader: wantedReader = reader, topic: wantedTopic = topic, state } = filter
+function fits(
+  { dead_id, reason, reader, topic, died_at }: DeadLetter,
+  filter: DeadFilter,
+  states: ReadonlyMap<string, DeadState>,
+): boolean {
+  const { reason: wantedReason = reason, reader: wantedReader = reader, topic: wantedTopic = topic, state, diedBy } = filter
   const isState = state === undefined || (states.get(dead_id) ?? 'waiting') === state
+  if (diedBy !== undefined && Date.parse(died_at) > diedBy) return false
   return reason === wantedReason && reader === wantedReader && topic === wantedTopic && isState
 }
 
