@@ -111,7 +111,10 @@ async function startUp(watched: (child: ChildProcess) => ChildProcess, dataDir: 
   const startedAt = performance.now()
   const startedClock = Date.now()
   const child = watched(
-    spawn(process.execPath, [...PLAIN_FLAGS, COMMAND, 'up', '--data-dir', dataDir], { env, stdio: ['ignore', 'ignore', 'pipe'] }),
+    spawn(process.execPath, [...PLAIN_FLAGS, COMMAND, 'up', '--no-store', '--data-dir', dataDir], {
+      env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    }),
   )
   const ended = once(child, 'exit')
   let said = ''

@@ -18,6 +18,10 @@ export interface CheckResult {
 export function checksIn(root: string): Check[] {
   return [
     { name: 'types', args: [binOf(root, 'typescript', 'tsc'), '--noEmit'] },
+    ...['packages/tracker', 'apps/store', 'apps/console'].map((folder) => ({
+      name: `types of ${folder}`,
+      args: [binOf(root, 'typescript', 'tsc'), '--noEmit', '-p', folder],
+    })),
     { name: 'format', args: [binOf(root, 'oxfmt', 'oxfmt'), '--check'] },
     { name: 'lint', args: [binOf(root, 'oxlint', 'oxlint'), '--deny-warnings', '--report-unused-disable-directives'] },
     { name: 'layers', args: [join(root, 'scripts', 'layers.ts')] },

@@ -13,6 +13,8 @@ export interface Layer {
   mayImport: readonly string[]
   /** Packages and Node modules that it may import; left out: any. */
   packages?: RegExp
+  /** How far up a relative import may reach, where folders are deep for another reason than what is in them; left out: `PARENTS_MAX`. */
+  parentsMax?: number
 }
 
 const SRC = '^packages/pipeline/src'
@@ -28,6 +30,12 @@ export const layers: readonly Layer[] = [
     mayImport: ['contract'],
     packages: /^(typebox(\/.*)?|canonicalize|uuid|node:crypto)$/,
   },
+  // For any site: it brings nothing along.
+  { name: 'tracker', files: /^packages\/tracker\/src\//, mayImport: ['tracker'], packages: /^$/ },
+  // What is seen in a browser, and what builds and serves it; it meets the rest by HTTP alone.
+  { name: 'apps', files: /^apps\/[^/]+\.ts$/, mayImport: [] },
+  // A page's folder is its address.
+  { name: 'app', files: /^apps\/(?<part>[^/]+)\//, mayImport: ['tracker', 'apps', 'answers', 'own:app'], parentsMax: 3 },
   // Only who puts the product together sees the settings; parts are given values.
   { name: 'settings', files: new RegExp(`${SRC}/kernel/config(\\.ts$|/)`), mayImport: ['contract', 'kernel', 'settings'] },
   { name: 'kernel', files: new RegExp(`${SRC}/kernel/`), mayImport: ['contract', 'kernel'] },
@@ -37,6 +45,8 @@ export const layers: readonly Layer[] = [
     files: new RegExp(`${SRC}/(?<part>${PARTS})/(.*/)?adapters/`),
     mayImport: ['contract', 'kernel', 'part', 'own:adapter'],
   },
+  // For the console: types of what the API answers, by the package's name.
+  { name: 'answers', files: new RegExp(`${SRC}/ops/answers\\.ts$`), mayImport: ['part'] },
   // Ports and pure modules of its neighbours; which of them is held by there being no cycles.
   { name: 'part', files: new RegExp(`${SRC}/(?<part>${PARTS})/`), mayImport: ['contract', 'kernel', 'part'] },
   // Who picks adapters: wiring.ts, what it is made of, and stores.ts, which opens a data folder for looking only.
@@ -50,9 +60,13 @@ export const layers: readonly Layer[] = [
 ]
 
 /** Workspaces are imported by name, never by a path into them. */
-export const workspaces: Readonly<Record<string, string>> = { '@flowguard/contract': 'packages/contract/src/index.ts' }
+export const workspaces: Readonly<Record<string, string>> = {
+  '@flowguard/contract': 'packages/contract/src/index.ts',
+  'flowguard/answers': 'packages/pipeline/src/ops/answers.ts',
+  '@flowguard/tracker': 'packages/tracker/src/index.ts',
+}
 
 /** How far up a relative import may reach: further, and the module is in the wrong folder. Tests across parts are free. */
 export const PARENTS_MAX = 2
 
-export const roots: readonly string[] = ['packages', 'scripts', 'bench', 'test']
+export const roots: readonly string[] = ['packages', 'apps', 'scripts', 'bench', 'test']

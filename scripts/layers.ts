@@ -20,7 +20,7 @@ const root = resolve(import.meta.dirname, '..')
 
 function findModules(): Map<string, Module> {
   const files = roots.flatMap((folder) =>
-    globSync(`${folder}/**/*.{ts,tsx,mts}`, { cwd: root, exclude: (name) => name.includes('node_modules') }),
+    globSync(`${folder}/**/*.{ts,tsx,mts}`, { cwd: root, exclude: (name) => /(^|[\\/])(node_modules|dist|\.next)$/.test(name) }),
   )
   return new Map(files.map((file) => file.split(sep).join('/')).map((path) => [path, readModule(path)]))
 }
@@ -78,8 +78,9 @@ function checkImport(module: Module, layer: Layer, specifier: string, modules: R
     if (workspaceOf(target) !== workspaceOf(module.path) && workspaceOf(target) !== '' && layer.mayImport[0] !== '*') {
       return `${specifier} reaches into another workspace; import it by name`
     }
-    if (specifier.split('/').filter((step) => step === '..').length > PARENTS_MAX && layer.mayImport[0] !== '*') {
-      return `${specifier} reaches more than ${PARENTS_MAX} folders up`
+    const parentsMax = layer.parentsMax ?? PARENTS_MAX
+    if (specifier.split('/').filter((step) => step === '..').length > parentsMax && layer.mayImport[0] !== '*') {
+      return `${specifier} reaches more than ${parentsMax} folders up`
     }
   }
   if (isAllowed(module, layer, other)) return undefined
@@ -87,7 +88,7 @@ function checkImport(module: Module, layer: Layer, specifier: string, modules: R
 }
 
 function workspaceOf(path: string): string {
-  return /^packages\/[^/]+/.exec(path)?.[0] ?? ''
+  return /^(packages|apps)\/[^/]+(?=\/)/.exec(path)?.[0] ?? ''
 }
 
 function isAllowed(module: Module, layer: Layer, other: Module): boolean {

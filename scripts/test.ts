@@ -42,7 +42,9 @@ async function runChecks(): Promise<Tally> {
 }
 
 function findTests(filters: readonly string[]): string[] {
-  const files = ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'].flatMap((pattern) => globSync(pattern, { cwd: root }))
+  const files = ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'test/**/*.test.ts'].flatMap((pattern) =>
+    globSync(pattern, { cwd: root }),
+  )
   const paths = files.map((file) => file.split(sep).join('/')).toSorted()
   const chosen =
     filters.length === 0 ? paths : paths.filter((path) => filters.some((filter) => path.includes(filter.replaceAll('\\', '/'))))

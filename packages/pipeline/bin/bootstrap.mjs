@@ -60,10 +60,10 @@ async function findNode() {
 
 async function runHere(script, args) {
   // What --disable-warning=ExperimentalWarning does for a process that is started: SQLite warns at each start otherwise.
-  const emitWarning = process.emitWarning
+  const emitWarning = process.emitWarning.bind(process)
   process.emitWarning = function (warning, ...rest) {
     const type = rest[0] && typeof rest[0] === 'object' ? rest[0].type : rest[0]
-    if (type !== 'ExperimentalWarning') emitWarning.call(process, warning, ...rest)
+    if (type !== 'ExperimentalWarning') emitWarning(warning, ...rest)
   }
   // By environment too: for the processes that this one starts.
   process.env.NODE_COMPILE_CACHE = process.env.NODE_COMPILE_CACHE || compileCache

@@ -6,6 +6,7 @@ import { lockFolder } from '../kernel/lock.ts'
 import { createLogger } from '../kernel/logging.ts'
 import type { Summary } from '../ops/summary.ts'
 import { NODE_FLAGS, PROCESSES } from '../roles.ts'
+import { apps } from './apps.ts'
 import { action, EXIT, example, positiveNumber, type Cli, type Context, type ExitCode } from './cli.ts'
 import { count, counted, pairs } from './output.ts'
 import { supervise } from './supervisor.ts'
@@ -19,12 +20,17 @@ export function upCommand(cli: Cli): Command {
   return new Command('up')
     .description('run everything on this machine, on embedded stores')
     .addOption(new Option('--simulate <rate>', 'simulated customers, about so many events a second').argParser(positiveNumber))
-    .option('--no-store', 'leave the shop out (this version has none yet)')
+    .option('--no-store', 'leave the shop out, and build no pages')
     .addHelpText('after', example('up', 'up --simulate 5', 'up --data-dir /tmp/try'))
-    .action(action(cli, (context, { simulate: rate }: { simulate?: number }) => up(context, rate)))
+    .action(action(cli, (context, flags: Flags) => up(context, flags)))
 }
 
-async function up({ settings, io, out }: Context, rate: number | undefined): Promise<ExitCode> {
+interface Flags {
+  simulate?: number
+  store: boolean
+}
+
+async function up({ settings, io, out }: Context, { simulate: rate, store: hasStore }: Flags): Promise<ExitCode> {
   const startedAt = performance.now()
   using _lock = lockFolder(settings.DATA_DIR)
   const logger = createLogger('up', settings, 'fatal')
@@ -50,7 +56,11 @@ async function up({ settings, io, out }: Context, rate: number | undefined): Pro
       await Promise.race([ready.promise, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))])
       if (signal.aborted) return
       greet(settings, out, performance.now() - startedAt, rate)
-      await runAll([liveLine(settings, out), ...(rate === undefined ? [] : [customers(settings, rate)])], signal)
+      const more = [
+        ...(hasStore ? [apps({ settings, out, env: io.env, logger })] : []),
+        ...(rate === undefined ? [] : [customers(settings, rate)]),
+      ]
+      await runAll([liveLine(settings, out), ...more], signal)
     },
   ]
   await runAll(parts, io.signal)

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../kernel/lifecycle.ts'
 
 const RETRY_AFTER_SECONDS = 2
@@ -17,6 +17,8 @@ export interface HealthOptions<Name extends string> {
   version: string
   environment: string
   clock: Clock
+  /** What `/` answers to a browser; undefined: the same as to everybody. */
+  page?: (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>
   /** What `/` points to besides the documentation. */
   links: Readonly<Record<string, string>>
   checks: Readonly<Record<Name, Checked>>
@@ -30,19 +32,21 @@ export interface HealthOptions<Name extends string> {
 
 /** `/`, `/livez`, `/readyz` and `/health`: the same on each server. */
 export function healthRoutes<Name extends string>(app: FastifyInstance, options: HealthOptions<Name>): void {
-  const { service, version, environment, clock, links, shown, besides, services } = options
+  const { service, version, environment, clock, page, links, shown, besides, services } = options
   const checks = Object.entries(options.checks) as [Name, Checked][]
   const vital = checks.filter(([, { isMinor }]) => !isMinor)
   const plain = { schema: { tags: ['operations'] } }
 
-  app.get('/', plain, (_request, reply) =>
-    reply.send({
+  app.get('/', plain, (request, reply) => {
+    if (page && /text\/html/i.test(request.headers.accept ?? '')) return page(request, reply)
+    if (page) reply.header('vary', 'accept')
+    return reply.send({
       service,
       version,
       environment,
       links: { ...links, docs: '/docs', redoc: '/redoc', openapi: '/openapi.json', health: '/health' },
-    }),
-  )
+    })
+  })
   app.get('/livez', plain, (_request, reply) => reply.send({ status: 'alive' }))
   app.get('/readyz', plain, async (_request, reply) => {
     const troubles = await ask(vital)

@@ -39,6 +39,10 @@ export interface LogView {
   batches(topic: Topic, partition: number): Iterable<Batch>
   /** The latest rows first. */
   batchesBackwards(topic: Topic, partition: number): Iterable<Batch>
+  /** Rows from the one that holds `offset` on: the later ones, or the earlier ones backwards. */
+  batchesAt(topic: Topic, partition: number, offset: number, direction: 'later' | 'earlier'): Iterable<Batch>
+  /** Where the rows appended at or after `ms` begin; the end where there are none. */
+  offsetSince(topic: Topic, partition: number, ms: number): number
   /** When the oldest row kept was appended; undefined where there is none. */
   oldestMs(topic: Topic, partition: number): number | undefined
   /** Records whose value holds the text, the newest first, of rows appended at or after `range.from` or before `range.before`. */

@@ -19,6 +19,10 @@ export interface OpsDeps {
   etl: Etl
   /** Has the gateway append a dead letter's bytes again. */
   resend: (letter: DeadLetter) => Promise<void>
+  /** The gateway's metrics, in Prometheus' text format. Rejects where it does not answer. */
+  gatewayMetrics: () => Promise<string>
+  /** Where the built console is to be found. */
+  consoleDir: string
   clock: Clock
   logger: Logger
   version: string

@@ -37,6 +37,8 @@ before(async () => {
       stop.signal,
     ),
     resend: async () => undefined,
+    gatewayMetrics: async () => '',
+    consoleDir: join(folder.path, 'console'),
     clock,
     logger: silentLogger,
     version: '1.2.3',

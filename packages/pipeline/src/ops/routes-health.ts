@@ -1,20 +1,24 @@
 import { CLICKS } from '@flowguard/contract'
 import type { FastifyInstance } from 'fastify'
-import { healthRoutes, type Check } from '../http/health.ts'
+import { healthRoutes, type Check, type HealthOptions } from '../http/health.ts'
 import type { OpsDeps } from './deps.ts'
 import { groups } from './groups.ts'
 import type { opsMetrics } from './metrics.ts'
 
-type Deps = Pick<OpsDeps, 'stores' | 'clock' | 'version' | 'environment'> & { metrics: ReturnType<typeof opsMetrics> }
+type Deps = Pick<OpsDeps, 'stores' | 'clock' | 'version' | 'environment'> & {
+  metrics: ReturnType<typeof opsMetrics>
+  page: NonNullable<HealthOptions<never>['page']>
+}
 
 const LINKS = Object.fromEntries(['summary', 'topics', 'groups', 'dead', 'audit'].map((name) => [name, `/api/${name}`]))
 
-export function opsHealthRoutes(app: FastifyInstance, { stores, clock, version, environment, metrics }: Deps): void {
+export function opsHealthRoutes(app: FastifyInstance, { stores, clock, version, environment, metrics, page }: Deps): void {
   healthRoutes(app, {
     service: 'flowguard-ops',
     version,
     environment,
     clock,
+    page,
     links: { ...LINKS, trace: '/api/trace/{id}', metrics: '/metrics' },
     checks: {
       log: { check: answering(() => stores.raw?.log.ends(CLICKS)) },

@@ -8,7 +8,7 @@ import type { OpsDeps } from './deps.ts'
 import { summary } from './summary.ts'
 import { withLoaded } from './trace-loaded.ts'
 
-/** What there is to see: the state, topics, readers, one event's way, the books. */
+/** What there is to see: the state, readers, one event's way, the books. */
 export function lookRoutes(
   app: FastifyInstance,
   { stores, ask, db, warehouse, clock }: Pick<OpsDeps, 'stores' | 'ask' | 'db' | 'warehouse' | 'clock'>,
@@ -27,7 +27,6 @@ export function lookRoutes(
     return reply.send({ ...now, events_per_s: perSecond(now.events_total, clock()) })
   })
   app.get('/api/groups', guarded('Where every reader stands'), (_request, reply) => reply.send(groups(stores)))
-  app.get('/api/topics', guarded('What every topic holds'), async (_request, reply) => reply.send({ topics: await ask('topics') }))
   app.get('/api/trace/:id', guarded("One event's whole way, by its id or its order's"), async (request, reply) => {
     const trace = await withLoaded(await ask('trace', (request.params as { id: string }).id), warehouse.query)
     return reply.code(trace.found ? 200 : 404).send(trace)

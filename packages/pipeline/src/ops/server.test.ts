@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { DeadLetter } from '@flowguard/contract'
 import { FlowGuardError } from '../kernel/errors.ts'
@@ -33,6 +34,8 @@ const start = (needsKeys: boolean) =>
       if (!isGatewayUp) throw new FlowGuardError('unreachable', 'nobody there')
       sent.push(letter)
     },
+    gatewayMetrics: async () => '',
+    consoleDir: join(folder.path, 'console'),
     clock: () => T0 + 60_000,
     logger: silentLogger,
     version: '1.2.3',
@@ -123,6 +126,34 @@ test('the books are looked through once for all who ask at once', async () => {
   assert.deepEqual(asked, ['audit'])
 })
 
+test('records are browsed, and one is shown whole', async () => {
+  const page = (await get('/api/topics/raw.clicks.v1/records?type=impression&from=0:99,1:99,2:99,3:99,4:99,5:99')).json()
+  const [shown] = page['records'] as { partition: number; offset: number; event_id: string }[]
+  assert.equal(shown?.event_id, 'shown')
+  const whole = await get(`/api/topics/raw.clicks.v1/records/${shown.partition}/${shown.offset}`)
+  assert.equal((whole.json()['decoded'] as { ad_id: string }).ad_id, 'cpm-1')
+})
+
+test('the live state comes over a connection that ends when the server does', async () => {
+  const live = await start(false)
+  const port = await live.listen({ host: '127.0.0.1', port: 0 })
+  const response = await fetch(`http://127.0.0.1:${port}/api/live`)
+  assert.equal(response.headers.get('content-type'), 'text/event-stream')
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+  let told = ''
+  while (!told.includes('event: state')) told += (await reader.read()).value ?? ''
+  const data = told.slice(told.indexOf('data: ') + 6)
+  const state = JSON.parse(data.slice(0, data.indexOf('\n\n'))) as {
+    summary: { events_total: number }
+    readers: unknown[]
+    gateway: { up: boolean }
+  }
+  assert.equal(state.summary.events_total, 15)
+  assert.equal(state.readers.length, READERS.length)
+  await live.close()
+  while (!(await reader.read()).done);
+})
+
 test('metrics are what the books say', async () => {
   const { text, type } = await get('/metrics')
   assert.match(type, /^text\/plain/)
@@ -156,6 +187,15 @@ test('what is asked wrongly is a problem with its reason', async () => {
     ['/api/dead?limit=0', 422],
     ['/api/dead?state=odd', 422],
     ['/api/nothing', 404],
+    ['/api/topics/none/records', 404],
+    ['/api/topics/raw.clicks.v1/records/0/99999', 404],
+    ['/api/topics/raw.clicks.v1/records/x/y', 404],
+    ['/api/topics/raw.clicks.v1/records?limit=1001', 422],
+    ['/api/topics/raw.clicks.v1/records?limit=0', 422],
+    ['/api/topics/raw.clicks.v1/records?time=noon', 422],
+    ['/api/topics/raw.clicks.v1/records?from=0', 422],
+    ['/api/topics/raw.clicks.v1/records?order=odd', 422],
+    ['/api/topics/raw.clicks.v1/records?unknown=1', 422],
   ] as const) {
     const answer = await get(url)
     assert.equal(answer.status, status, url)
@@ -170,7 +210,17 @@ test('what is asked wrongly is a problem with its reason', async () => {
 test('beyond this machine everything needs a key, but how it does', async () => {
   const guarded = await start(true)
   for (const path of ['/health', '/metrics']) assert.equal((await get(path, guarded.app)).status, 200, path)
-  for (const path of ['/api/summary', '/api/groups', '/api/topics', '/api/dead', '/api/trace/order-paid', '/api/audit', '/api/dead/x/y'])
+  for (const path of [
+    '/api/summary',
+    '/api/groups',
+    '/api/topics',
+    '/api/dead',
+    '/api/trace/order-paid',
+    '/api/audit',
+    '/api/dead/x/y',
+    '/api/live',
+    '/api/topics/raw.clicks.v1/records',
+  ])
     assert.equal((await get(path, guarded.app)).status, 401, path)
   for (const url of ['/api/dead/retry', '/api/dead/drop'])
     assert.equal((await guarded.app.inject({ method: 'POST', url, payload: '{}' })).statusCode, 401, url)

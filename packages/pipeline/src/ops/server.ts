@@ -3,13 +3,16 @@ import { serveDocs } from '../http/docs.ts'
 import { createHttpServer, listen } from '../http/server.ts'
 import { requireKeys } from '../http/keys.ts'
 import { measureRequests } from '../http/request-metrics.ts'
+import { serveConsole } from './console.ts'
 import type { OpsDeps } from './deps.ts'
 import { opsMetrics } from './metrics.ts'
 import { deadRoutes } from './routes-dead.ts'
 import { etlRoutes } from './routes-etl.ts'
 import { opsHealthRoutes } from './routes-health.ts'
+import { liveRoutes } from './routes-live.ts'
 import { lookRoutes } from './routes-look.ts'
 import { sqlRoutes } from './routes-sql.ts'
+import { topicRoutes } from './routes-topics.ts'
 
 export interface Ops {
   /** The server itself: tests ask it without a socket. */
@@ -34,7 +37,9 @@ export async function createOps(deps: OpsDeps): Promise<Ops> {
   deadRoutes(app, deps)
   sqlRoutes(app, deps)
   etlRoutes(app, deps)
-  opsHealthRoutes(app, { ...deps, metrics })
+  topicRoutes(app, deps)
+  liveRoutes(app, deps)
+  opsHealthRoutes(app, { ...deps, metrics, page: await serveConsole(app, deps.consoleDir) })
   await app.ready()
   return { app, listen: (address) => listen(app, NAME, address), close: () => app.close() }
 }

@@ -1,4 +1,5 @@
 import { audit } from './audit.ts'
+import { recordAt, records } from './browse.ts'
 import { deadLetter, deadLetters, deadRound, type DeadFilter } from './dead.ts'
 import type { Stores } from './stores.ts'
 import { topics } from './topics.ts'
@@ -7,6 +8,8 @@ import { traceEvent } from './trace.ts'
 /** The questions whose answers take a look at many rows: not for the thread in which readers and HTTP run. */
 export const TASKS = {
   audit,
+  records,
+  recordAt,
   topics,
   trace: traceEvent,
   deadLetter,

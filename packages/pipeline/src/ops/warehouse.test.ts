@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { FlowGuardError } from '../kernel/errors.ts'
 import { silentLogger } from '../kernel/logging.ts'
@@ -31,6 +32,8 @@ before(async () => {
     warehouse: { query: (sql, limits) => query(sql, limits) },
     etl: idleEtl(machine.warehouse),
     resend: async () => undefined,
+    gatewayMetrics: async () => '',
+    consoleDir: join(folder.path, 'console'),
     clock: () => T0 + 60_000,
     logger: silentLogger,
     version: '1.2.3',

@@ -1,5 +1,8 @@
+import { join } from 'node:path'
 import { askInThreads } from '../ops-threads.ts'
+import { ROOT } from '../kernel/config.ts'
 import { resendTo } from '../ops/gateway-client.ts'
+import { metricsOf } from '../ops/gateway-figures.ts'
 import { createOps } from '../ops/server.ts'
 import { openStores } from '../stores.ts'
 import { readingDatabase } from './edge-stores.ts'
@@ -19,6 +22,8 @@ export const start: StartRole = async (machine) => {
     warehouse: await machine.warehouse(),
     etl: await etlOf(machine),
     resend: resendTo(settings.GATEWAY_URL, settings.WRITE_KEY),
+    gatewayMetrics: metricsOf(settings.GATEWAY_URL),
+    consoleDir: join(ROOT, 'apps/console/dist'),
     needsKeys: await keysNeeded(settings, database),
     hasKey: (hash) => database.hasKey(hash),
   })

@@ -21,6 +21,14 @@ export function sqliteLogView(db: DatabaseSync, topics: TopicSpecs): LogView | u
   const meta = db.prepare('select log_id as id from log_meta').get() as { id: string } | undefined
   if (!meta) return undefined
   const of = 'from log_batches where topic = ? and partition = ?'
+  // Prepared at each use: several partitions are walked side by side, and a statement has one place.
+  const at = {
+    later: () =>
+      db.prepare(
+        `select ${ROW} ${of} and base_offset >= coalesce((select base_offset ${of} and base_offset <= ? order by base_offset desc limit 1), 0) order by base_offset`,
+      ),
+    earlier: () => db.prepare(`select ${ROW} ${of} and base_offset <= ? order by base_offset desc`),
+  }
   const sql = {
     first: db.prepare(`select base_offset as offset, appended_at as appendedAt ${of} order by base_offset limit 1`),
     last: db.prepare(`select base_offset + count as end, appended_at as appendedAt ${of} order by base_offset desc limit 1`),
@@ -49,9 +57,9 @@ export function sqliteLogView(db: DatabaseSync, topics: TopicSpecs): LogView | u
     return low
   }
 
-  function* batches(statement: typeof sql.rows, topic: Topic, partition: number): Generator<Batch> {
+  function* batches(rows: Iterable<unknown>, topic: Topic, partition: number): Generator<Batch> {
     let neighbour: Row | undefined
-    for (const row of statement.iterate(topic, partition) as Iterable<unknown> as Iterable<Row>) {
+    for (const row of rows as Iterable<Row>) {
       const [older, newer] = neighbour && neighbour.offset > row.offset ? [row, neighbour] : [neighbour, row]
       const gap =
         older && newer && older.offset + older.count !== newer.offset
@@ -86,8 +94,13 @@ export function sqliteLogView(db: DatabaseSync, topics: TopicSpecs): LogView | u
           newestMs: newest?.appendedAt ?? null,
         }
       }),
-    batches: (topic, partition) => batches(sql.rows, topic, partition),
-    batchesBackwards: (topic, partition) => batches(sql.rowsBackwards, topic, partition),
+    batches: (topic, partition) => batches(sql.rows.iterate(topic, partition), topic, partition),
+    batchesBackwards: (topic, partition) => batches(sql.rowsBackwards.iterate(topic, partition), topic, partition),
+    batchesAt: (topic, partition, offset, direction) =>
+      direction === 'later'
+        ? batches(at.later().iterate(topic, partition, topic, partition, offset), topic, partition)
+        : batches(at.earlier().iterate(topic, partition, offset), topic, partition),
+    offsetSince,
     oldestMs: (topic, partition) => first(topic, partition)?.appendedAt,
     *find(topic, partition, text, range) {
       const [low, high] =

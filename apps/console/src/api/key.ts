@@ -1,0 +1,19 @@
+import { createStore } from '../state/store.ts'
+
+const KEY = 'flowguard.console.key'
+
+/** The operator's key, for as long as this tab is open. */
+export const operatorKey = createStore<string>(sessionStorage.getItem(KEY) ?? '')
+/** Why a key is asked for; empty where none is. */
+export const keyWanted = createStore<string>('')
+
+export function keepKey(key: string): void {
+  sessionStorage.setItem(KEY, key)
+  operatorKey.set(key)
+  keyWanted.set('')
+}
+
+export function authorization(): Record<string, string> {
+  const key = operatorKey.get()
+  return key === '' ? {} : { authorization: `Bearer ${key}` }
+}

@@ -1,0 +1,196 @@
+import { lazy, Suspense, type ComponentType } from 'react'
+import { Link, Route, Switch, useLocation } from 'wouter'
+import { connection, liveState } from './api/live.ts'
+import { brief, duration, rate } from './model/format.ts'
+import { nextTheme, setTheme, setZone, theme, zone } from './state/preferences.ts'
+import { useStore } from './state/store.ts'
+import { Empty, Loading, Page } from './ui/basics.tsx'
+import { Icon, type IconName } from './ui/icons.tsx'
+import { KeyDialog } from './ui/key-dialog.tsx'
+
+interface Place {
+  path: string
+  name: string
+  icon: IconName
+  page: ComponentType
+}
+
+const PLACES: readonly Place[] = [
+  {
+    path: '/',
+    name: 'Pipeline',
+    icon: 'pipeline',
+    page: lazy(async () => ({ default: (await import('./pages/pipeline/page.tsx')).PipelinePage })),
+  },
+  {
+    path: '/trace',
+    name: 'Trace',
+    icon: 'trace',
+    page: lazy(async () => ({ default: (await import('./pages/trace/page.tsx')).TracePage })),
+  },
+  {
+    path: '/topics',
+    name: 'Topics',
+    icon: 'topics',
+    page: lazy(async () => ({ default: (await import('./pages/topics/page.tsx')).TopicsPage })),
+  },
+  {
+    path: '/dead',
+    name: 'Dead letters',
+    icon: 'dead',
+    page: lazy(async () => ({ default: (await import('./pages/dead/page.tsx')).DeadPage })),
+  },
+  {
+    path: '/groups',
+    name: 'Groups',
+    icon: 'groups',
+    page: lazy(async () => ({ default: (await import('./pages/groups/page.tsx')).GroupsPage })),
+  },
+  {
+    path: '/audit',
+    name: 'Audit',
+    icon: 'audit',
+    page: lazy(async () => ({ default: (await import('./pages/audit/page.tsx')).AuditPage })),
+  },
+  { path: '/etl', name: 'ETL', icon: 'etl', page: lazy(async () => ({ default: (await import('./pages/etl/page.tsx')).EtlPage })) },
+]
+
+export function App() {
+  return (
+    <div className="flex h-full flex-col md:flex-row">
+      <a href="#main" className="sr-only z-50 rounded bg-panel px-3 py-2 focus:not-sr-only focus:absolute focus:top-2 focus:left-2">
+        Skip to the content
+      </a>
+      <Side />
+      <div className="flex min-h-0 min-w-0 flex-1 flex-col">
+        <Pulse />
+        <main id="main" tabIndex={-1} className="flex min-h-0 flex-1 flex-col overflow-y-auto outline-none">
+          <Suspense fallback={<Loading what="the page" />}>
+            <Switch>
+              {PLACES.map(({ path, page }) => (
+                <Route key={path} path={path} component={page} />
+              ))}
+              <Route>
+                <Page title="Not found" about="There is no such page.">
+                  <Empty title="Nothing is here">
+                    <Link href="/" className="text-accent underline">
+                      To the pipeline
+                    </Link>
+                  </Empty>
+                </Page>
+              </Route>
+            </Switch>
+          </Suspense>
+        </main>
+      </div>
+      <KeyDialog />
+    </div>
+  )
+}
+
+function Side() {
+  const [at] = useLocation()
+  const dead = useStore(liveState)?.summary.dead ?? 0
+  return (
+    <header className="flex shrink-0 flex-col border-b border-line bg-panel md:w-48 md:border-r md:border-b-0">
+      <div className="flex items-center justify-between px-4 py-2.5 md:py-4">
+        <Link href="/" className="flex items-center gap-2 font-semibold tracking-tight">
+          <img src="/favicon.svg" alt="" width="22" height="22" />
+          FlowGuard
+        </Link>
+        <span className="flex md:hidden">
+          <Preferences />
+        </span>
+      </div>
+      <nav aria-label="Pages" className="flex gap-0.5 overflow-x-auto px-2 pb-2 [scrollbar-width:none] md:flex-col md:overflow-visible">
+        {PLACES.map(({ path, name, icon }) => {
+          const isHere = at === path
+          return (
+            <Link
+              key={path}
+              href={path}
+              aria-current={isHere ? 'page' : undefined}
+              className={`flex items-center gap-2.5 rounded-md px-2.5 py-1.5 whitespace-nowrap ${isHere ? 'bg-accent-soft font-medium text-accent' : 'text-muted hover:bg-hover hover:text-ink'}`}
+            >
+              <Icon name={icon} />
+              {name}
+              {path === '/dead' && dead > 0 && (
+                <span className="num ml-auto rounded bg-warn-soft px-1.5 text-2xs text-warn">{brief(dead)}</span>
+              )}
+            </Link>
+          )
+        })}
+      </nav>
+      <div className="mt-auto hidden items-center gap-1 border-t border-line p-2 md:flex">
+        <Preferences />
+      </div>
+    </header>
+  )
+}
+
+function Preferences() {
+  const [shownTheme, shownZone] = [useStore(theme), useStore(zone)]
+  const icon = { system: 'system', light: 'sun', dark: 'moon' } as const
+  const button = 'flex h-7.5 items-center gap-1.5 rounded-md px-2 text-muted hover:bg-hover hover:text-ink'
+  return (
+    <>
+      <button type="button" className={button} title="Light, dark, or as the system has it" onClick={() => setTheme(nextTheme(shownTheme))}>
+        <Icon name={icon[shownTheme]} />
+        <span className="sr-only">Theme: </span>
+        <span className="capitalize">{shownTheme}</span>
+      </button>
+      <button
+        type="button"
+        className={button}
+        title="Times in UTC or in this machine's zone"
+        onClick={() => setZone(shownZone === 'utc' ? 'local' : 'utc')}
+      >
+        <span className="sr-only">Times: </span>
+        {shownZone === 'utc' ? 'UTC' : 'Local'}
+      </button>
+    </>
+  )
+}
+
+const CONNECTIONS = {
+  connecting: ['bg-edge', 'Connecting'],
+  live: ['bg-good', 'Live'],
+  lost: ['bg-bad', 'No connection; trying again'],
+} as const
+
+/** How everything does, on every page. */
+function Pulse() {
+  const [state, connected] = [useStore(liveState), useStore(connection)]
+  const [colour, words] = CONNECTIONS[connected]
+  const summary = state?.summary
+  const watermark = state?.watermark_ms ?? undefined
+  const behindMs = state === undefined || watermark === undefined ? undefined : Date.parse(state.at) - watermark
+  const figures: [string, string][] = summary
+    ? [
+        ['events/s', rate(summary.events_per_s)],
+        ['lag', brief(summary.lag)],
+        ['dead', brief(summary.dead)],
+        ['outbox', brief(summary.outbox)],
+        ['watermark', behindMs === undefined ? '–' : `−${duration(behindMs)}`],
+      ]
+    : []
+  return (
+    <section
+      aria-label="Right now"
+      className="flex h-9 shrink-0 items-center gap-4 overflow-hidden border-b border-line bg-panel px-4 text-xs whitespace-nowrap md:px-6"
+    >
+      <span role="status" className="flex items-center gap-2 font-medium">
+        <span aria-hidden className={`size-2 rounded-full ${colour}`} />
+        {words}
+      </span>
+      <dl className={`flex gap-4 overflow-hidden ${connected === 'lost' ? 'opacity-60' : ''}`}>
+        {figures.map(([name, value]) => (
+          <div key={name} className="flex gap-1.5">
+            <dt className="text-muted">{name}</dt>
+            <dd className="num font-medium">{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  )
+}

@@ -1,0 +1,117 @@
+import { Handle, Position, ReactFlow, ReactFlowProvider, useReactFlow, type Edge, type Node, type NodeProps } from '@xyflow/react'
+import '@xyflow/react/dist/base.css'
+import { memo, useEffect, useMemo, useState } from 'react'
+import { liveState, parts } from '../../api/live.ts'
+import { rate } from '../../model/format.ts'
+import type { Part, PartId } from '../../model/parts.ts'
+import { useStore } from '../../state/store.ts'
+import { PartCard } from './card.tsx'
+import { LINKS, NODE, placed } from './layout.ts'
+
+const NARROW = '(max-width: 767px)'
+const FIT = { padding: 0.02, maxZoom: 1.1 }
+const SIDES = { left: Position.Left, right: Position.Right, top: Position.Top, bottom: Position.Bottom } as const
+
+type PartNode = Node<{ part: Part; isChosen: boolean; onChoose: (id: PartId) => void }, 'part'>
+
+const nodeTypes = { part: memo(PartNodeShown) }
+
+function PartNodeShown({ data: { part, isChosen, onChoose } }: NodeProps<PartNode>) {
+  return (
+    <>
+      {Object.entries(SIDES).map(([side, position]) => (
+        <span key={side} aria-hidden>
+          <Handle id={`in-${side}`} type="target" position={position} isConnectable={false} className="opacity-0" />
+          <Handle id={`out-${side}`} type="source" position={position} isConnectable={false} className="opacity-0" />
+        </span>
+      ))}
+      <PartCard part={part} isChosen={isChosen} onChoose={onChoose} />
+    </>
+  )
+}
+
+interface Props {
+  chosen: string
+  onChoose: (id: PartId) => void
+}
+
+/** The pipeline as ARCHITECTURE draws it, alive. */
+export function Graph(props: Props) {
+  return (
+    <ReactFlowProvider>
+      <Drawing {...props} />
+    </ReactFlowProvider>
+  )
+}
+
+function Drawing({ chosen, onChoose }: Props) {
+  const [all, state] = [useStore(parts), useStore(liveState)]
+  const isNarrow = useMedia(NARROW)
+  const { position, sides } = useMemo(() => placed(isNarrow), [isNarrow])
+  const { fitView } = useReactFlow()
+  const nodes: PartNode[] = all.map((part) => ({
+    id: part.id,
+    type: 'part',
+    position: position(part.id),
+    width: NODE.width,
+    height: NODE.height,
+    data: { part, isChosen: part.id === chosen, onChoose },
+  }))
+  const edges: Edge[] = LINKS.map((link) => {
+    const flow = state ? link.rate(state) : null
+    const [out, into] = sides(link)
+    return {
+      id: `${link.from}-${link.to}`,
+      source: link.from,
+      target: link.to,
+      sourceHandle: `out-${out}`,
+      targetHandle: `in-${into}`,
+      focusable: false,
+      animated: (flow ?? 0) > 0,
+      ...(flow !== null && flow > 0 && { label: rate(flow) }),
+      style: { strokeWidth: 1.5 + Math.min(3, Math.log10(1 + (flow ?? 0))) },
+    }
+  })
+  // What fits changes with the layout, and with the room that the detail leaves.
+  useEffect(() => {
+    const fit = () => void fitView(FIT)
+    const wait = window.requestAnimationFrame(fit)
+    window.addEventListener('resize', fit)
+    return () => {
+      window.cancelAnimationFrame(wait)
+      window.removeEventListener('resize', fit)
+    }
+  }, [fitView, isNarrow, chosen === '', all.length])
+  return (
+    <ReactFlow
+      nodes={nodes}
+      edges={edges}
+      nodeTypes={nodeTypes}
+      fitView
+      fitViewOptions={FIT}
+      minZoom={0.3}
+      nodesDraggable={false}
+      nodesConnectable={false}
+      nodesFocusable={false}
+      elementsSelectable={false}
+      panOnDrag={false}
+      panOnScroll={false}
+      zoomOnScroll={false}
+      zoomOnPinch={false}
+      zoomOnDoubleClick={false}
+      preventScrolling={false}
+      proOptions={{ hideAttribution: true }}
+    />
+  )
+}
+
+function useMedia(query: string): boolean {
+  const [isMatching, setMatching] = useState(() => window.matchMedia(query).matches)
+  useEffect(() => {
+    const media = window.matchMedia(query)
+    const follow = () => setMatching(media.matches)
+    media.addEventListener('change', follow)
+    return () => media.removeEventListener('change', follow)
+  }, [query])
+  return isMatching
+}

@@ -1,0 +1,54 @@
+import { lazy, Suspense, useCallback } from 'react'
+import { connection, parts } from '../../api/live.ts'
+import type { PartId } from '../../model/parts.ts'
+import { useAddress } from '../../state/address.ts'
+import { useStore } from '../../state/store.ts'
+import { Badge, Empty, Loading, Page } from '../../ui/basics.tsx'
+import { Graph } from './graph.tsx'
+
+const Detail = lazy(async () => ({ default: (await import('./detail.tsx')).Detail }))
+
+export function PipelinePage() {
+  const { get, set } = useAddress()
+  const [all, connected] = [useStore(parts), useStore(connection)]
+  const chosen = get('part')
+  const part = all.find(({ id }) => id === chosen)
+  const troubled = all.filter(({ status }) => status === 'bad' || status === 'busy')
+  const choose = useCallback((id: PartId) => set({ part: id }), [set])
+  const close = useCallback(() => set({ part: null }), [set])
+  return (
+    <Page
+      title="Pipeline"
+      about="What comes in, where it goes, and how far each part has got."
+      actions={
+        all.length > 0 &&
+        (troubled.length === 0 ? (
+          <Badge tone="good">all is well</Badge>
+        ) : (
+          troubled.map(({ id, title, state, status }) => (
+            <Badge key={id} tone={status === 'bad' ? 'bad' : 'warn'}>
+              {title}: {state}
+            </Badge>
+          ))
+        ))
+      }
+    >
+      <div className={`grid min-h-0 flex-1 gap-3 px-4 pb-4 md:px-6 ${part ? 'lg:grid-cols-[minmax(0,1fr)_20rem]' : ''}`}>
+        <section aria-label="The parts of the pipeline" className="h-[62rem] min-h-0 md:h-auto md:min-h-[30rem]">
+          {all.length > 0 ? (
+            <Graph chosen={chosen} onChoose={choose} />
+          ) : connected === 'lost' ? (
+            <Empty title="The operations API does not answer">It is asked again every few seconds; is FlowGuard running?</Empty>
+          ) : (
+            <Loading what="the pipeline" rows={8} />
+          )}
+        </section>
+        {part && (
+          <Suspense fallback={<Loading what={part.title} />}>
+            <Detail part={part} onClose={close} />
+          </Suspense>
+        )}
+      </div>
+    </Page>
+  )
+}

@@ -1,0 +1,11 @@
+// The answers of the operations API, as types: for the console, which is built without any of the code behind them.
+export type { LiveState } from './live-look.ts'
+export type { TopicInfo } from './topics.ts'
+export type { Group, GroupPartition, Groups } from './groups.ts'
+export type { RecordShown, RecordsPage, RecordWhole } from './browse.ts'
+export type { DeadEntry, DeadGroup, DeadList, DeadShown, Settled } from './dead.ts'
+export type { Step, Trace } from './trace.ts'
+export type { Audit } from './audit.ts'
+export type { Check } from './audit-check.ts'
+export type { Plan, Progress } from '../etl/etl.ts'
+export type { RunDetail, RunShown } from '../etl/store.ts'

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { AD, fakeSite, openTab } from './browser-fixture.ts'
+import { HOVER_MS, VIEWABLE_MS } from './watch.ts'
+
+function open() {
+  const site = fakeSite()
+  const tab = openTab(site)
+  const element = new EventTarget() as Element
+  const seen = () => {
+    const lines = [...site.storage.values].filter(([key]) => key.startsWith('flowguard:queue:')).map(([, line]) => line)
+    return lines.map((line) => (JSON.parse(line) as { metadata: { impression: string } }).metadata.impression)
+  }
+  site.gateway.told = () => 'down'
+  const point = (type: string, pointerType = 'mouse') => element.dispatchEvent(Object.assign(new Event(type), { pointerType }))
+  return { site, ...tab, element, seen, point, advance: site.clock.advance }
+}
+
+test('viewable: half of it for one second, and not a millisecond less', async () => {
+  const { tracker, element, views, seen, advance } = open()
+  tracker.watchViewable(element, AD)
+  assert.equal([...views.observers][0]?.threshold, 0.5)
+  views.show(element, 0.49)
+  await advance(5_000)
+  assert.deepEqual(seen(), [])
+  views.show(element, 0.5)
+  await advance(VIEWABLE_MS - 1)
+  assert.deepEqual(seen(), [])
+  await advance(1)
+  assert.deepEqual(seen(), ['viewable'])
+})
+
+test('viewable: a break begins the second anew, even one told together with what follows it', async () => {
+  const { tracker, element, views, seen, advance } = open()
+  tracker.watchViewable(element, AD)
+  views.show(element, 0.8)
+  await advance(900)
+  views.show(element, 0.2, 0.9, 0.7)
+  await advance(900)
+  views.show(element, 0.1)
+  await advance(5_000)
+  views.show(element, 0.9)
+  await advance(900)
+  views.show(element, 0.6)
+  assert.deepEqual(seen(), [])
+  await advance(100)
+  assert.deepEqual(seen(), ['viewable'])
+})
+
+test('viewable: a hidden page is a break, and what comes into view meanwhile waits', async () => {
+  const { tracker, element, page, views, seen, advance } = open()
+  tracker.watchViewable(element, AD)
+  views.show(element, 1)
+  await advance(900)
+  page.hide(true)
+  await advance(5_000)
+  page.hide(false)
+  await advance(VIEWABLE_MS - 1)
+  assert.deepEqual(seen(), [])
+  page.hide(true)
+  views.show(element, 0)
+  views.show(element, 1)
+  await advance(5_000)
+  assert.deepEqual(seen(), [])
+  page.hide(false)
+  await advance(VIEWABLE_MS)
+  assert.deepEqual(seen(), ['viewable'])
+})
+
+test('viewable: once per page view and ad, wherever the ad is shown', async () => {
+  const { tracker, element, page, views, seen, advance } = open()
+  const twin = new EventTarget() as Element
+  tracker.watchViewable(element, AD)
+  tracker.watchViewable(twin, AD)
+  tracker.watchViewable(twin, { ad_id: 'food_8' })
+  views.show(element, 1)
+  views.show(twin, 1)
+  await advance(VIEWABLE_MS)
+  views.show(element, 0, 1)
+  await advance(VIEWABLE_MS)
+  assert.equal(seen().length, 2)
+  tracker.newPageView()
+  await advance(VIEWABLE_MS)
+  assert.equal(seen().length, 4)
+  page.fire('pageshow', { persisted: false })
+  await advance(VIEWABLE_MS)
+  assert.equal(seen().length, 4)
+  page.fire('pageshow', { persisted: true })
+  await advance(VIEWABLE_MS)
+  assert.equal(seen().length, 6)
+})
+
+test('viewable: what is no longer watched, or cannot be, tells nothing', async () => {
+  const { tracker, element, page, views, seen, advance, site } = open()
+  const dispose = tracker.watchViewable(element, AD)
+  views.show(element, 1)
+  await advance(900)
+  dispose()
+  page.hide(false)
+  tracker.newPageView()
+  await advance(5_000)
+  assert.deepEqual([seen().length, views.observers.size], [0, 0])
+  openTab(site, { Observer: null }).tracker.watchViewable(element, AD)()
+})
+
+test('hover: a pointer that stays, not one that passes, and no finger', async () => {
+  const { tracker, element, seen, advance, point } = open()
+  tracker.watchHover(element, AD)
+  point('pointerenter')
+  await advance(HOVER_MS - 1)
+  point('pointerleave')
+  point('pointerenter', 'touch')
+  await advance(5_000)
+  assert.deepEqual(seen(), [])
+  point('pointerenter', 'pen')
+  await advance(HOVER_MS)
+  point('pointerleave')
+  point('pointerenter')
+  await advance(HOVER_MS)
+  assert.deepEqual(seen(), ['hover'])
+})
+
+test('hover and viewable are told apart, and each counts; a hidden page is no hover', async () => {
+  const { tracker, element, page, views, seen, advance, point } = open()
+  const dispose = tracker.watchHover(element, AD)
+  tracker.watchViewable(element, AD)
+  views.show(element, 1)
+  point('pointerenter')
+  page.hide(true)
+  await advance(5_000)
+  assert.deepEqual(seen(), [])
+  page.hide(false)
+  await advance(VIEWABLE_MS)
+  assert.deepEqual(seen(), ['hover', 'viewable'])
+  dispose()
+  tracker.newPageView()
+  point('pointerenter')
+  await advance(HOVER_MS)
+  assert.deepEqual(seen(), ['hover', 'viewable'])
+})
+
+test('a tracker that was stopped watches nothing any more', async () => {
+  const { tracker, element, views, seen, advance, point } = open()
+  tracker.watchHover(element, AD)
+  tracker.watchViewable(element, AD)
+  views.show(element, 1)
+  point('pointerenter')
+  tracker.stop()
+  point('pointerenter')
+  await advance(5_000)
+  assert.deepEqual([seen().length, views.observers.size], [0, 0])
+})
