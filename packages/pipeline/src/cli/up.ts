@@ -55,7 +55,7 @@ async function up({ settings, io, out }: Context, { simulate: rate, store: hasSt
     async (signal) => {
       await Promise.race([ready.promise, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))])
       if (signal.aborted) return
-      greet(settings, out, performance.now() - startedAt, rate)
+      greet(settings, out, performance.now() - startedAt, { ...(rate === undefined ? {} : { simulate: rate }), store: hasStore })
       const more = [
         ...(hasStore ? [apps({ settings, out, env: io.env, logger })] : []),
         ...(rate === undefined ? [] : [customers(settings, rate)]),
@@ -76,7 +76,7 @@ function givenUp(name: string, how: string, { DATA_DIR }: Settings): string {
   )
 }
 
-function greet(settings: Settings, out: Context['out'], tookMs: number, rate: number | undefined) {
+function greet(settings: Settings, out: Context['out'], tookMs: number, { simulate: rate, store: hasStore }: Flags) {
   const c = out.noteColors
   const at = (port: string) => `http://${settings.HOST}:${port}`
   out.note(`\n  ${c.bold('FlowGuard')} is running ${c.dim(`(ready in ${(tookMs / 1000).toFixed(1)} s)`)}\n`)
@@ -86,7 +86,8 @@ function greet(settings: Settings, out: Context['out'], tookMs: number, rate: nu
         [
           ['gateway', `${c.cyan(at(settings.GATEWAY_PORT))}   events in; try /docs`],
           ['catalogue', `${c.cyan(at(settings.CATALOG_PORT))}   the dishes; try /api/foods`],
-          ['operations', `${c.cyan(at(settings.OPS_PORT))}   topics, readers, books`],
+          ['operations', `${c.cyan(at(settings.OPS_PORT))}   the console; topics, readers, books`],
+          ...(hasStore ? [['store', `${c.cyan(at(settings.STORE_PORT))}   the shop, as soon as it is built`] as const] : []),
           ['data', settings.DATA_DIR],
           ...(rate === undefined ? [] : [['customers', `simulated, about ${rate} events a second`] as const]),
         ],

@@ -32,8 +32,8 @@ export const SETTINGS = {
   HOST: { fallback: '127.0.0.1', about: 'address to listen on; beyond loopback needs write keys', check: any },
   GATEWAY_PORT: { fallback: '8000', about: 'events gateway', check: port },
   CATALOG_PORT: { fallback: '8001', about: 'food catalogue', check: port },
-  STORE_PORT: { fallback: '3000', about: 'the shop; its origin may call both APIs', check: port },
-  OPS_PORT: { fallback: '8080', about: 'operations API', check: port },
+  STORE_PORT: { fallback: '3000', about: 'the store; its origin may call both APIs', check: port },
+  OPS_PORT: { fallback: '8080', about: 'operations console and API', check: port },
   GATEWAY_URL: {
     fallback: '',
     about: 'gateway for clients; from HOST and GATEWAY_PORT where empty',
@@ -53,6 +53,16 @@ export const SETTINGS = {
     check: oneOf('auto', 'on', 'off'),
   },
   WRITE_KEY: { fallback: '', about: 'the key that the commands of this machine send', check: any, secret: true },
+  PUBLIC_GATEWAY_URL: {
+    fallback: '',
+    about: 'gateway as the browsers of the store reach it; GATEWAY_URL where empty',
+    check: (text) => (text ? url(text) : undefined),
+  },
+  PUBLIC_WRITE_KEY: {
+    fallback: '',
+    about: 'the key that the pages of the store send events with: everybody can read it there',
+    check: any,
+  },
   CORS_ORIGINS: { fallback: '', about: 'comma-separated origins; the store and the console on this machine where empty', check: any },
   RATE_LIMIT: { fallback: '0', about: 'requests a minute and client; 0 is none', check: whole },
   DOUBLE_CLICK_MS: {
