@@ -30,7 +30,8 @@ interface Flags {
   store: boolean
 }
 
-async function up({ settings, io, out }: Context, { simulate: rate, store: hasStore }: Flags): Promise<ExitCode> {
+async function up({ settings, io, out }: Context, flags: Flags): Promise<ExitCode> {
+  const { simulate: rate, store: hasStore } = flags
   const startedAt = performance.now()
   using _lock = lockFolder(settings.DATA_DIR)
   const logger = createLogger('up', settings, 'fatal')
@@ -55,7 +56,7 @@ async function up({ settings, io, out }: Context, { simulate: rate, store: hasSt
     async (signal) => {
       await Promise.race([ready.promise, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))])
       if (signal.aborted) return
-      greet(settings, out, performance.now() - startedAt, { ...(rate === undefined ? {} : { simulate: rate }), store: hasStore })
+      greet(settings, out, performance.now() - startedAt, flags)
       const more = [
         ...(hasStore ? [apps({ settings, out, env: io.env, logger })] : []),
         ...(rate === undefined ? [] : [customers(settings, rate)]),
