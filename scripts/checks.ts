@@ -1,7 +1,7 @@
 /** The checks that look at the code and do not run it. test/checks.test.ts proves of each that it fails where it should. */
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { globSync, readFileSync } from 'node:fs'
+import { join, posix, sep } from 'node:path'
 
 export interface Check {
   name: string
@@ -18,10 +18,14 @@ export interface CheckResult {
 export function checksIn(root: string): Check[] {
   return [
     { name: 'types', args: [binOf(root, 'typescript', 'tsc'), '--noEmit'] },
-    ...['packages/tracker', 'apps/store', 'apps/console'].map((folder) => ({
-      name: `types of ${folder}`,
-      args: [binOf(root, 'typescript', 'tsc'), '--noEmit', '-p', folder],
-    })),
+    // What runs in a browser has types of its own.
+    ...globSync('{packages,apps}/*/tsconfig.json', { cwd: root })
+      .map((path) => posix.dirname(path.split(sep).join('/')))
+      .toSorted()
+      .map((folder) => ({
+        name: `types of ${folder}`,
+        args: [binOf(root, 'typescript', 'tsc'), '--noEmit', '-p', folder],
+      })),
     { name: 'format', args: [binOf(root, 'oxfmt', 'oxfmt'), '--check'] },
     { name: 'lint', args: [binOf(root, 'oxlint', 'oxlint'), '--deny-warnings', '--report-unused-disable-directives'] },
     { name: 'layers', args: [join(root, 'scripts', 'layers.ts')] },

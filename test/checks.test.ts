@@ -42,6 +42,7 @@ export async function up(): Promise<void> {
   await click(memoryLog(), 'u1', () => PORT)
 }
 `,
+  'packages/tracker/src/index.ts': `export const userId = (): string => localStorage.getItem('user') ?? ''\n`,
   [`${SRC}/main.ts`]: `import { up } from './wiring.ts'\n\nawait up()\n`,
 }
 
@@ -59,6 +60,8 @@ function soundTree(): string {
     'scripts',
     'packages/pipeline/bin',
     'packages/contract/package.json',
+    'packages/tracker/package.json',
+    'packages/tracker/tsconfig.json',
   ]
   for (const name of configs) cpSync(join(checkout, name), join(folder, name), { recursive: true })
   const tools = /^(@types\/node|knip|ox.*|typescript)$/
@@ -111,7 +114,7 @@ async function outcomeWith(name: string, files: Readonly<Record<string, string>>
   }
 }
 
-for (const { name } of checksIn(checkout)) {
+for (const { name } of checksIn(root)) {
   test(`${name} passes on a sound tree`, async () => {
     const { passed, output } = await outcome(name)
     assert(passed, output)
@@ -124,6 +127,24 @@ const FAULTS: readonly { fault: string; check: string; files: Record<string, str
     check: 'types',
     files: { [`${SRC}/kernel/clock.ts`]: `export type Clock = () => number\nexport const now: Clock = () => 'noon'\n` },
     says: /clock\.ts.*TS2322/s,
+  },
+  {
+    fault: 'a type error of what runs in a browser',
+    check: 'types of packages/tracker',
+    files: { 'packages/tracker/src/index.ts': `export const userId: string = localStorage.getItem('user')\n` },
+    says: /index\.ts.*TS2322/s,
+  },
+  {
+    fault: 'a tracker that brings a package along',
+    check: 'layers',
+    files: { 'packages/tracker/src/index.ts': `import { v4 } from 'uuid'\n\nexport const userId = (): string => v4()\n` },
+    says: /tracker may not import the package uuid/,
+  },
+  {
+    fault: 'an app that reaches into the pipeline',
+    check: 'layers',
+    files: { 'apps/store/look.ts': `import { up } from '../../packages/pipeline/src/wiring.ts'\n\nawait up()\n` },
+    says: /reaches into another workspace/,
   },
   {
     fault: 'an element that may be missing',
