@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { constants, setPriority } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { ROOT, type Settings } from '../kernel/config.ts'
+import type { Settings } from '../kernel/config.ts'
 import { aborted, pause, type Part } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
 import { backoffMs } from '../kernel/retry.ts'
@@ -17,6 +17,8 @@ const BACKOFF = { firstMs: 500, longestMs: 10_000, random: Math.random }
 type Step = { step: 'building' } | { step: 'built'; seconds: number } | { step: 'listening' } | { step: 'failed'; detail: string }
 
 interface Apps {
+  /** A folder for each, with its `main.ts`. */
+  folder: string
   settings: Settings
   out: Context['out']
   env: NodeJS.ProcessEnv
@@ -61,10 +63,10 @@ async function runStore(options: Apps, signal: AbortSignal) {
 }
 
 /** Runs an app until it ends or the signal aborts. */
-async function run(name: string, { settings, env, logger }: Apps, signal: AbortSignal, onStep: (step: Step) => void) {
+async function run(name: string, { folder, settings, env, logger }: Apps, signal: AbortSignal, onStep: (step: Step) => void) {
   const { sources: _sources, ...values } = settings
   // The channel tells it when this process is gone.
-  const child = fork(join(ROOT, 'apps', name, 'main.ts'), [], {
+  const child = fork(join(folder, name, 'main.ts'), [], {
     env: { ...env, ...values },
     execArgv: ['--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

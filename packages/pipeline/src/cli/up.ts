@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
-import type { Settings } from '../kernel/config.ts'
+import { ROOT, type Settings } from '../kernel/config.ts'
 import { pause, runAll, type Part } from '../kernel/lifecycle.ts'
 import { lockFolder } from '../kernel/lock.ts'
 import { createLogger } from '../kernel/logging.ts'
@@ -58,7 +58,7 @@ async function up({ settings, io, out }: Context, flags: Flags): Promise<ExitCod
       if (signal.aborted) return
       greet(settings, out, performance.now() - startedAt, flags)
       const more = [
-        ...(hasStore ? [apps({ settings, out, env: io.env, logger })] : []),
+        ...(hasStore ? [apps({ folder: join(ROOT, 'apps'), settings, out, env: io.env, logger })] : []),
         ...(rate === undefined ? [] : [customers(settings, rate)]),
       ]
       await runAll([liveLine(settings, out), ...more], signal)
