@@ -8,8 +8,8 @@ import { aborted, pause, type Part } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
 import { backoffMs } from '../kernel/retry.ts'
 import type { Context } from './cli.ts'
+import { stop } from './supervisor.ts'
 
-const STOP_MS = 10_000
 const RESTARTS_MAX = 5
 const BACKOFF = { firstMs: 500, longestMs: 10_000, random: Math.random }
 
@@ -85,11 +85,7 @@ async function run(name: string, { folder, settings, env, logger }: Apps, signal
   createInterface(child.stderr!).on('line', (line) => logger.info({ app: name }, line))
   const ended = (once(child, 'close') as Promise<[number | null]>).catch((error: Error) => [error.message] as const)
   await Promise.race([ended, aborted(signal)])
-  if (signal.aborted && child.exitCode === null) {
-    child.kill('SIGTERM')
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
-    child.once('exit', () => clearTimeout(timer))
-  }
+  if (signal.aborted) stop(child)
   const [code] = await ended
   if (code !== 0 && !signal.aborted) failed ??= `ended with ${code ?? 'a signal'}`
   return { failed, listened }

@@ -82,7 +82,7 @@ export function supervise(children: readonly ChildSpec[], { logger, onReady, onR
 }
 
 /** Asks the process to stop; kills it where it has not within the time. */
-function stop(child: ChildProcess) {
+export function stop(child: ChildProcess): void {
   if (child.exitCode !== null || child.signalCode !== null) return
   child.kill('SIGTERM')
   const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
