@@ -61,11 +61,22 @@ test('the root is the page to a browser, and JSON to everybody else', async () =
   assert.match((await app.inject({ url: '/', headers: HTML })).body, /doctype/)
 })
 
-test('an address within the console is answered with its page; another one is not', async () => {
+test('an address within the console is answered with its page; another one as well, to people, and as not found', async () => {
   build()
   for (const url of ['/topics?topic=raw.clicks.v1', '/trace?id=x', '/dead', '/groups', '/audit', '/etl'])
     assert.match((await app.inject({ url, headers: HTML })).body, /<title>console/, url)
-  assert.equal((await app.inject({ url: '/nowhere', headers: HTML })).statusCode, 404)
+  const lost = await app.inject({ url: '/nowhere', headers: HTML })
+  assert.equal(lost.statusCode, 404)
+  assert.match(lost.body, /<title>console/)
+  for (const [url, headers] of [
+    ['/nowhere', {}],
+    ['/api/nowhere', HTML],
+    ['/assets/nowhere.js', HTML],
+  ] as const) {
+    const refused = await app.inject({ url, headers })
+    assert.equal(refused.statusCode, 404, url)
+    assert.doesNotMatch(refused.body, /<title>/, url)
+  }
 })
 
 test('the page is asked for anew each time, what it names never again; nothing inline and nothing from elsewhere is allowed', async () => {

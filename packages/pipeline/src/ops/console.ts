@@ -40,6 +40,8 @@ const NOT_BUILT = `<!doctype html>
 </html>
 `
 
+const isForPeople = ({ url, headers: { accept } }: FastifyRequest) => !/^\/(api|assets)\//.test(url) && accept?.includes('text/html')
+
 /** The built console in `dir`, looked for at each request: it may be built while this runs. Answers with its document, for `/`. */
 export async function serveConsole(app: FastifyInstance, dir: string) {
   await app.register(fastifyStatic, { root: dir, serve: false, suppressWarning: true, preCompressed: true, dotfiles: 'deny' })
@@ -56,6 +58,8 @@ export async function serveConsole(app: FastifyInstance, dir: string) {
     reply.headers(PROTECTED)
     return reply.sendFile(`assets/${(request.params as { '*': string })['*']}`, { maxAge: YEAR_MS, immutable: true })
   })
+  // Whoever mistyped an address is shown a way back; everybody else is told as always.
+  app.get('/*', HIDDEN, (request, reply) => (isForPeople(request) ? page(request, reply.code(404)) : reply.callNotFound()))
   app.get('/favicon.svg', HIDDEN, (_request, reply) => reply.headers(PROTECTED).sendFile('favicon.svg', { maxAge: 24 * 3_600_000 }))
   return page
 }

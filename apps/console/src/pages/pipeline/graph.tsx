@@ -1,4 +1,14 @@
-import { Handle, Position, ReactFlow, ReactFlowProvider, useReactFlow, type Edge, type Node, type NodeProps } from '@xyflow/react'
+import {
+  Handle,
+  Position,
+  ReactFlow,
+  ReactFlowProvider,
+  useReactFlow,
+  useStore as useFlow,
+  type Edge,
+  type Node,
+  type NodeProps,
+} from '@xyflow/react'
 import '@xyflow/react/dist/base.css'
 import { memo, useEffect, useMemo, useState } from 'react'
 import { liveState, parts } from '../../api/live.ts'
@@ -72,16 +82,9 @@ function Drawing({ chosen, onChoose }: Props) {
       style: { strokeWidth: 1.5 + Math.min(3, Math.log10(1 + (flow ?? 0))) },
     }
   })
-  // What fits changes with the layout, and with the room that the detail leaves.
-  useEffect(() => {
-    const fit = () => void fitView(FIT)
-    const wait = window.requestAnimationFrame(fit)
-    window.addEventListener('resize', fit)
-    return () => {
-      window.cancelAnimationFrame(wait)
-      window.removeEventListener('resize', fit)
-    }
-  }, [fitView, isNarrow, chosen === '', all.length])
+  // What fits changes with the layout, and with the room that the window and the detail leave.
+  const room = useFlow(({ width, height }) => `${width} ${height}`)
+  useEffect(() => void fitView(FIT), [fitView, isNarrow, room, all.length])
   return (
     <ReactFlow
       nodes={nodes}

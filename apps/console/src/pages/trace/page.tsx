@@ -7,6 +7,9 @@ import { Badge, Button, Empty, Facts, Failure, Loading, Page, Panel, Time } from
 import { Json } from '../../ui/json.tsx'
 import { Timeline } from './timeline.tsx'
 
+/** So long after it came in, more becomes of an event: it is looked at again by itself. */
+const FRESH_MS = 5 * 60_000
+const EVERY_MS = 1_000
 const WORTH_KNOWING = /^(charged|credited|attributed to click|it earned)/
 const AMISS = /(dead letter|late by|not charged|no click|earned no|not found|pending|not in the log)/
 
@@ -15,7 +18,12 @@ export function TracePage() {
   const id = get('id')
   const [text, setText] = useState(id)
   useEffect(() => setText(id), [id])
-  const { data, error, isLoading, reload } = useAsk<Trace>(id === '' ? null : `/api/trace/${encodeURIComponent(id)}`, { alsoGood: [404] })
+  const [isFresh, setFresh] = useState(false)
+  const { data, error, isLoading, reload } = useAsk<Trace>(id === '' ? null : `/api/trace/${encodeURIComponent(id)}`, {
+    alsoGood: [404],
+    ...(isFresh && { everyMs: EVERY_MS }),
+  })
+  useEffect(() => setFresh(data !== undefined && ageOf(data) < FRESH_MS), [data])
   return (
     <Page title="Trace" about="An event's whole way, from the gateway to the warehouse, or why it went no further.">
       <div className="flex flex-col gap-3 px-4 pb-6 md:px-6">
@@ -45,10 +53,10 @@ export function TracePage() {
         </form>
         {id === '' ? (
           <Latest />
-        ) : error ? (
+        ) : error && !data ? (
           <Failure error={error} onRetry={reload} />
         ) : data ? (
-          <Way trace={data} onReload={reload} isLoading={isLoading} />
+          <Way trace={data} isFresh={isFresh} onReload={reload} isLoading={isLoading} />
         ) : (
           <Loading what="the trace" />
         )}
@@ -57,7 +65,21 @@ export function TracePage() {
   )
 }
 
-function Way({ trace, onReload, isLoading }: { trace: Trace; onReload: () => void; isLoading: boolean }) {
+/** Milliseconds since the gateway took it. */
+function ageOf({ event }: Trace): number {
+  const receivedAt = event?.['received_at']
+  return typeof receivedAt === 'string' ? Date.now() - Date.parse(receivedAt) : Infinity
+}
+
+interface WayProps {
+  trace: Trace
+  /** It is looked at again by itself. */
+  isFresh: boolean
+  onReload: () => void
+  isLoading: boolean
+}
+
+function Way({ trace, isFresh, onReload, isLoading }: WayProps) {
   if (!trace.found)
     return (
       <Panel>
@@ -81,9 +103,13 @@ function Way({ trace, onReload, isLoading }: { trace: Trace; onReload: () => voi
       <Panel
         title="What became of it"
         actions={
-          <Button onClick={onReload} disabled={isLoading}>
-            Look again
-          </Button>
+          isFresh ? (
+            <span className="text-xs text-muted">looked at again each second</span>
+          ) : (
+            <Button onClick={onReload} disabled={isLoading}>
+              Look again
+            </Button>
+          )
         }
       >
         <ul className="flex flex-col gap-1.5 border-b border-line p-3">
