@@ -2,8 +2,11 @@ import { lazy, Suspense, type ComponentType } from 'react'
 import { Link, Route, Switch, useLocation } from 'wouter'
 import { connection, liveState } from './api/live.ts'
 import { brief, duration, rate } from './model/format.ts'
+import { unseenCount } from './model/unseen.ts'
+import { seenAlerts } from './state/seen-alerts.ts'
 import { nextTheme, setTheme, setZone, theme, zone } from './state/preferences.ts'
 import { useStore } from './state/store.ts'
+import { AlertToast } from './ui/alert-toast.tsx'
 import { Empty, Loading, Page } from './ui/basics.tsx'
 import { Icon, type IconName } from './ui/icons.tsx'
 import { KeyDialog } from './ui/key-dialog.tsx'
@@ -52,6 +55,18 @@ const PLACES: readonly Place[] = [
     icon: 'audit',
     page: lazy(async () => ({ default: (await import('./pages/audit/page.tsx')).AuditPage })),
   },
+  {
+    path: '/billing',
+    name: 'Billing',
+    icon: 'billing',
+    page: lazy(async () => ({ default: (await import('./pages/billing/page.tsx')).BillingPage })),
+  },
+  {
+    path: '/alerts',
+    name: 'Alerts',
+    icon: 'alerts',
+    page: lazy(async () => ({ default: (await import('./pages/alerts/page.tsx')).AlertsPage })),
+  },
   { path: '/etl', name: 'ETL', icon: 'etl', page: lazy(async () => ({ default: (await import('./pages/etl/page.tsx')).EtlPage })) },
 ]
 
@@ -83,6 +98,7 @@ export function App() {
           </Suspense>
         </main>
       </div>
+      <AlertToast />
       <KeyDialog />
     </div>
   )
@@ -90,7 +106,12 @@ export function App() {
 
 function Side() {
   const [at] = useLocation()
-  const dead = useStore(liveState)?.summary.dead ?? 0
+  const state = useStore(liveState)
+  const unseen = unseenCount(state?.alerts, useStore(seenAlerts))
+  const waiting: Record<string, { count: number; what: string }> = {
+    '/dead': { count: state?.summary.dead ?? 0, what: 'waiting' },
+    '/alerts': { count: unseen, what: 'not seen yet' },
+  }
   return (
     <header className="flex shrink-0 flex-col border-b border-line bg-panel md:w-48 md:border-r md:border-b-0">
       <div className="flex items-center justify-between px-4 py-2.5 md:py-4">
@@ -105,6 +126,7 @@ function Side() {
       <nav aria-label="Pages" className="flex gap-0.5 overflow-x-auto px-2 pb-2 [scrollbar-width:none] md:flex-col md:overflow-visible">
         {PLACES.map(({ path, name, icon }) => {
           const isHere = at === path
+          const told = waiting[path]
           return (
             <Link
               key={path}
@@ -114,8 +136,11 @@ function Side() {
             >
               <Icon name={icon} />
               {name}
-              {path === '/dead' && dead > 0 && (
-                <span className="num ml-auto rounded bg-warn-soft px-1.5 text-2xs text-warn">{brief(dead)}</span>
+              {told && told.count > 0 && (
+                <span className="num relative ml-auto rounded bg-warn-soft px-1.5 text-2xs text-warn">
+                  {brief(told.count)}
+                  <span className="sr-only"> {told.what}</span>
+                </span>
               )}
             </Link>
           )

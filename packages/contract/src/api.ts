@@ -127,17 +127,70 @@ export const AdBill = Type.Object(
 )
 export type AdBill = Static<typeof AdBill>
 
+const AsOf = Nullable(
+  Type.String({ description: "what happened before then has been charged: billing's watermark; null before the first event" }),
+)
+
+/** What an ad pays for, and how its spending stands to its daily budget, credits aside. A budget trims nothing. */
+export const StatementAd = Type.Object({
+  ad_id: Type.String(),
+  item_id: Type.Integer(),
+  campaign_id: Type.String(),
+  pricing: Type.String(),
+  rate: Type.Number(),
+  daily_budget: Nullable(Type.Number({ description: 'null where it has none' })),
+  last_day: Nullable(Type.Object({ date: Type.String(), spent: Type.Number() }, { description: 'the last day of the range with charges' })),
+  days_over: Type.Integer({ description: 'days of the range that passed the budget' }),
+  total: Type.Number(),
+})
+export type StatementAd = Static<typeof StatementAd>
+
 export const Statement = Type.Object(
-  { advertiser_id: Type.String(), from: Type.String(), to: Type.String(), total: Type.Number(), lines: Type.Array(StatementLine) },
+  {
+    advertiser_id: Type.String(),
+    from: Type.String(),
+    to: Type.String(),
+    as_of: AsOf,
+    total: Type.Number(),
+    ads: Type.Array(StatementAd),
+    lines: Type.Array(StatementLine),
+  },
   { title: "An advertiser's statement" },
 )
 export type Statement = Static<typeof Statement>
+
+const Charged = Type.Object({ count: Type.Integer(), amount: Type.Number() })
+
+/** One advertiser in few figures. `total` is the sum of the four. */
+export const AdvertiserBill = Type.Object({
+  advertiser_id: Type.String(),
+  ads: Type.Integer(),
+  cpm: Charged,
+  cpc: Charged,
+  cpa: Charged,
+  credit: Charged,
+  total: Type.Number(),
+})
+export type AdvertiserBill = Static<typeof AdvertiserBill>
+
+export const AdvertiserBills = Type.Object(
+  {
+    from: Type.String(),
+    to: Type.String(),
+    as_of: AsOf,
+    total: Type.Number(),
+    unassigned: Type.Number({ description: 'charged to ads that are no longer in the ads table; not in `total`' }),
+    advertisers: Type.Array(AdvertiserBill, { description: 'the greatest total first' }),
+  },
+  { title: "Every advertiser's charges" },
+)
+export type AdvertiserBills = Static<typeof AdvertiserBills>
 
 export const StatementEvents = Type.Object(
   {
     ad_id: Type.String(),
     date: Type.String(),
-    kind: Type.String(),
+    kind: Type.Enum(CHARGE_KINDS),
     total: Type.Integer(),
     next_after: Nullable(Type.Integer({ description: 'the `after` of the next page' })),
     events: Type.Array(Type.Object({ event_id: Type.String(), amount: Type.Number() })),

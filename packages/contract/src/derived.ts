@@ -49,3 +49,20 @@ export const DeadLetter = Type.Object(
   { title: 'Dead letter' },
 )
 export type DeadLetter = Static<typeof DeadLetter>
+
+export const ALERT_SEVERITIES = ['info', 'warning', 'critical'] as const
+export type AlertSeverity = (typeof ALERT_SEVERITIES)[number]
+
+/** A record of `alerts.v1`. What all alerts say; each kind has fields of its own besides. */
+export const Alert = Type.Object(
+  {
+    alert_id: Type.String({ minLength: 1, description: 'the same however often it is raised' }),
+    kind: Type.String({ minLength: 1 }),
+    severity: Type.Enum(ALERT_SEVERITIES),
+    title: Type.String({ description: 'one line' }),
+    detail: Type.String({ description: 'what happened, and what to do' }),
+    raised_at: Type.String({ description: 'RFC 3339' }),
+  },
+  { title: 'Alert', additionalProperties: true },
+)
+export type Alert = Static<typeof Alert> & { readonly [field: string]: unknown }

@@ -7,7 +7,15 @@ const rupees = new Intl.NumberFormat('en-IN', { style: 'currency', currency: 'IN
 export const count = (value: number): string => whole.format(value)
 /** Short where it is long: 12.3K. */
 export const brief = (value: number): string => (Math.abs(value) < 10_000 ? whole.format(value) : compact.format(value))
+/** To the thousandth of a paisa, which a single impression may cost. */
+const exactRupees = new Intl.NumberFormat('en-IN', { style: 'currency', currency: 'INR', maximumFractionDigits: 5 })
+const MILLI_A_RUPEE = 100_000
+
 export const money = (value: number): string => rupees.format(value)
+export const exactMoney = (value: number): string => exactRupees.format(value)
+/** Summed as the integers that amounts are, so that no sum is off by a rounding. */
+export const sumOfMoney = (amounts: readonly number[]): number =>
+  amounts.reduce((sum, each) => sum + Math.round(each * MILLI_A_RUPEE), 0) / MILLI_A_RUPEE
 
 export function rate(value: number | null | undefined): string {
   if (value === null || value === undefined) return '–'

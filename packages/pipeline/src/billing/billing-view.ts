@@ -1,10 +1,12 @@
-import type { AdBill, AdMetrics, ChargeKind, Statement, StatementEvents } from '@flowguard/contract'
+import type { AdBill, AdMetrics, AdvertiserBills, ChargeKind, Statement, StatementEvents } from '@flowguard/contract'
 
 /** What the ledger and its counters answer. Days are UTC, `YYYY-MM-DD`, both ends included. Rejects with `store_missing` where the pipeline has never run. */
 export interface BillingView {
   itemDay(itemId: number, day: string): Promise<AdMetrics>
   /** Undefined where there is no such ad. */
   adBill(adId: string, from: string, to: string): Promise<AdBill | undefined>
+  /** Everybody who has an ad, the greatest total first. */
+  advertisers(from: string, to: string): Promise<AdvertiserBills>
   /** Undefined where no ad belongs to this advertiser. */
   statement(advertiserId: string, from: string, to: string): Promise<Statement | undefined>
   /** The event ids behind one line, in the order of the ledger, those after `after`. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { dayOf, LATENESS_MS, type Ad } from '@flowguard/contract'
+import { Alert, Compile, dayOf, LATENESS_MS, type Ad } from '@flowguard/contract'
 import fc from 'fast-check'
 import type { LogRecord } from '../log/event-log.ts'
 import { recordsAt, START, type SentClick } from '../reader/testing/fixture.ts'
@@ -124,6 +124,9 @@ test('a day that passes its budget raises one alert, and one that meets it exact
   for (let n = 4; n < 9; n += 1) bills.clicks.apply(click(n))
   const passed = async () => (await bills.alerts()).map(({ alert_id, spent }) => [alert_id, spent])
   assert.deepEqual(await passed(), [[`budget/cpc with a budget/${DAY}`, 4]])
+  const [alert] = await bills.alerts()
+  assert.ok(Compile(Alert).Check(alert))
+  assert.deepEqual([alert.kind, alert.severity, alert.ad_id, alert.daily_budget], ['budget_passed', 'warning', 'cpc with a budget', 3])
   // Midnight: ten more at once.
   bills.clicks.apply(Array.from({ length: 10 }, (_, n) => click(20 + n)).flat())
   assert.deepEqual((await passed())[1], ['budget/cpc with a budget/2026-02-01', 10])

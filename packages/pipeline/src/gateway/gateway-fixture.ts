@@ -21,6 +21,7 @@ export const settings = readSettings({}, {}, ROOT)
 const noBilling: BillingView = {
   itemDay: async () => notYet(),
   adBill: async () => notYet(),
+  advertisers: async () => notYet(),
   statement: async () => notYet(),
   events: async () => notYet(),
 }

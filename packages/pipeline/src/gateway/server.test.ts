@@ -161,6 +161,7 @@ test('write keys: 401 without a valid one where keys are needed, and health stay
     '/api/v1/orders/1',
     '/api/v1/ads/metrics/1',
     '/api/v1/billing/ads/a',
+    '/api/v1/billing/advertisers',
     '/api/v1/billing/advertisers/a',
     '/api/v1/billing/ads/a/events',
   ]) {
@@ -248,13 +249,20 @@ test('figures: good parameters reach the ledger, bad ones are 422', async () => 
       asked.push([name, ...args])
       return undefined as never
     }
-  const billing = { itemDay: note('itemDay'), adBill: note('adBill'), statement: note('statement'), events: note('events') }
+  const billing = {
+    itemDay: note('itemDay'),
+    adBill: note('adBill'),
+    advertisers: note('advertisers'),
+    statement: note('statement'),
+    events: note('events'),
+  }
   await using gateway = await openTestGateway({ billing, clock: () => Date.parse('2026-03-15T12:00:00Z') })
   for (const url of [
     '/api/v1/ads/metrics/7',
     '/api/v1/ads/metrics/7?date=2026-03-01',
     '/api/v1/billing/ads/ad%2F1',
     '/api/v1/billing/advertisers/adv?from=2026-01-01&to=2026-12-31',
+    '/api/v1/billing/advertisers?to=2026-02-10',
     '/api/v1/billing/ads/a/events?date=2026-03-01&kind=cpc&after=5&limit=10',
   ]) {
     problem(await gateway.get(url), 404, 'not_found')
@@ -264,6 +272,7 @@ test('figures: good parameters reach the ledger, bad ones are 422', async () => 
     ['itemDay', 7, '2026-03-01'],
     ['adBill', 'ad/1', '2026-03-01', '2026-03-15'],
     ['statement', 'adv', '2026-01-01', '2026-12-31'],
+    ['advertisers', '2026-02-01', '2026-02-10'],
     ['events', { adId: 'a', day: '2026-03-01', kind: 'cpc', after: 5, limit: 10 }],
   ])
   for (const url of [
@@ -273,6 +282,10 @@ test('figures: good parameters reach the ledger, bad ones are 422', async () => 
     '/api/v1/ads/metrics/7?date=2026-01-01&date=2026-01-02',
     '/api/v1/billing/ads/a?from=2026-03-02&to=2026-03-01',
     '/api/v1/billing/ads/a?from=2025-01-01&to=2026-03-01',
+    '/api/v1/billing/advertisers?from=2026-03-02&to=2026-03-01',
+    '/api/v1/billing/advertisers?format=pdf',
+    '/api/v1/billing/advertisers/a?format=xml',
+    '/api/v1/billing/ads/a/events?kind=cpc&format=json&format=csv',
     '/api/v1/billing/ads/a/events?date=2026-03-01',
     '/api/v1/billing/ads/a/events?kind=cpc&limit=1001',
     '/api/v1/billing/ads/a/events?kind=cpc&after=-1',
@@ -284,16 +297,21 @@ test('figures: good parameters reach the ledger, bad ones are 422', async () => 
 
 test('figures are 503 while the pipeline has never run', async () => {
   await using gateway = await openTestGateway()
-  const response = await gateway.get('/api/v1/ads/metrics/7')
-  problem(response, 503, 'store_missing')
-  assert.ok(Number(response.headers['retry-after']) > 0)
+  for (const url of ['/api/v1/ads/metrics/7', '/api/v1/billing/advertisers', '/api/v1/billing/advertisers/a?format=csv']) {
+    const response = await gateway.get(url)
+    problem(response, 503, 'store_missing')
+    assert.ok(Number(response.headers['retry-after']) > 0)
+  }
 })
 
 test('a bug is a 500 that says nothing, and a log line that says all', async () => {
   const lines: string[] = []
   const logger = pino({}, { write: (line: string) => void lines.push(line) })
   const fail = () => Promise.reject(new TypeError('secret path'))
-  await using gateway = await openTestGateway({ logger, billing: { itemDay: fail, adBill: fail, statement: fail, events: fail } })
+  await using gateway = await openTestGateway({
+    logger,
+    billing: { itemDay: fail, adBill: fail, advertisers: fail, statement: fail, events: fail },
+  })
   const body = problem(await gateway.get('/api/v1/ads/metrics/7'), 500, 'internal_error')
   assert.ok(!JSON.stringify(body).includes('secret'))
   assert.ok(lines.some((line) => line.includes('secret path') && line.includes(body.trace_id)))

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { BillingView } from '../billing/billing-view.ts'
+import { billingRoutes } from '../billing/routes.ts'
 import type { Database } from '../database/database.ts'
 import type { Clock, Part } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
@@ -69,6 +70,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   eventRoutes(app, events)
   await batchRoute(app, events)
   readRoutes(app, deps)
+  billingRoutes(app, deps)
   timeRoutes(app, { time, log, clock })
   healthRoutes(app, { ...deps, ingest, metrics })
   await app.ready()

@@ -48,6 +48,7 @@ test("the gateway's documentation loads nothing from outside, and names every ro
     '/api/v1/orders/{order_id}',
     '/api/v1/ads/metrics/{item_id}',
     '/api/v1/billing/ads/{ad_id}',
+    '/api/v1/billing/advertisers',
     '/api/v1/billing/advertisers/{id}',
     '/metrics/summary',
     '/health',

@@ -1,5 +1,6 @@
 // The answers of the operations API, as types: for the console, which is built without any of the code behind them.
 export type { LiveState } from './live-look.ts'
+export type { AlertShown, AlertsPage } from './alerts.ts'
 export type { TopicInfo } from './topics.ts'
 export type { Group, GroupPartition, Groups } from './groups.ts'
 export type { RecordShown, RecordsPage, RecordWhole } from './browse.ts'
@@ -9,3 +10,14 @@ export type { Audit } from './audit.ts'
 export type { Check } from './audit-check.ts'
 export type { Plan, Progress } from '../etl/etl.ts'
 export type { RunDetail, RunShown } from '../etl/store.ts'
+export type {
+  AdvertiserBill,
+  AdvertiserBills,
+  Alert,
+  AlertSeverity,
+  ChargeKind,
+  Statement,
+  StatementAd,
+  StatementEvents,
+  StatementLine,
+} from '@flowguard/contract'

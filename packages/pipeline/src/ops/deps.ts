@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { DeadLetter } from '@flowguard/contract'
+import type { BillingView } from '../billing/billing-view.ts'
 import type { Clock } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
 import type { Etl } from '../etl/etl.ts'
@@ -17,6 +18,7 @@ export interface OpsDeps {
   /** The one that this process owns. */
   warehouse: Pick<Warehouse, 'query'>
   etl: Etl
+  billing: BillingView
   /** Has the gateway append a dead letter's bytes again. */
   resend: (letter: DeadLetter) => Promise<void>
   /** The gateway's metrics, in Prometheus' text format. Rejects where it does not answer. */

@@ -32,6 +32,7 @@ before(async () => {
     ask: () => Promise.reject(new Error('nothing is asked of the stores')),
     db: machine.pipeline.db,
     warehouse: machine.warehouse,
+    billing: machine.billing,
     etl: createEtl(
       { warehouse: machine.warehouse, models, reference, loaded: () => level.promise, clock, logger: silentLogger },
       stop.signal,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { ATTRIBUTED, CLICKS, ORDERS, RAW_TOPICS, TIMED_TOPICS, type Ad, type OrderType, type Topic } from '@flowguard/contract'
+import { sqliteBillingView } from '../billing/adapters/sqlite-view.ts'
 import { budgetAlerts } from '../billing/budgets.ts'
 import { clickCharges } from '../billing/click-charges.ts'
 import { orderCharges } from '../billing/order-charges.ts'
@@ -35,7 +36,7 @@ export const TOPIC_SPECS = readTopics(join(ROOT, 'config/kafka/topics.yaml'))
 const ADS = [
   { adId: 'cpc-1', itemId: 1, campaignId: 'c1', advertiserId: 'a1', pricing: 'cpc', rate: 500, dailyBudget: 0 },
   { adId: 'cpm-1', itemId: 1, campaignId: 'c1', advertiserId: 'a1', pricing: 'cpm', rate: 9_000, dailyBudget: 0 },
-  { adId: 'cpa-1', itemId: 1, campaignId: 'c2', advertiserId: 'a1', pricing: 'cpa', rate: 2_500, dailyBudget: 0 },
+  { adId: 'cpa-1', itemId: 1, campaignId: 'c2', advertiserId: 'a2', pricing: 'cpa', rate: 2_500, dailyBudget: 2_000 },
 ] as Ad[]
 
 export function temporaryFolder(): Disposable & { path: string } {
@@ -63,6 +64,7 @@ export function openMachine(dataDir: string) {
   const pipeline = openPipelineStore(join(dataDir, FILES.pipeline), topics, clock)
   const { db, path, derived } = pipeline
   const warehouse = openDuckdb({ path: join(dataDir, WAREHOUSE.file), tempDir: join(dataDir, WAREHOUSE.temp), memoryMb: 256, threads: 1 })
+  const billing = sqliteBillingView(path, () => database.ads())
   const feeds = [
     { log: raw, topics: RAW_TOPICS },
     { log: derived, topics: [ATTRIBUTED] as const },
@@ -76,7 +78,7 @@ export function openMachine(dataDir: string) {
   const parts = () => {
     const store = { db, path, derived, clock, logger: silentLogger }
     const budgets = budgetAlerts(derived, adOf, clock)
-    const billing = clickCharges({
+    const clicks = clickCharges({
       db,
       gate: gateIn(db, 'billing', topics),
       adOf,
@@ -87,7 +89,7 @@ export function openMachine(dataDir: string) {
     const stream = streamProcessor(db, derived, gateIn(db, 'stream', topics), silentLogger)
     return [
       readerLoop({ name: 'stream', topics: TIMED_TOPICS, log: raw, handler: stream }, store),
-      readerLoop({ name: 'billing', topics: TIMED_TOPICS, log: raw, handler: billing }, store),
+      readerLoop({ name: 'billing', topics: TIMED_TOPICS, log: raw, handler: clicks }, store),
       loader({ bronze: warehouse.bronze, feeds, mirror: mirrorIn(db, path), rowsMax: 20_000, ageMs: 0, clock, logger: silentLogger }),
       readerLoop(
         { name: 'billing-orders', topics: [ATTRIBUTED], log: derived, handler: orderCharges({ db, topics, adOf, budgets, clock }) },
@@ -101,6 +103,8 @@ export function openMachine(dataDir: string) {
     raw,
     pipeline,
     warehouse,
+    /** As the operations API has it. */
+    billing,
     setTime: (ms: number) => (now = ms),
     async click(sent: Sent, ad = 'cpc-1', type: 'click' | 'impression' = 'click') {
       const event = { event_type: type, ad_id: ad, ...base(sent), ...sent.more }
@@ -168,6 +172,7 @@ export function openMachine(dataDir: string) {
     },
     stores: () => openStores({ dataDir, topics, clock }),
     async [Symbol.asyncDispose]() {
+      billing[Symbol.dispose]()
       await warehouse[Symbol.asyncDispose]()
       await database[Symbol.asyncDispose]()
       await raw[Symbol.asyncDispose]()

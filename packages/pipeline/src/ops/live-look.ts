@@ -1,4 +1,5 @@
 import { ATTRIBUTED, CLICKS, GENERAL, ORDERS, type Topic } from '@flowguard/contract'
+import { newestAlert, type AlertsState } from './alerts.ts'
 import type { OpsDeps } from './deps.ts'
 import { gatewayFigures, type GatewayFigures } from './gateway-figures.ts'
 import { groups, type Groups } from './groups.ts'
@@ -15,6 +16,7 @@ export interface LiveState extends Groups {
   /** Records a second, heartbeats aside, by reader and by topic. */
   reader_rates: Record<string, number | null>
   topic_rates: Record<string, number | null>
+  alerts: AlertsState
   /** What the ETL is doing. */
   etl: ReturnType<OpsDeps['etl']['progress']> | null
 }
@@ -48,6 +50,7 @@ export function liveLook({
         state.readers.map(({ name, tally, partitions }) => [name, rate(`reader ${name}`, tally.read - heartbeatsIn(partitions))]),
       ),
       topic_rates: Object.fromEntries(TOLD_TOPICS.map((topic) => [topic, rate(`topic ${topic}`, recordsIn(state, topic))])),
+      alerts: newestAlert(stores),
       etl: etl.progress() ?? null,
     }
   }

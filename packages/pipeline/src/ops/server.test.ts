@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import type { DeadLetter } from '@flowguard/contract'
+import type { AdvertiserBills, DeadLetter, Statement, StatementEvents } from '@flowguard/contract'
 import { FlowGuardError } from '../kernel/errors.ts'
 import { silentLogger } from '../kernel/logging.ts'
 import { READERS } from '../reader/readers.ts'
+import type { AlertsPage } from './alerts.ts'
 import { idleEtl, openMachine, smallDay, T0, temporaryFolder, type TestMachine } from './fixture.ts'
 import { createOps, type Ops } from './server.ts'
 import type { Stores } from './stores.ts'
@@ -30,6 +31,7 @@ const start = (needsKeys: boolean) =>
     db: machine.pipeline.db,
     warehouse: machine.warehouse,
     etl: idleEtl(machine.warehouse),
+    billing: machine.billing,
     resend: async (letter) => {
       if (!isGatewayUp) throw new FlowGuardError('unreachable', 'nobody there')
       sent.push(letter)
@@ -147,9 +149,11 @@ test('the live state comes over a connection that ends when the server does', as
     summary: { events_total: number }
     readers: unknown[]
     gateway: { up: boolean }
+    alerts: { total: number; newest: number | null }
   }
   assert.equal(state.summary.events_total, 15)
   assert.equal(state.readers.length, READERS.length)
+  assert.deepEqual([state.alerts.total, state.alerts.newest], [1, 0])
   await live.close()
   while (!(await reader.read()).done);
 })
@@ -182,6 +186,54 @@ test('dead letters are listed, shown, sent again and given up', async () => {
   assert.equal((await get('/api/summary')).json()['dead'], 0)
 })
 
+test('alerts are told: a budget that was passed, with the way to its bill', async () => {
+  const { alerts, ...page } = (await get('/api/alerts')).json() as unknown as AlertsPage
+  assert.deepEqual(page, { total: 1, groups: [{ kind: 'budget_passed', severity: 'warning', count: 1 }], next_after: null })
+  const { ad_id: ad, advertiser_id: advertiser, date, spent } = alerts[0]!.alert
+  assert.deepEqual([ad, advertiser, date, spent], ['cpa-1', 'a2', '2026-03-01', 25])
+  assert.deepEqual((await get('/api/alerts?kind=anomaly&limit=1')).json()['alerts'], [])
+  assert.deepEqual((await get('/api/alerts?after=0')).json()['alerts'], [])
+})
+
+test('bills lead from every advertiser to the event ids, as JSON and as files', async () => {
+  const range = 'from=2026-03-01&to=2026-03-31'
+  const list = (await get(`/api/v1/billing/advertisers?${range}`)).json() as unknown as AdvertiserBills
+  assert.deepEqual(
+    list.advertisers.map(({ advertiser_id: id, ads, cpa, credit, total }) => [id, ads, cpa.amount, credit.amount, total]),
+    [
+      ['a1', 2, 0, 0, 10.09],
+      ['a2', 1, 25, -25, 0],
+    ],
+  )
+  assert.equal(list.as_of, new Date(T0 + 50_000).toISOString())
+  const statement = (await get(`/api/v1/billing/advertisers/a1?${range}`)).json() as unknown as Statement
+  assert.deepEqual([statement.total, statement.lines.length], [10.09, 2])
+  const line = statement.lines.find(({ kind }) => kind === 'cpc')
+  const events = (await get(line?.events_url ?? '')).json() as unknown as StatementEvents
+  assert.deepEqual(
+    events.events.map(({ event_id: id }) => id),
+    ['click-paid', 'click-repeat'],
+  )
+  const file = await get(`/api/v1/billing/advertisers/a2?${range}&format=csv`)
+  assert.match(file.type, /^text\/csv/)
+  assert.equal(file.headers['content-disposition'], 'attachment; filename="statement-a2-2026-03-01-2026-03-31.csv"')
+  assert.equal(
+    file.text,
+    'advertiser_id,ad_id,date,kind,count,amount\r\na2,cpa-1,2026-03-01,cpa,1,25\r\na2,cpa-1,2026-03-01,credit,1,-25\r\n',
+  )
+  // The limit is a page's, and a file has no pages.
+  const ids = await get(`${line?.events_url}&limit=1&format=csv`)
+  assert.deepEqual(
+    ids.text
+      .split('\r\n')
+      .slice(1, -1)
+      .map((row) => row.split(',')[3]),
+    ['click-paid', 'click-repeat'],
+  )
+  assert.equal((await get(`/api/v1/billing/advertisers?${range}&format=csv`)).text.split('\r\n').length, 4)
+  assert.equal((await get('/api/v1/billing/advertisers/nobody?format=csv')).status, 404)
+})
+
 test('what is asked wrongly is a problem with its reason', async () => {
   for (const [url, status] of [
     ['/api/dead?limit=0', 422],
@@ -196,6 +248,17 @@ test('what is asked wrongly is a problem with its reason', async () => {
     ['/api/topics/raw.clicks.v1/records?from=0', 422],
     ['/api/topics/raw.clicks.v1/records?order=odd', 422],
     ['/api/topics/raw.clicks.v1/records?unknown=1', 422],
+    ['/api/alerts?limit=0', 422],
+    ['/api/alerts?limit=501', 422],
+    ['/api/alerts?after=-1', 422],
+    ['/api/alerts?severity=odd', 422],
+    ['/api/alerts?kind=', 422],
+    ['/api/alerts?unknown=1', 422],
+    ['/api/v1/billing/advertisers?from=yesterday', 422],
+    ['/api/v1/billing/advertisers?from=2026-03-02&to=2026-03-01', 422],
+    ['/api/v1/billing/advertisers?format=pdf', 422],
+    ['/api/v1/billing/advertisers/nobody', 404],
+    ['/api/v1/billing/ads/cpc-1/events?kind=odd', 422],
   ] as const) {
     const answer = await get(url)
     assert.equal(answer.status, status, url)
@@ -219,6 +282,10 @@ test('beyond this machine everything needs a key, but how it does', async () => 
     '/api/audit',
     '/api/dead/x/y',
     '/api/live',
+    '/api/alerts',
+    '/api/v1/billing/advertisers',
+    '/api/v1/billing/advertisers/a1?format=csv',
+    '/api/v1/billing/ads/cpc-1/events?kind=cpc',
     '/api/topics/raw.clicks.v1/records',
   ])
     assert.equal((await get(path, guarded.app)).status, 401, path)

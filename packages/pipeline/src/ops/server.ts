@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { billingRoutes } from '../billing/routes.ts'
 import { serveDocs } from '../http/docs.ts'
 import { createHttpServer, listen } from '../http/server.ts'
 import { requireKeys } from '../http/keys.ts'
@@ -6,6 +7,7 @@ import { measureRequests } from '../http/request-metrics.ts'
 import { serveConsole } from './console.ts'
 import type { OpsDeps } from './deps.ts'
 import { opsMetrics } from './metrics.ts'
+import { alertRoutes } from './routes-alerts.ts'
 import { deadRoutes } from './routes-dead.ts'
 import { etlRoutes } from './routes-etl.ts'
 import { opsHealthRoutes } from './routes-health.ts'
@@ -39,6 +41,8 @@ export async function createOps(deps: OpsDeps): Promise<Ops> {
   etlRoutes(app, deps)
   topicRoutes(app, deps)
   liveRoutes(app, deps)
+  alertRoutes(app, deps)
+  billingRoutes(app, deps)
   opsHealthRoutes(app, { ...deps, metrics, page: await serveConsole(app, deps.consoleDir) })
   await app.ready()
   return { app, listen: (address) => listen(app, NAME, address), close: () => app.close() }

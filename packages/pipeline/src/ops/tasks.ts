@@ -1,3 +1,4 @@
+import { alerts } from './alerts.ts'
 import { audit } from './audit.ts'
 import { recordAt, records } from './browse.ts'
 import { deadLetter, deadLetters, deadRound, type DeadFilter } from './dead.ts'
@@ -7,6 +8,7 @@ import { traceEvent } from './trace.ts'
 
 /** The questions whose answers take a look at many rows: not for the thread in which readers and HTTP run. */
 export const TASKS = {
+  alerts,
   audit,
   records,
   recordAt,

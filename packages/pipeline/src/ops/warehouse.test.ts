@@ -31,6 +31,7 @@ before(async () => {
     db: machine.pipeline.db,
     warehouse: { query: (sql, limits) => query(sql, limits) },
     etl: idleEtl(machine.warehouse),
+    billing: machine.billing,
     resend: async () => undefined,
     gatewayMetrics: async () => '',
     consoleDir: join(folder.path, 'console'),

@@ -1,9 +1,11 @@
 import { join } from 'node:path'
+import { sqliteBillingView } from '../billing/adapters/sqlite-view.ts'
 import { askInThreads } from '../ops-threads.ts'
 import { ROOT } from '../kernel/config.ts'
 import { resendTo } from '../ops/gateway-client.ts'
 import { metricsOf } from '../ops/gateway-figures.ts'
 import { createOps } from '../ops/server.ts'
+import { FILES } from '../ops/stores.ts'
 import { openStores } from '../stores.ts'
 import { readingDatabase } from './edge-stores.ts'
 import { etlOf } from './etl.ts'
@@ -11,7 +13,7 @@ import type { StartRole } from './machine.ts'
 import { closingAtStop, keysNeeded, served } from './served.ts'
 
 export const start: StartRole = async (machine) => {
-  const { settings, topics, clock, closing } = machine
+  const { settings, topics, clock, closing, path } = machine
   const { db } = await machine.pipeline()
   const database = await readingDatabase(machine)
   const ops = await createOps({
@@ -21,6 +23,7 @@ export const start: StartRole = async (machine) => {
     db,
     warehouse: await machine.warehouse(),
     etl: await etlOf(machine),
+    billing: closing.use(sqliteBillingView(path(FILES.pipeline), () => database.ads())),
     resend: resendTo(settings.GATEWAY_URL, settings.WRITE_KEY),
     gatewayMetrics: metricsOf(settings.GATEWAY_URL),
     consoleDir: join(ROOT, 'apps/console/dist'),

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
+import { CHARGE_KINDS, isoOf } from '@flowguard/contract'
+import fc from 'fast-check'
 import { hasCode } from '../../kernel/errors.ts'
 import { transaction } from '../../kernel/sqlite.ts'
 import { openPipelineStore } from '../../pipeline-store.ts'
@@ -27,6 +29,13 @@ function opened() {
   return {
     view: sqliteBillingView(path, ads),
     charge: (...charges: Charge[]) => write(() => charges.forEach((each) => tables.charge(each))),
+    /** A reader has seen this time. */
+    stand: (reader: string, timeMs: number) =>
+      store.db
+        .prepare(
+          "insert or replace into places (reader, topic, partition, log_id, began, next, time_ms) values (?, 'raw.clicks.v1', 0, 'l', 0, 0, ?)",
+        )
+        .run(reader, timeMs),
     count: (item: number, day: string, counts: Partial<ItemCounts>) => write(() => void Object.assign(tables.count(item, day), counts)),
     [Symbol.dispose]() {
       this.view[Symbol.dispose]()
@@ -95,8 +104,9 @@ test('a statement has the lines of all ads of its advertiser, and of no other', 
 
 test('an advertiser without charges has an empty statement; whoever has no ads, none', async () => {
   using at = opened()
-  const empty = { from: 'f', to: 't', total: 0, lines: [] }
-  assert.deepEqual(await at.view.statement('advertiser', 'f', 't'), { advertiser_id: 'advertiser', ...empty })
+  const { ads: own, ...empty } = (await at.view.statement('advertiser', 'f', 't'))!
+  assert.deepEqual(empty, { advertiser_id: 'advertiser', from: 'f', to: 't', as_of: null, total: 0, lines: [] })
+  assert.ok(own.length === ADS.length && own.every(({ last_day: last, total }) => last === null && total === 0))
   assert.ok(isDeepStrictEqual((await at.view.adBill('cpa', 'f', 't'))?.lines, []))
   assert.equal(await at.view.statement('nobody', 'f', 't'), undefined)
   assert.equal(await at.view.adBill('nothing', 'f', 't'), undefined)
@@ -106,6 +116,113 @@ test('a thousand lines of fractions are summed without a rounding', async () => 
   using at = opened()
   at.charge(...Array.from({ length: 1_000 }, (_, n) => charge(`${n}`, `day ${String(n).padStart(4, '0')}`, { amount: 10_001 })))
   assert.equal((await at.view.adBill('cpc', 'day', 'day 9999'))?.total, 100.01)
+})
+
+test("an ad's spending stands beside its daily budget: credits aside, and over it only where it passed it", async () => {
+  using at = opened()
+  const ad = 'cpc with a budget'
+  const days = { '2026-01-29': 300_000, '2026-01-30': 300_001, '2026-01-31': 250_000 }
+  for (const [day, amount] of Object.entries(days)) at.charge(charge(day, day, { adId: ad, amount }))
+  at.charge(charge('x', '2026-01-31', { adId: ad, amount: -250_000, kind: 'credit' }))
+  const statement = await at.view.statement('advertiser', '2026-01-01', '2026-01-31')
+  assert.deepEqual(
+    statement?.ads.find(({ ad_id }) => ad_id === ad),
+    {
+      ad_id: ad,
+      item_id: 1,
+      campaign_id: 'campaign',
+      pricing: 'cpc',
+      rate: 1,
+      daily_budget: 3,
+      last_day: { date: '2026-01-31', spent: 2.5 },
+      days_over: 1,
+      total: 6.00001,
+    },
+  )
+  assert.equal(statement.ads.find(({ ad_id }) => ad_id === 'cpc')?.daily_budget, null)
+})
+
+test('every advertiser is listed, the greatest total first, and what nobody owns apart', async () => {
+  using at = opened()
+  at.charge(charge('a', '2026-01-31'), charge('b', '2026-01-31', { adId: 'cpm', amount: 123, kind: 'cpm' }))
+  at.charge(charge('x', '2026-01-31', { amount: -1, kind: 'credit' }), charge('old', '2026-01-30'))
+  at.charge(charge('c', '2026-01-31', { adId: other.adId, amount: 456_123 }), charge('d', '2026-01-31', { adId: 'in no ads table' }))
+  const none = { count: 0, amount: 0 }
+  assert.deepEqual(await at.view.advertisers('2026-01-31', '2026-01-31'), {
+    from: '2026-01-31',
+    to: '2026-01-31',
+    as_of: null,
+    total: 9.12245,
+    unassigned: 4.56,
+    advertisers: [
+      { advertiser_id: 'another', ads: 1, cpm: none, cpc: { count: 1, amount: 4.56123 }, cpa: none, credit: none, total: 4.56123 },
+      {
+        advertiser_id: 'advertiser',
+        ads: ADS.length,
+        cpm: { count: 1, amount: 0.00123 },
+        cpc: { count: 1, amount: 4.56 },
+        cpa: none,
+        credit: { count: 1, amount: -0.00001 },
+        total: 4.56122,
+      },
+    ],
+  })
+  const empty = await at.view.advertisers('2026-03-01', '2026-03-31')
+  assert.deepEqual([empty.total, empty.unassigned, empty.advertisers.map(({ advertiser_id: id }) => id)], [0, 0, ['advertiser', 'another']])
+})
+
+test('more ads than are summed up in one turn are all in the list', async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, 'pipeline.db')
+  using store = openPipelineStore(path, TOPICS, () => START)
+  const tables = billingTables(store.db)
+  const many = Array.from({ length: 1_001 }, (_, n) => ({ ...ADS[1]!, adId: `ad ${n}` as (typeof ADS)[number]['adId'] }))
+  transaction(store.db, () => {
+    for (const { adId } of many) tables.charge(charge(adId, '2026-01-31', { adId, amount: 1 }))
+    tables.write()
+  })
+  using view = sqliteBillingView(path, async () => many)
+  const { advertisers, total } = await view.advertisers('2026-01-31', '2026-01-31')
+  assert.deepEqual([advertisers.length, advertisers[0]?.cpc.count, total], [1, 1_001, 0.01001])
+})
+
+test("whatever was charged, a statement's total is the sum of its lines, of its ads, and the advertiser's in the list, to the thousandth of a paisa", async () => {
+  const some = fc.record({
+    adId: fc.constantFrom(...ADS.map(({ adId }) => adId as string)),
+    day: fc.constantFrom('2026-01-29', '2026-01-30', '2026-01-31'),
+    kind: fc.constantFrom(...CHARGE_KINDS),
+    amount: fc.oneof(fc.constantFrom(1, 123, 456_000, 7_890_001), fc.integer({ min: 1, max: 100_000_000_000 })),
+  })
+  await fc.assert(
+    fc.asyncProperty(fc.array(some, { maxLength: 60 }), async (charged) => {
+      using at = opened()
+      const signed = charged.map(({ amount, ...each }) => ({ ...each, amount: each.kind === 'credit' ? -amount : amount }))
+      at.charge(...signed.map((each, n) => ({ eventId: `e${n}`, ...each })))
+      const milli = (rupees: number) => Math.round(rupees * 100_000)
+      const sum = (amounts: number[]) => amounts.reduce((all, each) => all + each, 0)
+      const exact = sum(signed.map(({ amount }) => amount))
+      const [from, to] = ['2026-01-01', '2026-01-31']
+      const { total, lines, ads: own } = (await at.view.statement('advertiser', from, to))!
+      const listed = await at.view.advertisers(from, to)
+      assert.equal(total, exact / 100_000)
+      assert.equal(sum(lines.map(({ amount }) => milli(amount))), exact)
+      assert.equal(sum(own.map((each) => milli(each.total))), exact)
+      assert.equal(listed.advertisers.find(({ advertiser_id: id }) => id === 'advertiser')?.total, exact / 100_000)
+      assert.equal(milli(listed.total), exact)
+    }),
+    { numRuns: 30 },
+  )
+})
+
+test('a bill says up to when all has been charged', async () => {
+  using at = opened()
+  at.stand('billing', START + 60_000)
+  at.stand('stream', START + 50_000)
+  at.stand('billing-orders', -1)
+  assert.equal((await at.view.statement('advertiser', 'f', 't'))?.as_of, isoOf(START + 40_000))
+  assert.equal((await at.view.advertisers('f', 't')).as_of, isoOf(START + 40_000))
+  at.stand('stream', -1)
+  assert.equal((await at.view.advertisers('f', 't')).as_of, null)
 })
 
 test('the events behind a line come in pages, the last of which says so even where it is full', async () => {
@@ -200,6 +317,7 @@ test('it says store_missing until the pipeline has run, and then answers', async
   using view = sqliteBillingView(path, ads)
   await assert.rejects(view.itemDay(1, '2026-01-31'), (error) => hasCode(error, 'store_missing'))
   await assert.rejects(view.adBill('cpc', 'f', 't'), (error) => hasCode(error, 'store_missing'))
+  await assert.rejects(view.advertisers('f', 't'), (error) => hasCode(error, 'store_missing'))
   using _store = openPipelineStore(path, TOPICS, () => START)
   assert.equal((await view.itemDay(1, '2026-01-31')).clicks, 0)
 })

@@ -1,7 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { milliToRupees, rate, toRupees, type Ad, type ChargeKind, type StatementLine } from '@flowguard/contract'
+import { setImmediate } from 'node:timers/promises'
+import { isoOf, LATENESS_MS, milliToRupees, rate, toRupees, type Ad, type ChargeKind, type StatementLine } from '@flowguard/contract'
 import { guarded, openReadOnly } from '../../kernel/sqlite.ts'
 import type { BillingView } from '../billing-view.ts'
+import { billsOf, budgetsOf, sumOf, type Charged } from '../statement.ts'
 
 interface LineRow {
   ad_id: string
@@ -11,6 +13,14 @@ interface LineRow {
   amount: number
 }
 
+/** Orders are charged once the stream has answered them, all else by billing itself. */
+const AS_OF = "select min(time_ms) as time from places where reader in ('billing', 'stream')"
+/** From ad to ad and then its days, by the key: however old the counters are, only the days that are asked for are read. */
+const NEXT_AD = 'select min(ad_id) as adId from ad_counters where ad_id > ?'
+const CHARGED =
+  'select kind, sum(count) as count, sum(amount) as amount from ad_counters where ad_id = ? and day between ? and ? group by kind'
+/** Ads that are summed up at once, some milliseconds: then others of this process have their turn. */
+const ADS_A_TURN = 200
 const LINES = 'select ad_id, day, kind, count, amount from ad_counters where ad_id = ? and day between ? and ? order by day, kind'
 
 /** Reads another process's `pipeline.db`, opened when it is first asked: the gateway may be up before it is there. */
@@ -20,6 +30,11 @@ export function sqliteBillingView(path: string, ads: () => Promise<readonly Ad[]
     db ??= openReadOnly(path)
     const store = db
     return guarded(path, () => work(store))
+  }
+
+  const asOf = () => {
+    const { time } = read((store) => store.prepare(AS_OF).get()) as { time: number | null }
+    return time === null || time < 0 ? null : isoOf(time - LATENESS_MS)
   }
 
   async function lines(of: readonly Ad[], from: string, to: string): Promise<StatementLine[]> {
@@ -32,6 +47,24 @@ export function sqliteBillingView(path: string, ads: () => Promise<readonly Ad[]
       amount: milliToRupees(amount),
       events_url: `/api/v1/billing/ads/${encodeURIComponent(ad_id)}/events?date=${day}&kind=${kind}`,
     }))
+  }
+
+  async function charges(from: string, to: string): Promise<Charged[]> {
+    const all: Charged[] = []
+    const turn = (after: string) =>
+      read((store) => {
+        const [next, of] = [store.prepare(NEXT_AD), store.prepare(CHARGED)]
+        let last = after
+        for (let count = 0; count < ADS_A_TURN; count += 1) {
+          const { adId } = next.get(last) as { adId: string | null }
+          if (adId === null) return undefined
+          for (const row of of.all(adId, from, to)) all.push({ adId, ...(row as unknown as Omit<Charged, 'adId'>) })
+          last = adId
+        }
+        return last
+      })
+    for (let last = turn(''); last !== undefined; last = turn(last)) await setImmediate()
+    return all
   }
 
   return {
@@ -64,13 +97,20 @@ export function sqliteBillingView(path: string, ads: () => Promise<readonly Ad[]
       if (!ad) return undefined
       const all = await lines([ad], from, to)
       const { itemId: item_id, campaignId: campaign_id, advertiserId: advertiser_id, pricing, rate: paise } = ad
-      return { ad_id: adId, item_id, campaign_id, advertiser_id, pricing, rate: toRupees(paise), from, to, total: total(all), lines: all }
+      return { ad_id: adId, item_id, campaign_id, advertiser_id, pricing, rate: toRupees(paise), from, to, total: sumOf(all), lines: all }
     },
     async statement(advertiserId, from, to) {
       const own = (await ads()).filter((each) => each.advertiserId === advertiserId)
       if (own.length === 0) return undefined
+      // Before the lines: they may be newer than it says, never older.
+      const as_of = asOf()
       const all = await lines(own, from, to)
-      return { advertiser_id: advertiserId, from, to, total: total(all), lines: all }
+      return { advertiser_id: advertiserId, from, to, as_of, total: sumOf(all), ads: budgetsOf(own, all), lines: all }
+    },
+    async advertisers(from, to) {
+      const all = await ads()
+      const as_of = asOf()
+      return { from, to, as_of, ...billsOf(all, await charges(from, to)) }
     },
     async events({ adId, day, kind, after, limit }) {
       const { rows, total: count } = read((store) => ({
@@ -97,9 +137,4 @@ export function sqliteBillingView(path: string, ads: () => Promise<readonly Ad[]
       db?.close()
     },
   }
-}
-
-/** Lines are summed as the integers that they are, so that no statement is off by a rounding. */
-function total(lines: readonly StatementLine[]): number {
-  return milliToRupees(lines.reduce((sum, { amount }) => sum + Math.round(amount * 100_000), 0))
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { ATTRIBUTED, TIMED_TOPICS, type Ad } from '@flowguard/contract'
+import { ALERTS, ATTRIBUTED, TIMED_TOPICS, type Ad } from '@flowguard/contract'
 import { silentLogger } from '../../kernel/logging.ts'
 import { gateIn } from '../../reader/gate.ts'
 import { feeding, memoryStore, START, TOPICS as topics, valuesIn } from '../../reader/testing/fixture.ts'
-import { budgetAlerts } from '../budgets.ts'
+import { budgetAlerts, type BudgetPassed } from '../budgets.ts'
 import { clickCharges } from '../click-charges.ts'
 import { orderCharges } from '../order-charges.ts'
 
@@ -20,11 +20,6 @@ export const ADS = [
 ]
 
 export const DOUBLE_CLICK_MS = 2_000
-
-interface Alert {
-  alert_id: string
-  spent: number
-}
 
 /** Both readers of billing on a store in memory. */
 export function billing({ doubleClickMs = DOUBLE_CLICK_MS, ads = ADS }: { doubleClickMs?: number; ads?: Ad[] } = {}) {
@@ -74,7 +69,7 @@ export function billing({ doubleClickMs = DOUBLE_CLICK_MS, ads = ADS }: { double
       }[]
       return Object.fromEntries(days.map(({ item, day }) => [`${item} ${day}`, this.counted(item, day)]))
     },
-    alerts: () => valuesIn<Alert>(derived, 'alerts.v1'),
+    alerts: () => valuesIn<BudgetPassed>(derived, ALERTS),
     [Symbol.dispose]: () => store[Symbol.dispose](),
   }
 }
