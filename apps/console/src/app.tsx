@@ -56,6 +56,12 @@ const PLACES: readonly Place[] = [
     page: lazy(async () => ({ default: (await import('./pages/audit/page.tsx')).AuditPage })),
   },
   {
+    path: '/business',
+    name: 'Business',
+    icon: 'business',
+    page: lazy(async () => ({ default: (await import('./pages/business/page.tsx')).BusinessPage })),
+  },
+  {
     path: '/billing',
     name: 'Billing',
     icon: 'billing',

@@ -16,6 +16,9 @@ test('a store of the first version is brought to the newest, with its pending or
   migrate(old, path, PIPELINE_SCHEMA.slice(0, 1))
   old.exec(`insert into ad_counters values ('food_1', '2026-01-31', 'cpc', 2, 500000), ('food_2', '2026-01-31', 'cpc', 1, 250000);
     insert into item_counters values (1, '2026-01-31', 9, 3, 0, 4, 1, 120000, 30000)`)
+  old.exec(
+    `insert into places (reader, topic, partition, log_id, began, next, time_ms) values ('billing-orders', 'attributed.events.v1', 2, 'log', 0, 7, -1)`,
+  )
   const insert = old.prepare('insert into pending_orders values (?, ?, ?)')
   const before = [pendingOf('a', START), pendingOf('b', START + 1)]
   for (const each of before) insert.run(each.ts, each.id, JSON.stringify(each))
@@ -28,6 +31,9 @@ test('a store of the first version is brought to the newest, with its pending or
   assert.deepEqual(totalOf('attributed'), { count: 1, amount: 30_000 })
   assert.deepEqual(totalOf('pending'), { count: 2, amount: START })
   assert.deepEqual(pendingIn(store.db), before)
+
+  // Orders are counted by ad from where the reader of them stood.
+  assert.deepEqual({ ...store.db.prepare('select * from ad_days_began').get() }, { partition: 2, offset: 7 })
 
   const pending = pendingOrders(store.db)
   pending.load()

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { BILLING_SCHEMA } from './billing/schema.ts'
+import { AD_DAYS_SCHEMA, BILLING_SCHEMA } from './billing/schema.ts'
 import { migrate, openStore } from './kernel/sqlite.ts'
 import { sqliteLogOn } from './log/adapters/sqlite.ts'
 import type { TransactionalLog } from './log/event-log.ts'
@@ -39,6 +39,7 @@ const TO_TOTALS = `
 export const PIPELINE_SCHEMA = [
   [PLACES_SCHEMA, JOURNAL_SCHEMA, SEEN_SCHEMA, STREAM_SCHEMA, PENDING_ROWS, BILLING_SCHEMA, DEAD_ACTIONS_SCHEMA].join(''),
   TO_TOTALS,
+  AD_DAYS_SCHEMA,
 ]
 
 /** Opens what the readers own: their places, state and effects, and the topics that they write, on one connection, so that all of it commits together. */

@@ -13,7 +13,7 @@ import { FILES, type LogStore, type Stores } from './ops/stores.ts'
 
 /** The table that shows a store to be ready: one that lacks it is being made just now. */
 /** Made last of what is looked at: where it is, so is the rest. The pipeline's is of the newest version, so that an older store is not there until its owner has brought it up. */
-const TABLES = { edge: 'orders', raw: 'log_batches', pipeline: 'totals', lane: 'log_batches' } as const
+const TABLES = { edge: 'orders', raw: 'log_batches', pipeline: 'ad_days', lane: 'log_batches' } as const
 
 /** Opens what there is in a data folder to look at it, beside the processes that own it. */
 export function openStores({ dataDir, topics, clock }: { dataDir: string; topics: TopicSpecs; clock: Clock }): Stores {

@@ -17,6 +17,25 @@ export const exactMoney = (value: number): string => exactRupees.format(value)
 export const sumOfMoney = (amounts: readonly number[]): number =>
   amounts.reduce((sum, each) => sum + Math.round(each * MILLI_A_RUPEE), 0) / MILLI_A_RUPEE
 
+const wholeRupees = new Intl.NumberFormat('en-IN', { style: 'currency', currency: 'INR', maximumFractionDigits: 0 })
+const shortRupees = new Intl.NumberFormat('en-GB', { style: 'currency', currency: 'INR', notation: 'compact', maximumSignificantDigits: 3 })
+
+/** To the rupee: for sums. */
+export const rupeesOf = (value: number): string => wholeRupees.format(value)
+/** For an axis: ₹12.3K. */
+export const briefMoney = (value: number): string => shortRupees.format(value)
+/** Of a rate from 0 to 1. */
+export const percent = (value: number): string => `${(value * 100).toFixed(1)}%`
+
+/** How long ago, as one says it. */
+export function ago(ms: number): string {
+  const minutes = Math.floor(ms / 60_000)
+  if (minutes < 1) return 'just now'
+  if (minutes < 60) return `${minutes} min ago`
+  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ago`
+  return `${Math.floor(minutes / 1_440)} days ago`
+}
+
 export function rate(value: number | null | undefined): string {
   if (value === null || value === undefined) return '–'
   return value >= 100 ? brief(Math.round(value)) : value.toFixed(1)

@@ -2,14 +2,14 @@ import { useState } from 'react'
 import { download } from '../api/download.ts'
 import { Button } from './basics.tsx'
 
-/** Keeps what is shown as a file. */
+/** Keeps what is shown as a file: `path` is what it is shown of. */
 export function CsvButton({ path, of }: { path: string; of: string }) {
   const [isBusy, setBusy] = useState(false)
   const [fault, setFault] = useState('')
   const keep = async () => {
     setBusy(true)
     setFault('')
-    await download(path).catch((error: unknown) => setFault((error as Error).message))
+    await download(`${path}&format=csv`).catch((error: unknown) => setFault((error as Error).message))
     setBusy(false)
   }
   return (

@@ -5,6 +5,7 @@ const PATHS = {
   dead: 'M3 5h14v10H3zm0 1 7 5 7-5',
   groups: 'M4 16V9m4 7V4m4 12v-5m4 5V7',
   audit: 'M10 3v13m-5 0h10M4 6h12M4 6l-2 5h4zm12 0-2 5h4z',
+  business: 'M3 16.5h14M4.5 13.5l3.5-4 3 2.5 5-6.5m0 0h-3.5m3.5 0V9',
   billing: 'M5 2.5h10v15l-2.5-1.7L10 17.5l-2.5-1.7L5 17.5zM8 6.5h4M8 10h4',
   alerts: 'M5 13.5V9a5 5 0 0 1 10 0v4.5l1.5 1.5h-13zM8.5 17.5h3M10 4V2.5',
   etl: 'M4 4h12v4H4zm2 4v4h8V8m-6 4v4h4v-4',

@@ -5,6 +5,14 @@ export interface Column<T> {
   /** For figures: set right, in columns. */
   isNumber?: boolean
   show: (row: T) => ReactNode
+  /** What it is sorted by, where it can be. */
+  sortBy?: (row: T) => number | string
+}
+
+/** The column by which the rows are sorted. */
+export interface Sort {
+  by: string
+  isDescending: boolean
 }
 
 interface Props<T> {
@@ -16,18 +24,40 @@ interface Props<T> {
   isChosen?: (row: T) => boolean
   /** A second line under a row. */
   below?: (row: T) => ReactNode
+  /** How the rows are sorted, and what is to be done where a column is chosen to sort by. */
+  sort?: Sort
+  onSort?: (by: string) => void
 }
 
 /** Some tens of rows. What is longer is a list of its own that shows only what is seen. */
-export function Table<T>({ label, columns, rows, keyOf, isChosen, below }: Props<T>) {
+export function Table<T>({ label, columns, rows, keyOf, isChosen, below, sort, onSort }: Props<T>) {
   return (
     <div role="group" aria-label={label} tabIndex={0} className="overflow-x-auto">
       <table className="w-full border-collapse">
         <thead>
           <tr className="border-b border-line text-left text-2xs text-muted">
-            {columns.map(({ name, isNumber }) => (
-              <th key={name} scope="col" className={`px-3 py-1.5 font-medium whitespace-nowrap ${isNumber ? 'text-right' : ''}`}>
-                {name}
+            {columns.map(({ name, isNumber, sortBy }) => (
+              <th
+                key={name}
+                scope="col"
+                aria-sort={sort?.by === name ? (sort.isDescending ? 'descending' : 'ascending') : undefined}
+                className={`px-3 py-1.5 font-medium whitespace-nowrap ${isNumber ? 'text-right' : ''}`}
+              >
+                {sortBy && onSort ? (
+                  <button
+                    type="button"
+                    className={`font-medium hover:text-ink ${sort?.by === name ? 'text-ink' : ''}`}
+                    onClick={() => onSort(name)}
+                  >
+                    {!isNumber && name}
+                    <span aria-hidden className="inline-block w-3 text-center">
+                      {sort?.by === name && (sort.isDescending ? '↓' : '↑')}
+                    </span>
+                    {isNumber && name}
+                  </button>
+                ) : (
+                  name
+                )}
               </th>
             ))}
           </tr>

@@ -24,6 +24,22 @@ test('an impression of a cpm ad, and a click on a cpc ad, are charged to the tho
   // ₹1.23 for 1,000 is 0.123 paise each; ₹4.56 is 456 paise.
   assert.deepEqual(bills.ledger(), [`c1 cpc ${DAY} 456000 cpc`, `i1 cpm ${DAY} 123 cpm`])
   assert.deepEqual(bills.counted(1, DAY), { clicks: 4, impressions: 2 })
+  assert.deepEqual(bills.countedByAd(), {
+    [`cpa ${DAY}`]: { clicks: 1 },
+    [`cpc ${DAY}`]: { impressions: 1, clicks: 1 },
+    [`cpm ${DAY}`]: { impressions: 1, clicks: 1 },
+    [`of nobody ${DAY}`]: { clicks: 1 },
+  })
+})
+
+test('a click that leads to no dish counts for its ad, and for nobody where the ad is none of ours', () => {
+  using bills = billing()
+  const log = recordsAt()
+  const fates = bills.clicks.apply([
+    log.click({ id: 'c1', ad: 'cpa', ts: START, item: null }),
+    log.click({ id: 'c2', ad: 'of nobody', ts: START, item: null }),
+  ])
+  assert.deepEqual([fates, bills.allCounted(), bills.countedByAd()], [['applied', 'skipped'], {}, { [`cpa ${DAY}`]: { clicks: 1 } }])
 })
 
 test('bots earn nothing and count nowhere', () => {
@@ -34,7 +50,7 @@ test('bots earn nothing and count nowhere', () => {
     log.click({ id: 'c', ad: 'cpc', ts: START, isBot: true }),
     ...log.closing(START),
   ])
-  assert.deepEqual([fates.slice(0, 2), bills.ledger(), bills.allCounted()], [['skipped', 'skipped'], [], {}])
+  assert.deepEqual([fates.slice(0, 2), bills.ledger(), bills.allCounted(), bills.countedByAd()], [['skipped', 'skipped'], [], {}, {}])
 })
 
 test("a bot's click makes nobody's a double click", () => {
@@ -207,23 +223,25 @@ function arrivalsOf(happenings: readonly Happening[]): { click: SentClick; at: n
     .sort((a, b) => a.at - b.at)
 }
 
+type Counted = Record<string, Record<string, number>>
+
 /** The rules, word for word, over everything at once. */
-function oracle(
-  happenings: readonly Happening[],
-  doubleClickMs: number,
-): { ledger: string[]; counted: Record<string, Record<string, number>> } {
+function oracle(happenings: readonly Happening[], doubleClickMs: number): { ledger: string[]; counted: Counted; byAd: Counted } {
   const all = new Map(arrivalsOf(happenings).map(({ click }) => [click.id, click]))
   const valid = [...all.values()].filter(({ isBot }) => !isBot).sort((a, b) => a.ts - b.ts || (a.id < b.id ? -1 : 1))
-  const counted: Record<string, Record<string, number>> = {}
-  const count = ({ item, ts }: SentClick, what: string) => {
-    if (item === null) return
-    const counts = (counted[`${item} ${dayOf(ts)}`] ??= {})
+  const counted: Counted = {}
+  const byAd: Counted = {}
+  const plusOne = (all: Counted, key: string, what: string) => {
+    const counts = (all[key] ??= {})
     counts[what] = (counts[what] ?? 0) + 1
   }
+  const count = ({ item, ts }: SentClick, what: string) => item !== null && plusOne(counted, `${item} ${dayOf(ts)}`, what)
   const ledger: string[] = []
   valid.forEach((each, at) => {
     const ad = ADS.find(({ adId }) => adId === each.ad)
-    count(each, each.type === 'click' ? 'clicks' : 'impressions')
+    const what = each.type === 'click' ? 'clicks' : 'impressions'
+    count(each, what)
+    if (each.item !== null || ad) plusOne(byAd, `${each.ad} ${dayOf(each.ts)}`, what)
     if (each.type === 'impression' && ad?.pricing === 'cpm') ledger.push(`${each.id} cpm ${dayOf(each.ts)} 123 cpm`)
     if (each.type !== 'click' || ad?.pricing !== 'cpc') return
     const isDouble = valid
@@ -232,7 +250,7 @@ function oracle(
     if (isDouble) count(each, 'double_clicks')
     else ledger.push(`${each.id} ${each.ad} ${dayOf(each.ts)} ${ad.rate * 1_000} cpc`)
   })
-  return { ledger: ledger.sort(), counted }
+  return { ledger: ledger.sort(), counted, byAd }
 }
 
 test(`ledger and counters equal the naive rules over ${TIMELINES} timelines, whatever the arrival, the batches and the restarts`, () => {
@@ -265,7 +283,7 @@ test(`ledger and counters equal the naive rules over ${TIMELINES} timelines, wha
           bills.ledger()
           from += batch.length
         }
-        assert.deepEqual({ ledger: bills.ledger(), counted: bills.allCounted() }, oracle(happenings, window))
+        assert.deepEqual({ ledger: bills.ledger(), counted: bills.allCounted(), byAd: bills.countedByAd() }, oracle(happenings, window))
       },
     ),
     { numRuns: TIMELINES },

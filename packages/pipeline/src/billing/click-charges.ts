@@ -64,8 +64,11 @@ export function clickCharges({ db, gate, adOf, budgets, doubleClickMs, logger }:
     const isClick = event.event_type === 'click'
     const { ad_id: adId, event_id: eventId, item_id: itemId, ts } = event
     const day = dayOf(ts)
-    if (itemId !== undefined) tables.count(itemId, day)[isClick ? 'clicks' : 'impressions'] += 1
     const ad = adOf(adId)
+    if (itemId === undefined && !ad) return 'skipped'
+    const counted = isClick ? 'clicks' : 'impressions'
+    if (itemId !== undefined) tables.count(itemId, day)[counted] += 1
+    tables.countAd(adId, day)[counted] += 1
     if (isClick && ad?.pricing === 'cpc') {
       const click: PaidClick = {
         id: eventId,
@@ -81,7 +84,7 @@ export function clickCharges({ db, gate, adOf, budgets, doubleClickMs, logger }:
     } else if (!isClick && ad?.pricing === 'cpm') {
       tables.charge({ eventId, adId, day, amount: chargeOf(ad), kind: 'cpm' })
     }
-    return itemId !== undefined || ad ? 'applied' : 'skipped'
+    return 'applied'
   }
 
   /** In the order of time and id, once nothing can come between any more. */

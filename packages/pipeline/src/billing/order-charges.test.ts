@@ -27,12 +27,17 @@ test('an order due to a cpa ad is charged, to the thousandth of a paisa; one due
     [`1 ${DAY}`]: { orders: 3, attributed_orders: 3, revenue_paise: 49_900 + 21 + 100, attributed_paise: 49_900 + 21 + 100 },
     [`2 ${DAY}`]: { orders: 1, revenue_paise: 1_000 },
   })
+  assert.deepEqual(bills.countedByAd(), {
+    [`cpa ${DAY}`]: { attributed_orders: 1, attributed_paise: 49_900 },
+    [`cpc ${DAY}`]: { attributed_orders: 1, attributed_paise: 21 },
+    [`of nobody ${DAY}`]: { attributed_orders: 1, attributed_paise: 100 },
+  })
 })
 
 test("a bot's order earns nothing and counts nowhere", () => {
   using bills = billing()
   const fates = bills.orders.apply([recordsAt().attributed({ id: 'o', ts: START, ad: 'cpa', isBot: true })])
-  assert.deepEqual([fates, bills.ledger(), bills.allCounted()], [['skipped'], [], {}])
+  assert.deepEqual([fates, bills.ledger(), bills.allCounted(), bills.countedByAd()], [['skipped'], [], {}, {}])
 })
 
 test('an order that comes again is a duplicate, over a restart too', () => {
@@ -170,16 +175,25 @@ const at = (day: number) => START + day * 86_400_000
 /** The rules, word for word. */
 function oracle(happenings: readonly Happening[]) {
   const ledger: string[] = []
+  const byAd: Record<string, Record<string, number>> = {}
   let [orders, paise] = [0, 0]
   happenings.forEach(({ ad, isBot, price, quantity, day, cancelledAfterDays }, n) => {
     if (isBot) return
     orders += 1
-    paise += Math.round(price * 100) * quantity
+    const worth = Math.round(price * 100) * quantity
+    paise += worth
+    if (ad !== undefined) {
+      const { attributed_orders: before = 0, attributed_paise: paiseBefore = 0 } = byAd[`${ad} ${dayOf(at(day))}`] ?? {}
+      byAd[`${ad} ${dayOf(at(day))}`] = {
+        attributed_orders: before + 1,
+        ...(paiseBefore + worth > 0 && { attributed_paise: paiseBefore + worth }),
+      }
+    }
     if (ad !== 'cpa') return
     ledger.push(`o${n} cpa ${dayOf(at(day))} 7890000 cpa`)
     if (cancelledAfterDays !== null) ledger.push(`c${n} cpa ${dayOf(at(day + cancelledAfterDays))} -7890000 credit`)
   })
-  return { ledger: ledger.sort(), orders, paise }
+  return { ledger: ledger.sort(), orders, paise, byAd }
 }
 
 test(`charges and credits equal the naive rules over ${TIMELINES} timelines, whichever reader is ahead and whatever the batches`, () => {
@@ -216,7 +230,10 @@ test(`charges and credits equal the naive rules over ${TIMELINES} timelines, whi
       }
       const counts = Object.values(bills.allCounted())
       const sum = (what: string) => counts.reduce((total, each) => total + (each[what] ?? 0), 0)
-      assert.deepEqual({ ledger: bills.ledger(), orders: sum('orders'), paise: sum('revenue_paise') }, oracle(happenings))
+      assert.deepEqual(
+        { ledger: bills.ledger(), orders: sum('orders'), paise: sum('revenue_paise'), byAd: bills.countedByAd() },
+        oracle(happenings),
+      )
     }),
     { numRuns: TIMELINES },
   )

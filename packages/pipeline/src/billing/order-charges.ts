@@ -39,6 +39,9 @@ export function orderCharges({ db, topics, adOf, budgets, clock }: Options): Han
     counts.attributedOrders += 1
     counts.attributedPaise += paise
     const { ad_id: adId } = order.click
+    const ofAd = tables.countAd(adId, day)
+    ofAd.attributedOrders += 1
+    ofAd.attributedPaise += paise
     const ad = adOf(adId)
     if (ad?.pricing !== 'cpa') return 'applied'
     const amount = chargeOf(ad)

@@ -21,3 +21,17 @@ export const BILLING_SCHEMA = `
   ) strict, without rowid;
   create table if not exists cancellations (order_id text primary key, event_id text not null, day text not null) strict, without rowid;
 `
+
+/**
+ * What each ad did, by day: of the events that items are counted from. `ad_days_began`: of each partition of the attributed orders, the first that was counted so.
+ * Both kinds of counters are asked for days.
+ */
+export const AD_DAYS_SCHEMA = `
+  create table ad_days (
+    day text not null, ad_id text not null, impressions integer not null, clicks integer not null,
+    attributed_orders integer not null, attributed_paise integer not null, primary key (day, ad_id)
+  ) strict, without rowid;
+  create table ad_days_began (partition integer primary key, offset integer not null) strict;
+  insert into ad_days_began select partition, next from places where reader = 'billing-orders';
+  create index item_counters_by_day on item_counters (day);
+`

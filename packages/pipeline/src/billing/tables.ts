@@ -11,32 +11,50 @@ export interface Charge {
   kind: ChargeKind
 }
 
-/** What one item did on one day, as it is added to the counters. */
-export interface ItemCounts {
+/** What one ad did on one day, as it is added to the counters. */
+interface AdCounts {
   impressions: number
   clicks: number
-  doubleClicks: number
-  orders: number
   attributedOrders: number
-  revenuePaise: number
   attributedPaise: number
 }
 
-const noCounts = (): ItemCounts => ({
-  impressions: 0,
-  clicks: 0,
-  doubleClicks: 0,
-  orders: 0,
-  attributedOrders: 0,
-  revenuePaise: 0,
-  attributedPaise: 0,
-})
+/** The same of one item. */
+export interface ItemCounts extends AdCounts {
+  doubleClicks: number
+  orders: number
+  revenuePaise: number
+}
+
+const noAdCounts = (): AdCounts => ({ impressions: 0, clicks: 0, attributedOrders: 0, attributedPaise: 0 })
+const noItemCounts = (): ItemCounts => ({ ...noAdCounts(), doubleClicks: 0, orders: 0, revenuePaise: 0 })
+
+/** Sums by day and by ad or item: made where there is none yet. */
+function byDay<Key, Sums>(none: () => Sums) {
+  const days = new Map<string, Map<Key, Sums>>()
+  return {
+    of(key: Key, day: string): Sums {
+      let ofDay = days.get(day)
+      if (!ofDay) days.set(day, (ofDay = new Map()))
+      let sums = ofDay.get(key)
+      if (sums === undefined) ofDay.set(key, (sums = none()))
+      return sums
+    },
+    *all(): Generator<[string, Key, Sums]> {
+      for (const [day, ofDay] of days) for (const [key, sums] of ofDay) yield [day, key, sums]
+    },
+    clear: () => days.clear(),
+  }
+}
 
 /** The ledger and the counters, written in the transaction of the reader that earned them. A batch's counts are summed first: a row an ad and day. */
 export function billingTables(db: DatabaseSync) {
   const insertCharge = db.prepare('insert into ledger (event_id, ad_id, day, amount, kind) values (?, ?, ?, ?, ?)')
   const addAd = db.prepare(`insert into ad_counters values (?, ?, ?, ?, ?)
     on conflict do update set count = count + excluded.count, amount = amount + excluded.amount`)
+  const addAdDay = db.prepare(`insert into ad_days values (?, ?, ?, ?, ?, ?) on conflict do update set
+    impressions = impressions + excluded.impressions, clicks = clicks + excluded.clicks,
+    attributed_orders = attributed_orders + excluded.attributed_orders, attributed_paise = attributed_paise + excluded.attributed_paise`)
   const addItem = db.prepare(`insert into item_counters values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do update set
     impressions = impressions + excluded.impressions, clicks = clicks + excluded.clicks, double_clicks = double_clicks + excluded.double_clicks,
     orders = orders + excluded.orders, attributed_orders = attributed_orders + excluded.attributed_orders,
@@ -44,63 +62,51 @@ export function billingTables(db: DatabaseSync) {
   /** Without credits: what only grows passes a budget once. */
   const spent = db.prepare(`select coalesce(sum(amount), 0) as amount from ad_counters where ad_id = ? and day = ? and kind <> 'credit'`)
   const totals = totalsIn(db)
-  /** By day, and by ad or item. */
-  const ads = new Map<string, Map<string, Partial<Record<ChargeKind, Sum>>>>()
-  const items = new Map<string, Map<number, ItemCounts>>()
+  const charges = byDay<string, Partial<Record<ChargeKind, Sum>>>(() => ({}))
+  const ads = byDay<string, AdCounts>(noAdCounts)
+  const items = byDay<number, ItemCounts>(noItemCounts)
+
+  function clear() {
+    for (const each of [charges, ads, items]) each.clear()
+  }
 
   return {
     /** Forgets what was not written. */
-    clear() {
-      ads.clear()
-      items.clear()
-    },
+    clear,
     charge({ eventId, adId, day, amount, kind }: Charge) {
       insertCharge.run(eventId, adId, day, amount, kind)
-      let ofDay = ads.get(day)
-      if (!ofDay) ads.set(day, (ofDay = new Map()))
-      let ofAd = ofDay.get(adId)
-      if (!ofAd) ofDay.set(adId, (ofAd = {}))
-      plus((ofAd[kind] ??= noSum()), 1, amount)
+      plus((charges.of(adId, day)[kind] ??= noSum()), 1, amount)
     },
-    count(itemId: number, day: string): ItemCounts {
-      let ofDay = items.get(day)
-      if (!ofDay) items.set(day, (ofDay = new Map()))
-      let counts = ofDay.get(itemId)
-      if (!counts) ofDay.set(itemId, (counts = noCounts()))
-      return counts
-    },
+    count: (itemId: number, day: string) => items.of(itemId, day),
+    countAd: (adId: string, day: string) => ads.of(adId, day),
     /** Writes the sums, before the transaction commits. Yields each ad and day with what had been charged before and is now, credits aside, in milli-paise. */
     write(): { adId: string; day: string; before: number; after: number }[] {
       const changes: { adId: string; day: string; before: number; after: number }[] = []
       const charged = new Map(CHARGE_KINDS.map((kind) => [kind, noSum()]))
       const [orders, attributed] = [noSum(), noSum()]
-      for (const [day, ofDay] of ads) {
-        for (const [adId, ofAd] of ofDay) {
-          const { amount: before } = spent.get(adId, day) as { amount: number }
-          let after = before
-          for (const kind of CHARGE_KINDS) {
-            const sum = ofAd[kind]
-            if (!sum) continue
-            const { count, amount } = sum
-            addAd.run(adId, day, kind, count, amount)
-            plus(charged.get(kind)!, count, amount)
-            if (kind !== 'credit') after += amount
-          }
-          changes.push({ adId, day, before, after })
+      for (const [day, adId, ofAd] of charges.all()) {
+        const { amount: before } = spent.get(adId, day) as { amount: number }
+        let after = before
+        for (const kind of CHARGE_KINDS) {
+          const sum = ofAd[kind]
+          if (!sum) continue
+          const { count, amount } = sum
+          addAd.run(adId, day, kind, count, amount)
+          plus(charged.get(kind)!, count, amount)
+          if (kind !== 'credit') after += amount
         }
+        changes.push({ adId, day, before, after })
       }
-      for (const [day, ofDay] of items) {
-        for (const [itemId, c] of ofDay) {
-          addItem.run(itemId, day, c.impressions, c.clicks, c.doubleClicks, c.orders, c.attributedOrders, c.revenuePaise, c.attributedPaise)
-          plus(orders, c.orders, c.revenuePaise)
-          plus(attributed, c.attributedOrders, c.attributedPaise)
-        }
+      for (const [day, adId, c] of ads.all()) addAdDay.run(day, adId, c.impressions, c.clicks, c.attributedOrders, c.attributedPaise)
+      for (const [day, itemId, c] of items.all()) {
+        addItem.run(itemId, day, c.impressions, c.clicks, c.doubleClicks, c.orders, c.attributedOrders, c.revenuePaise, c.attributedPaise)
+        plus(orders, c.orders, c.revenuePaise)
+        plus(attributed, c.attributedOrders, c.attributedPaise)
       }
       for (const [kind, sum] of charged) totals.add(kind, sum)
       totals.add('orders', orders)
       totals.add('attributed', attributed)
-      ads.clear()
-      items.clear()
+      clear()
       return changes
     },
   }

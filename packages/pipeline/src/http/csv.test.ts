@@ -3,13 +3,20 @@ import { test } from 'node:test'
 import Fastify from 'fastify'
 import { csvLine, sendCsv, type CsvRow } from './csv.ts'
 
-test('a row is RFC 4180: what holds a comma, a quote or a line break is quoted', () => {
-  assert.equal(csvLine(['plain', 'a,b', 'say "so"', 'two\nlines', '', null]), 'plain,"a,b","say ""so""","two\nlines",,\r\n')
+test('a row ends as RFC 4180 has it, and a cell with a comma, a quote or a line in it is quoted', () => {
+  assert.equal(csvLine(['plain', 'a,b', 'say "so"', 'two\r\nlines', '', null]), 'plain,"a,b","say ""so""","two\r\nlines",,\r\n')
+  assert.equal(csvLine([' spaced ', 'a;b', { a: 1 }]), '" spaced ","a;b","{""a"":1}"\r\n')
 })
 
-test('a text that begins like a formula is none in a spreadsheet, and a figure stays one', () => {
-  assert.equal(csvLine(['=1+1', '+1', '-1', '@sum', '\tx', '=HYPERLINK("x")']), `'=1+1,'+1,'-1,'@sum,'\tx,"'=HYPERLINK(""x"")"\r\n`)
-  assert.equal(csvLine([-0.00001, 1e-5, 0, 12_345_678.12345]), '-0.00001,0.00001,0,12345678.12345\r\n')
+test('numbers stay numbers, also below 0 and as text, and what is not known is empty', () => {
+  const row = [-4.5, 0, 1e-7, 12_345_678.12345, '-12345678901234567890.25', '-1e5', null, true]
+  assert.equal(csvLine(row), '-4.5,0,1e-7,12345678.12345,-12345678901234567890.25,-1e5,,true\r\n')
+})
+
+test('no text becomes a formula in a spreadsheet', () => {
+  for (const text of ['=1+1', '+1+1', '-1+1', '@SUM(A1)', '\t=1', '\r=1', '=HYPERLINK("http://x";"y")', '-', '＝1+1'])
+    assert.equal(csvLine([text]), `"'${text.replaceAll('"', '""')}"\r\n`)
+  assert.equal(csvLine(['a=1', "'=1"]), "a=1,'=1\r\n")
 })
 
 test('rows are sent as a file whose name is safe, and what fails at first is no file', async () => {
@@ -23,11 +30,13 @@ test('rows are sent as a file whose name is safe, and what fails at first is no 
     throw new Error('not now')
   }
   app.get('/rows', (_request, reply) => sendCsv(reply, { name: 'of "a"/\r\nb', columns: ['x', 'n'], batches: rows() }))
+  app.get('/held', (_request, reply) => sendCsv(reply, { name: 'b', columns: ['x'], batches: [[['a']], [['b']]] }))
   app.get('/broken', (_request, reply) => sendCsv(reply, { name: 'b', columns: ['x'], batches: broken() }))
   const { body, headers } = await app.inject('/rows')
   assert.equal(body, 'x,n\r\na,1\r\nb,2\r\n')
   assert.match(String(headers['content-type']), /^text\/csv; charset=utf-8/)
   assert.equal(headers['content-disposition'], 'attachment; filename="of_a_b.csv"')
+  assert.equal((await app.inject('/held')).body, 'x\r\na\r\nb\r\n')
   assert.equal((await app.inject('/broken')).statusCode, 500)
   await app.close()
 })

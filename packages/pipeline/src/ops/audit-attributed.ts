@@ -11,6 +11,9 @@ export interface ItemDay {
   attributedRevenue: number
 }
 
+/** Of these, what one ad and day came to. */
+export type AdDay = Pick<ItemDay, 'attributed' | 'attributedRevenue'>
+
 /** A click that an order is said to be due to. Times in milliseconds. */
 export interface Claim {
   orderId: string
@@ -21,13 +24,14 @@ export interface Claim {
   clickTs: number
 }
 
-/** Everything that `attributed.events.v1` says. */
-export function attributedBooks(standings: readonly Standing[], dead: DeadBooks) {
+/** Everything that `attributed.events.v1` says. `adsBegan`: the first record of each partition that was counted by ad. */
+export function attributedBooks(standings: readonly Standing[], dead: DeadBooks, adsBegan: ReadonlyMap<number, number>) {
   const answers = new Map<string, number>()
   const orderIds = new Set<string>()
   const ordersTwice: string[] = []
   const claims: Claim[] = []
   const items = new Map<string, ItemDay>()
+  const ads = new Map<string, AdDay>()
   const counted = new Set<string>()
   const readTo = new Map(
     standings.filter(({ reader }) => reader === 'billing-orders').map(({ partition, began, next }) => [partition, { began, next }]),
@@ -41,20 +45,26 @@ export function attributedBooks(standings: readonly Standing[], dead: DeadBooks)
     if (event.click) claims.push(claimOf(event, event.click))
     const place = readTo.get(record.partition)
     const isRead = place !== undefined && record.offset >= place.began && record.offset < place.next
-    if (isRead && !event.is_bot && !counted.has(event.event_id) && !dead.has('billing-orders', record)) count(event)
+    if (isRead && !event.is_bot && !counted.has(event.event_id) && !dead.has('billing-orders', record))
+      count(event, record.offset >= (adsBegan.get(record.partition) ?? 0))
     if (isRead) counted.add(event.event_id)
   }
 
-  function count({ item_id: itemId, timestamp, price, quantity, click }: AttributedEvent) {
-    const key = `${timestamp.slice(0, 10)} ${itemId}`
-    let item = items.get(key)
-    if (!item) items.set(key, (item = { orders: 0, attributed: 0, revenue: 0, attributedRevenue: 0 }))
+  function count({ item_id: itemId, timestamp, price, quantity, click }: AttributedEvent, isByAd: boolean) {
+    const day = timestamp.slice(0, 10)
     const paise = toPaise(price) * quantity
+    let item = items.get(`${day} ${itemId}`)
+    if (!item) items.set(`${day} ${itemId}`, (item = { orders: 0, attributed: 0, revenue: 0, attributedRevenue: 0 }))
     item.orders += 1
     item.revenue += paise
     if (!click) return
     item.attributed += 1
     item.attributedRevenue += paise
+    if (!isByAd) return
+    let ad = ads.get(`${day} ${click.ad_id}`)
+    if (!ad) ads.set(`${day} ${click.ad_id}`, (ad = { attributed: 0, attributedRevenue: 0 }))
+    ad.attributed += 1
+    ad.attributedRevenue += paise
   }
 
   return {
@@ -65,6 +75,8 @@ export function attributedBooks(standings: readonly Standing[], dead: DeadBooks)
     claims: claims as readonly Claim[],
     /** By day and item, as far as `billing-orders` has read. */
     items: items as ReadonlyMap<string, ItemDay>,
+    /** By day and ad, of those that were counted by ad. */
+    ads: ads as ReadonlyMap<string, AdDay>,
   }
 }
 

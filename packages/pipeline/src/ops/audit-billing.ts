@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { ATTRIBUTED } from '@flowguard/contract'
-import type { AttributedBooks, ItemDay } from './audit-attributed.ts'
+import type { AttributedBooks } from './audit-attributed.ts'
 import { checking, type Check } from './audit-check.ts'
 import { keptSinceMs, type PartitionWalk } from './audit-walk.ts'
 
@@ -11,7 +11,7 @@ interface Books {
 
 /** The ledger against its counters, credits against charges, and what the metrics count against the attributed topic. */
 export function billingChecks(db: DatabaseSync, books: Books): Check[] {
-  return [ledgerCheck(db), creditCheck(db), itemCheck(db, books)]
+  return [ledgerCheck(db), creditCheck(db), itemCheck(db, books), adCheck(db, books)]
 }
 
 function ledgerCheck(db: DatabaseSync): Check {
@@ -82,33 +82,75 @@ interface OrderCharge {
   cancelledBy: string | null
 }
 
-/** What the ads metrics count of orders is what the attributed topic holds, as far as it was read and is kept. */
+/** What the metrics count of orders, by item and by ad, is what the attributed topic holds, as far as it was read and is kept. */
 function itemCheck(db: DatabaseSync, { attributed, walks }: Books): Check {
-  const check = checking('order counters = attributed orders')
-  const keptSince = keptSinceMs(walks, ATTRIBUTED)
-  const none: ItemDay = { orders: 0, attributed: 0, revenue: 0, attributedRevenue: 0 }
-  const left = new Map(attributed.items)
-  let [expected, actual] = [0, 0]
-  const compare = (day: string, itemId: number | string, counted: ItemDay) => {
-    const found = left.get(`${day} ${itemId}`) ?? none
-    left.delete(`${day} ${itemId}`)
-    // Of a day that retention may have reached, the topic has no more than was counted.
-    const isWhole = Date.parse(day) > keptSince
-    expected += isWhole ? found.orders : counted.orders
-    actual += counted.orders
-    const differs = FIGURES.filter((key) => (isWhole ? counted[key] !== found[key] : counted[key] < found[key]))
-    if (differs.length > 0)
-      check.fault(`item ${itemId} ${day}: ${differs.map((key) => `${key} ${counted[key]}, in the topic ${found[key]}`).join('; ')}`)
-  }
-  const counters = db
-    .prepare(
-      `select item_id as itemId, day, orders, attributed_orders as attributed, revenue_paise as revenue, attributed_paise as attributedRevenue
+  return countersCheck('order counters = attributed orders', {
+    what: 'item',
+    detail: 'orders, attributed orders and their revenue in paise, by item and day',
+    counted: `select item_id as id, day, orders, attributed_orders as attributed, revenue_paise as revenue, attributed_paise as attributedRevenue
        from item_counters`,
-    )
-    .iterate() as Iterable<unknown> as Iterable<ItemDay & { itemId: number; day: string }>
-  for (const { itemId, day, ...counted } of counters) compare(day, itemId, counted)
-  for (const key of left.keys()) compare(...(key.split(' ') as [string, string]), none)
-  return check.done({ detail: 'orders, attributed orders and their revenue in paise, by item and day', expected, actual })
+    found: attributed.items,
+    figures: ['orders', 'attributed', 'revenue', 'attributedRevenue'],
+    db,
+    walks,
+  })
 }
 
-const FIGURES = ['orders', 'attributed', 'revenue', 'attributedRevenue'] as const satisfies readonly (keyof ItemDay)[]
+function adCheck(db: DatabaseSync, { attributed, walks }: Books): Check {
+  return countersCheck('order counters by ad = attributed orders', {
+    what: 'ad',
+    detail: 'attributed orders and their revenue in paise, by ad and day, since they are counted so',
+    counted: 'select ad_id as id, day, attributed_orders as attributed, attributed_paise as attributedRevenue from ad_days',
+    found: attributed.ads,
+    figures: ['attributed', 'attributedRevenue'],
+    db,
+    walks,
+  })
+}
+
+/** By partition, where counting by ad began: from the start where the store has always done so. */
+export function adsBeganAt(db: DatabaseSync): Map<number, number> {
+  const rows = db.prepare('select partition, offset from ad_days_began').all() as { partition: number; offset: number }[]
+  return new Map(rows.map(({ partition, offset }) => [partition, offset]))
+}
+
+interface Counters<Figure extends string> {
+  what: string
+  detail: string
+  /** Rows of `id`, `day` and the figures. */
+  counted: string
+  /** By day and id. */
+  found: ReadonlyMap<string, Readonly<Record<Figure, number>>>
+  /** The first is what is summed. */
+  figures: readonly [Figure, ...Figure[]]
+  db: DatabaseSync
+  walks: readonly PartitionWalk[]
+}
+
+function countersCheck<Figure extends string>(
+  name: string,
+  { what, detail, found, figures, db, walks, ...asked }: Counters<Figure>,
+): Check {
+  const check = checking(name)
+  const keptSince = keptSinceMs(walks, ATTRIBUTED)
+  const none = Object.fromEntries(figures.map((figure) => [figure, 0])) as Record<Figure, number>
+  const left = new Map(found)
+  let [expected, actual] = [0, 0]
+  const compare = (day: string, id: number | string, counted: Readonly<Record<Figure, number>>) => {
+    const inTopic = left.get(`${day} ${id}`) ?? none
+    left.delete(`${day} ${id}`)
+    // Of a day that retention may have reached, the topic has no more than was counted.
+    const isWhole = Date.parse(day) > keptSince
+    expected += isWhole ? inTopic[figures[0]] : counted[figures[0]]
+    actual += counted[figures[0]]
+    const differs = figures.filter((key) => (isWhole ? counted[key] !== inTopic[key] : counted[key] < inTopic[key]))
+    if (differs.length > 0)
+      check.fault(`${what} ${id} ${day}: ${differs.map((key) => `${key} ${counted[key]}, in the topic ${inTopic[key]}`).join('; ')}`)
+  }
+  type CounterRow = Record<Figure, number> & { id: number | string; day: string }
+  for (const row of db.prepare(asked.counted).iterate() as Iterable<unknown> as Iterable<CounterRow>) compare(row.day, row.id, row)
+  for (const key of left.keys()) compare(key.slice(0, DAY_CHARS), key.slice(DAY_CHARS + 1), none)
+  return check.done({ detail, expected, actual })
+}
+
+const DAY_CHARS = '2026-01-31'.length

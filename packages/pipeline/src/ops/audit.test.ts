@@ -54,6 +54,7 @@ const ONCE = 'no event is charged twice'
 const LEDGER = 'ledger = counters'
 const CREDITS = 'every credit has its charge'
 const ITEMS = 'order counters = attributed orders'
+const ADS = 'order counters by ad = attributed orders'
 const LETTERS = 'dead letters = counted as dead'
 const LATE = 'late events kept = counted as late'
 
@@ -185,6 +186,20 @@ const PLANTED: [string, keyof typeof FILES, (db: DatabaseSync) => void, string[]
   ['revenue that no order brought', 'pipeline', run('update item_counters set attributed_paise = attributed_paise + 1'), [ITEMS]],
   ['a day gone from the metrics', 'pipeline', run('delete from item_counters'), [ITEMS]],
   [
+    'an order counted twice by ad',
+    'pipeline',
+    run(`update ad_days set attributed_orders = attributed_orders + 1 where ad_id = 'cpc-1'`),
+    [ADS],
+  ],
+  ['revenue by ad that no order brought', 'pipeline', run('update ad_days set attributed_paise = attributed_paise + 1'), [ADS]],
+  ['a day gone by ad', 'pipeline', run('delete from ad_days'), [ADS]],
+  [
+    'an order counted by ad although that began after it',
+    'pipeline',
+    run(`insert into ad_days_began select partition, next from places where reader = 'billing-orders'`),
+    [ADS],
+  ],
+  [
     'a dead letter gone',
     'pipeline',
     run(`delete from log_batches where topic = '${DEAD}' and rowid = (select max(rowid) from log_batches where topic = '${DEAD}')`),
@@ -247,6 +262,31 @@ test('the books balance after retention has trimmed every topic', async () => {
   assert.deepEqual(
     audit(stores).checks.filter(({ ok }) => !ok),
     [],
+  )
+})
+
+test('a store from before orders were counted by ad is counted so from its upgrade on, and its books balance', async () => {
+  using folder = temporaryFolder()
+  cpSync(base.path, folder.path, { recursive: true })
+  const db = new DatabaseSync(join(folder.path, FILES.pipeline))
+  db.exec('drop table ad_days; drop table ad_days_began; drop index item_counters_by_day; pragma user_version = 2')
+  db.close()
+  await using machine = openMachine(folder.path)
+  const faults = () => {
+    using stores = machine.stores()
+    return audit(stores).checks.filter(({ ok }) => !ok)
+  }
+  assert.deepEqual(faults(), [])
+  await machine.click({ id: 'click-after', user: 'u9', at: 100_000 })
+  await machine.order({ id: 'order-after', user: 'u9', at: 101_000 })
+  await machine.ship()
+  await machine.heartbeat(200_000)
+  await machine.read()
+  assert.deepEqual(faults(), [])
+  const counted = machine.pipeline.db.prepare('select ad_id, clicks, attributed_orders, attributed_paise from ad_days').all()
+  assert.deepEqual(
+    counted.map((row) => Object.values(row)),
+    [['cpc-1', 1, 1, 49_900]],
   )
 })
 

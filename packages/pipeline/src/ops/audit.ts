@@ -4,7 +4,7 @@ import { ATTRIBUTED, CLICKS, DEAD, GENERAL, ORDERS, TOPICS } from '@flowguard/co
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { storeError } from '../kernel/sqlite.ts'
 import { attributedBooks } from './audit-attributed.ts'
-import { billingChecks } from './audit-billing.ts'
+import { adsBeganAt, billingChecks } from './audit-billing.ts'
 import type { Check } from './audit-check.ts'
 import { clickBooks } from './audit-clicks.ts'
 import { deadBooks } from './audit-dead.ts'
@@ -70,7 +70,7 @@ function checksOf(stores: Stores): Check[] {
   const shippers = all.filter(({ reader }) => reader === LANE_DEAD)
   const standings = all.filter((each) => !shippers.includes(each))
   const dead = deadBooks(standings)
-  const attributed = attributedBooks(standings, dead)
+  const attributed = attributedBooks(standings, dead, pipeline ? adsBeganAt(pipeline.db) : new Map())
   const walks: PartitionWalk[] = []
   if (pipeline) {
     // Dead letters first: the other books ask them.

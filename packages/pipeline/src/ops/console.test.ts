@@ -63,7 +63,17 @@ test('the root is the page to a browser, and JSON to everybody else', async () =
 
 test('an address within the console is answered with its page; another one as well, to people, and as not found', async () => {
   build()
-  for (const url of ['/topics?topic=raw.clicks.v1', '/trace?id=x', '/dead', '/groups', '/audit', '/billing', '/alerts', '/etl'])
+  for (const url of [
+    '/topics?topic=raw.clicks.v1',
+    '/trace?id=x',
+    '/dead',
+    '/groups',
+    '/audit',
+    '/business',
+    '/billing',
+    '/alerts',
+    '/etl',
+  ])
     assert.match((await app.inject({ url, headers: HTML })).body, /<title>console/, url)
   const lost = await app.inject({ url: '/nowhere', headers: HTML })
   assert.equal(lost.statusCode, 404)

@@ -8,6 +8,7 @@ import { serveConsole } from './console.ts'
 import type { OpsDeps } from './deps.ts'
 import { opsMetrics } from './metrics.ts'
 import { alertRoutes } from './routes-alerts.ts'
+import { businessRoutes } from './routes-business.ts'
 import { deadRoutes } from './routes-dead.ts'
 import { etlRoutes } from './routes-etl.ts'
 import { opsHealthRoutes } from './routes-health.ts'
@@ -39,6 +40,7 @@ export async function createOps(deps: OpsDeps): Promise<Ops> {
   deadRoutes(app, deps)
   sqlRoutes(app, deps)
   etlRoutes(app, deps)
+  businessRoutes(app, deps)
   topicRoutes(app, deps)
   liveRoutes(app, deps)
   alertRoutes(app, deps)

@@ -2,6 +2,7 @@ import { alerts } from './alerts.ts'
 import { audit } from './audit.ts'
 import { recordAt, records } from './browse.ts'
 import { deadLetter, deadLetters, deadRound, type DeadFilter } from './dead.ts'
+import { figures } from './figures.ts'
 import type { Stores } from './stores.ts'
 import { topics } from './topics.ts'
 import { traceEvent } from './trace.ts'
@@ -14,6 +15,7 @@ export const TASKS = {
   recordAt,
   topics,
   trace: traceEvent,
+  figures,
   deadLetter,
   deadLetters,
   deadRound: (stores: Stores, filter: DeadFilter, except: ReadonlySet<string>) => deadRound(stores, filter, except),

@@ -61,7 +61,7 @@ export function Advertisers({ range: { from, to } }: { range: Range }) {
           ...(data.unassigned === 0 ? [] : [['To ads no longer there', exactMoney(data.unassigned)] as const]),
         ]}
       />
-      <Panel title={`Advertisers, ${from} to ${to}`} actions={<CsvButton path={`${path}&format=csv`} of="the advertisers" />}>
+      <Panel title={`Advertisers, ${from} to ${to}`} actions={<CsvButton path={path} of="the advertisers" />}>
         <Table label="Advertisers" columns={columns} rows={data.advertisers} keyOf={({ advertiser_id: id }) => id} />
       </Panel>
     </>

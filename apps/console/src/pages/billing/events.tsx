@@ -35,7 +35,7 @@ export function EventsAside({ line, onClose }: { line: string; onClose: () => vo
             <span className="num text-muted">
               {counted(data.total, data.kind)}, in the order in which they were {kind === 'credit' ? 'credited' : 'charged'}
             </span>
-            <CsvButton path={`${path}&format=csv`} of="the events" />
+            <CsvButton path={path} of="the events" />
           </div>
           <ul aria-label="Events">
             {data.events.map(({ event_id: id, amount }, at) => (

@@ -62,7 +62,7 @@ export function StatementOf({ advertiser, range: { from, to } }: { advertiser: s
               isChosen={({ ad_id: ad }) => ad === get('ad')}
             />
           </Panel>
-          <Lines statement={data} address={address} actions={<CsvButton path={`${path}&format=csv`} of="the statement" />} />
+          <Lines statement={data} address={address} actions={<CsvButton path={path} of="the statement" />} />
         </>
       )}
     </>

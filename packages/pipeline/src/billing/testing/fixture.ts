@@ -69,6 +69,16 @@ export function billing({ doubleClickMs = DOUBLE_CLICK_MS, ads = ADS }: { double
       }[]
       return Object.fromEntries(days.map(({ item, day }) => [`${item} ${day}`, this.counted(item, day)]))
     },
+    /** The counters of all ads, by ad and day, without what is 0. */
+    countedByAd(): Record<string, Record<string, number>> {
+      const rows = db.prepare('select * from ad_days order by ad_id, day').all() as Record<string, string | number>[]
+      return Object.fromEntries(
+        rows.map(({ ad_id: ad, day, ...counts }) => [
+          `${ad} ${day}`,
+          Object.fromEntries(Object.entries(counts as Record<string, number>).filter(([, count]) => count !== 0)),
+        ]),
+      )
+    },
     alerts: () => valuesIn<BudgetPassed>(derived, ALERTS),
     [Symbol.dispose]: () => store[Symbol.dispose](),
   }

@@ -1,0 +1,34 @@
+import type { Clock } from '../kernel/lifecycle.ts'
+import type { Warehouse } from '../warehouse/warehouse.ts'
+import type { DishFigures } from './figures.ts'
+
+const AGAIN_MS = 60_000
+const TIMEOUT_MS = 5_000
+const NAMES_COUNT_MAX = 50_000
+
+/** Names dishes that are not in the catalogue as gold last knew them. What gold does not know either, or cannot be asked for, is asked for again after a minute. */
+export function dishNames(query: Warehouse['query'], clock: Clock) {
+  const names = new Map<number, { name: string | null; category: string | null }>()
+  let askedAt = -Infinity
+  let isComplete = false
+
+  async function look(ids: readonly number[]) {
+    const sql = `select item_id, arg_max(item_name, date), arg_max(category, date) from gold.food_item_performance
+      where item_id in (${ids.join(', ')}) group by item_id`
+    const { rows } = await query(sql, { rowsMax: ids.length, timeoutMs: TIMEOUT_MS })
+    if (names.size + rows.length > NAMES_COUNT_MAX) names.clear()
+    for (const [id, name, category] of rows) names.set(Number(id), { name: name as string | null, category: category as string | null })
+  }
+
+  return async (dishes: readonly DishFigures[]): Promise<DishFigures[]> => {
+    const unknown = dishes.filter(({ item_id: id, name }) => name === null && !names.has(id)).map(({ item_id: id }) => id)
+    if (unknown.length > 0 && (isComplete || clock() - askedAt >= AGAIN_MS)) {
+      askedAt = clock()
+      isComplete = await look(unknown).then(
+        () => unknown.every((id) => names.has(id)),
+        () => false,
+      )
+    }
+    return dishes.map((dish) => (dish.name === null ? { ...dish, ...names.get(dish.item_id) } : dish))
+  }
+}
