@@ -7,6 +7,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { fingerprint, say, secondsSince } from '../build.ts'
+import { listenOn, portOf } from './src/lib/listen.ts'
 import { RESPONSE } from './src/lib/response.ts'
 
 // The store as a process: builds itself where its sources changed, then serves. One JSON line on stdout says each step.
@@ -80,7 +81,7 @@ async function serve(host: string, port: number): Promise<void> {
     if (!isReadable(request.url ?? '/')) return void response.writeHead(400, { 'content-type': 'text/plain' }).end('Bad address')
     void responses.run(response, () => handle(request, response))
   })
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve))
+  await listenOn(server, host, port)
   say({ step: 'listening' })
   await new Promise<void>((resolve) => process.once('SIGTERM', resolve).once('SIGINT', resolve).once('disconnect', resolve))
   const hurry = setTimeout(() => server.closeAllConnections(), DRAIN_MS_MAX)
@@ -94,8 +95,10 @@ async function serve(host: string, port: number): Promise<void> {
 
 const { values } = parseArgs({ options: { 'build-only': { type: 'boolean', default: false } } })
 try {
+  // Before the build: that takes its time.
+  const port = portOf(process.env.STORE_PORT || '3000')
   await build()
-  if (!values['build-only']) await serve(process.env.HOST || '127.0.0.1', Number(process.env.STORE_PORT || 3000))
+  if (!values['build-only']) await serve(process.env.HOST || '127.0.0.1', port)
   process.exit(0)
 } catch (error) {
   say({ step: 'failed', detail: error instanceof Error ? error.message : String(error) })

@@ -1,3 +1,4 @@
+import type { FieldError } from './api.ts'
 import { Compile, Type, type Static } from './schema.ts'
 import { GENERAL_TYPES, ORDER_TYPES } from './events.ts'
 import type { AdId, EventId, ItemId, OrderId, UserId } from './ids.ts'
@@ -38,6 +39,7 @@ export const ClickEvent = Type.Object({
   ad_id: id<AdId>(),
   item_id: Type.Optional(Item),
   ad_campaign_id: Type.Optional(Type.Union([Type.String(), Type.Number()])),
+  metadata: Type.Optional(Type.Unknown()),
 })
 
 /** A general event, as `raw.events.v1` holds it. */
@@ -62,7 +64,12 @@ const LOGGED = {
   impression: Compile(ClickEvent),
   heartbeat: Compile(Heartbeat),
   ...(Object.fromEntries(GENERAL_TYPES.map((name) => [name, Compile(GeneralEvent)])) as Record<(typeof GENERAL_TYPES)[number], never>),
-} as Readonly<Record<string, { Check(value: unknown): boolean; Errors(value: unknown): { instancePath: string; message: string }[] }>>
+} as Readonly<
+  Record<string, { Check(value: unknown): boolean; Errors(value: unknown): { instancePath: string; message: string; params: object }[] }>
+>
+
+/** A header: where the record lies in whose place an operator sent this one, with other bytes. */
+export const EDITED_FROM = 'edited_from'
 
 /** The record's value as an event, or what is wrong with it. Whoever writes to a raw topic past the gateway is held to the same form. */
 export function parseLogged(value: string): LoggedEvent | { invalid: string } {
@@ -72,16 +79,39 @@ export function parseLogged(value: string): LoggedEvent | { invalid: string } {
   } catch (error) {
     return { invalid: `not JSON: ${(error as Error).message}` }
   }
-  const type = (event as { event_type?: unknown } | null)?.event_type
-  const schema = typeof type === 'string' && Object.hasOwn(LOGGED, type) ? LOGGED[type] : undefined
-  if (!schema) return { invalid: `unknown event_type ${JSON.stringify(type)?.slice(0, 80)}` }
+  const schema = schemaOf(event)
+  if (!schema)
+    return { invalid: `unknown event_type ${JSON.stringify((event as { event_type?: unknown } | null)?.event_type)?.slice(0, 80)}` }
   if (schema.Check(event)) {
     const logged = event as LoggedEvent
-    if (logged.event_type === 'order' && toPaise(logged.price) * logged.quantity > ORDER_PAISE_MAX) {
-      return { invalid: '/quantity times /price is more than an order may come to' }
-    }
-    return logged
+    return isTooMuch(logged) ? { invalid: `/quantity ${TOO_MUCH}` } : logged
   }
   const error = schema.Errors(event)[0]
   return { invalid: `${error?.instancePath || '/'} ${error?.message}` }
+}
+
+/** All that is wrong with a value as an event of the log, field by field; nothing where `parseLogged` takes it. */
+export function loggedErrors(event: unknown): FieldError[] {
+  const schema = schemaOf(event)
+  if (!schema) return [{ field: '/event_type', message: `must be one of ${Object.keys(LOGGED).join(', ')}` }]
+  if (schema.Check(event)) return isTooMuch(event as LoggedEvent) ? [{ field: '/quantity', message: TOO_MUCH }] : []
+  const errors = schema.Errors(event).flatMap(({ instancePath, message, params }) => {
+    const { requiredProperties: missing } = params as { requiredProperties?: string[] }
+    return missing
+      ? missing.map((name) => ({ field: `${instancePath}/${name}`, message: 'is required' }))
+      : [{ field: instancePath, message }]
+  })
+  // One a field: the first says the most.
+  return errors.filter(({ field }, at) => errors.findIndex((each) => each.field === field) === at)
+}
+
+function schemaOf(event: unknown) {
+  const type = (event as { event_type?: unknown } | null)?.event_type
+  return typeof type === 'string' && Object.hasOwn(LOGGED, type) ? LOGGED[type] : undefined
+}
+
+const TOO_MUCH = 'times /price is more than an order may come to'
+
+function isTooMuch(event: LoggedEvent): boolean {
+  return event.event_type === 'order' && toPaise(event.price) * event.quantity > ORDER_PAISE_MAX
 }

@@ -52,3 +52,11 @@ export interface Ad {
 export function chargeOf(ad: Ad): MilliPaise {
   return (ad.pricing === 'cpm' ? (ad.rate * MILLI_A_PAISA) / IMPRESSIONS_A_RATE : ad.rate * MILLI_A_PAISA) as MilliPaise
 }
+
+/**
+ * Whether an impression may be charged. One that says of itself that it is a hover is counted and never charged: the same showing of a card has another, once it
+ * was in view for long enough. Whoever says nothing of the kind is charged, as ever.
+ */
+export function isChargeable({ metadata }: { metadata?: unknown }): boolean {
+  return (metadata as { impression?: unknown } | null | undefined)?.impression !== 'hover'
+}

@@ -5,7 +5,7 @@ import { sqliteLogOn } from './log/adapters/sqlite.ts'
 import type { TransactionalLog } from './log/event-log.ts'
 import type { TopicSpecs } from './log/topics.ts'
 import type { Clock } from './kernel/lifecycle.ts'
-import { DEAD_ACTIONS_SCHEMA } from './ops/schema.ts'
+import { DEAD_ACTIONS_SCHEMA, DEAD_SENT_SCHEMA } from './ops/schema.ts'
 import { JOURNAL_SCHEMA } from './reader/journal.ts'
 import { PLACES_SCHEMA } from './reader/places.ts'
 import { SEEN_SCHEMA } from './reader/seen.ts'
@@ -40,6 +40,7 @@ export const PIPELINE_SCHEMA = [
   [PLACES_SCHEMA, JOURNAL_SCHEMA, SEEN_SCHEMA, STREAM_SCHEMA, PENDING_ROWS, BILLING_SCHEMA, DEAD_ACTIONS_SCHEMA].join(''),
   TO_TOTALS,
   AD_DAYS_SCHEMA,
+  DEAD_SENT_SCHEMA,
 ]
 
 /** Opens what the readers own: their places, state and effects, and the topics that they write, on one connection, so that all of it commits together. */

@@ -1,19 +1,21 @@
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { openSqliteDatabase } from './database/adapters/sqlite.ts'
+import { DATABASE_MIGRATIONS } from './database/adapters/sqlite-schema.ts'
 import type { Database } from './database/database.ts'
 import { hasCode } from './kernel/errors.ts'
 import type { Clock } from './kernel/lifecycle.ts'
-import { guarded, openReadOnly } from './kernel/sqlite.ts'
+import { guarded, openReadOnly, requireSchema } from './kernel/sqlite.ts'
+import { LANE_STORE_SCHEMA } from './lane-store.ts'
 import { openSqliteLogReader } from './log/adapters/sqlite.ts'
 import { sqliteLogView } from './log/adapters/sqlite-view.ts'
 import type { EventLog } from './log/event-log.ts'
 import type { TopicSpecs } from './log/topics.ts'
 import { FILES, type LogStore, type Stores } from './ops/stores.ts'
+import { PIPELINE_SCHEMA } from './pipeline-store.ts'
 
-/** The table that shows a store to be ready: one that lacks it is being made just now. */
-/** Made last of what is looked at: where it is, so is the rest. The pipeline's is of the newest version, so that an older store is not there until its owner has brought it up. */
-const TABLES = { edge: 'orders', raw: 'log_batches', pipeline: 'ad_days', lane: 'log_batches' } as const
+/** What shows a store to be ready to be looked at: the newest schema, which its owner brings it to, and the tables of its log. */
+const SCHEMAS = { edge: DATABASE_MIGRATIONS, raw: [], pipeline: PIPELINE_SCHEMA, lane: LANE_STORE_SCHEMA } as const
 
 /** Opens what there is in a data folder to look at it, beside the processes that own it. */
 export function openStores({ dataDir, topics, clock }: { dataDir: string; topics: TopicSpecs; clock: Clock }): Stores {
@@ -29,7 +31,8 @@ export function openStores({ dataDir, topics, clock }: { dataDir: string; topics
     let db: DatabaseSync | undefined
     try {
       db = openReadOnly(path)
-      if (db.prepare('select 1 from sqlite_schema where name = ?').get(TABLES[name])) return db
+      requireSchema(db, path, SCHEMAS[name])
+      if (name === 'edge' || db.prepare("select 1 from sqlite_schema where name = 'log_batches'").get()) return db
     } catch (error) {
       if (!hasCode(error, 'store_missing')) throw error
     }

@@ -2,6 +2,11 @@ import { RETRY_AFTER_MS_MAX } from './backoff.ts'
 import type { Environment } from './environment.ts'
 
 export const REQUEST_MS_MAX = 10_000
+/**
+ * What speaks of the event. Any other status speaks of the way to the gateway or of the key: an operator's mistake, or a gateway that is being replaced, and
+ * no customer's act is to be lost by it.
+ */
+const REFUSALS: readonly number[] = [400, 409, 413, 415, 422]
 
 /** What is wrong with an event, as the gateway says it or, where it never came so far, the tracker. */
 export interface Refusal {
@@ -14,7 +19,7 @@ export type Outcome =
   /** It will not be taken, however often it is sent. */
   | ({ kind: 'refused'; status: number } & Refusal)
   /** Whether it was taken nobody knows: send it again. */
-  | { kind: 'unanswered'; retryAfterMs: number }
+  | { kind: 'unanswered'; retryAfterMs: number; detail: string }
 
 export interface GatewayAddress {
   gatewayUrl: string
@@ -35,10 +40,11 @@ export function openGateway({ gatewayUrl, key }: GatewayAddress, { fetch, sendBe
       const text = await response.text()
       if (response.ok) return { kind: 'answered', body: parsed(text) }
       const { status } = response
-      if (status >= 400 && status < 500 && status !== 408 && status !== 429) return { kind: 'refused', status, ...refusalOf(parsed(text)) }
-      return { kind: 'unanswered', retryAfterMs: retryAfterMs(response.headers.get('retry-after'), now()) }
+      if (REFUSALS.includes(status)) return { kind: 'refused', status, ...refusalOf(parsed(text)) }
+      const waitMs = retryAfterMs(response.headers.get('retry-after'), now())
+      return { kind: 'unanswered', retryAfterMs: waitMs, detail: `the gateway answered ${status}` }
     } catch {
-      return { kind: 'unanswered', retryAfterMs: 0 }
+      return { kind: 'unanswered', retryAfterMs: 0, detail: 'the gateway does not answer' }
     } finally {
       relax()
     }

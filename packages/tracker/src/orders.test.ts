@@ -116,6 +116,18 @@ test('a refused order is told, and the next is another act', async () => {
   assert.equal(new Set(orderIds(site)).size, 2)
 })
 
+test('an order to a gateway that does not know the key is tried again, and may be pressed again: it is the same act', async () => {
+  const site = fakeSite()
+  site.gateway.told = () => ({ status: 401, body: { code: 'unauthorized' } })
+  const { tracker } = openTab(site)
+  const unanswered = await outcome(site, tracker.order(DISH))
+  assert.ok(unanswered instanceof OrderError)
+  assert.deepEqual([unanswered.reason, unanswered.message], ['unanswered', 'order unanswered: the gateway answered 401'])
+  site.gateway.told = () => undefined
+  assert.ok('order_id' in (await outcome(site, tracker.order(DISH))))
+  assert.equal(new Set(orderIds(site)).size, 1)
+})
+
 test('the same order again, after no answer and a reload, is the same act; after an answer it is another', async () => {
   const site = fakeSite()
   site.gateway.told = () => 'down'

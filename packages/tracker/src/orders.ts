@@ -14,6 +14,8 @@ export const ORDER_MS_MAX = 15_000
 export const ORDER_ACT_MS = 15 * 60_000
 const RETRY_MS = 500
 const RETRY_MS_MAX = 4_000
+/** Not all that answers 200 is the gateway. */
+const NO_ANSWER = { retryAfterMs: 0, detail: 'what answered is not the gateway' }
 
 export interface OrderAnswer {
   success: true
@@ -77,9 +79,9 @@ export function createOrders({ env, store, sender, gateway, userId, newOrder }: 
         store.remove(key)
         throw new OrderError('refused', outcome.code, outcome.detail)
       }
-      const askedMs = outcome.kind === 'unanswered' ? outcome.retryAfterMs : 0
+      const { retryAfterMs: askedMs, detail } = outcome.kind === 'unanswered' ? outcome : NO_ANSWER
       const waitMs = Math.max(askedMs, backoffMs(tries, RETRY_MS, RETRY_MS_MAX, env.random))
-      if (env.now() + waitMs >= until) throw new OrderError('unanswered', 'unanswered', 'the gateway does not answer')
+      if (env.now() + waitMs >= until) throw new OrderError('unanswered', 'unanswered', detail)
       await pause(waitMs, env)
     }
   }

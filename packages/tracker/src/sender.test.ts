@@ -89,17 +89,34 @@ test('a request without an answer is given up and sent again', async () => {
 })
 
 test('a batch that is refused as a whole is not sent again, and each of its events is told', async () => {
-  for (const status of [400, 401, 404, 413, 422]) {
+  for (const status of [400, 409, 413, 415, 422]) {
     const site = fakeSite()
-    site.gateway.told = () => ({ status, body: { code: 'unauthorized', detail: 'no key' } })
+    site.gateway.told = () => ({ status, body: { code: 'invalid_event', detail: 'no event' } })
     const { tracker, losses } = openTab(site)
     const ids = [tracker.click(AD), tracker.click(AD)]
     await site.clock.advance(600_000)
     assert.equal(site.gateway.requests.length, 1)
     assert.deepEqual(
       losses.map(({ event, reason, code, detail }) => [event.event_id, reason, code, detail]),
-      ids.map((id) => [id, 'refused', 'unauthorized', 'no key']),
+      ids.map((id) => [id, 'refused', 'invalid_event', 'no event']),
     )
+  }
+})
+
+test('a wrong key or address is no refusal of an event: all is kept, tried again later each time, and sent once that is mended', async () => {
+  for (const status of [401, 403, 404, 405]) {
+    const site = fakeSite()
+    site.gateway.told = () => ({ status, body: { code: 'unauthorized', detail: 'the write key is unknown or revoked' } })
+    const { tracker, losses } = openTab(site)
+    const ids = [tracker.click(AD), tracker.impression(AD, 'hover')]
+    await site.clock.advance(600_000)
+    const tries = site.gateway.requests.length
+    assert.ok(tries > 5 && tries < 25, `${tries} tries`)
+    assert.deepEqual([tracker.counts().queued, losses], [2, []])
+    site.gateway.told = () => undefined
+    await site.clock.advance(BACKOFF_MS_MAX)
+    assert.deepEqual(idsIn(site.gateway).at(-1), ids)
+    assert.deepEqual([tracker.counts().queued, tracker.counts().sent, losses], [0, 2, []])
   }
 })
 

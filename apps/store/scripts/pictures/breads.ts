@@ -4,7 +4,6 @@ import {
   between,
   blob,
   circle,
-  closed,
   dots,
   ellipse,
   fill,
@@ -12,248 +11,19 @@ import {
   katori,
   leaf,
   line,
-  moved,
   path,
   PORCELAIN,
   rect,
-  shadow,
   sprig,
   STEEL,
   strewn,
   turned,
   vessel,
-  type Point,
   type Random,
 } from './draw.ts'
 import { chunk } from './curries.ts'
 
 const [X, Y] = [240, 182]
-
-type Topping = (random: Random, places: readonly Point[]) => string
-
-/** On its board, one slice drawn out towards the guest. */
-export function pizza(random: Random, sauce: string, cheese: string, topping: Topping, count: number): string {
-  const r = 132
-  const [from, to] = [18, 62]
-  const wedge = (d: number) => {
-    const [a, b] = [at(X, Y, d, (from * Math.PI) / 180), at(X, Y, d, (to * Math.PI) / 180)]
-    return { a, b }
-  }
-  const { a, b } = wedge(190)
-  const places = strewn(random, count, X, Y, r * 0.72)
-  const whole =
-    path(blob(random, { x: X, y: Y }, r, r, 0.012, 0, 18), fill('#c07a35')) +
-    path(blob(random, { x: X - 3, y: Y - 4 }, r - 5, r - 5, 0.012, 0, 18), fill('#e7ad63')) +
-    strewn(random, 9, X, Y, 1)
-      .map((_, i) => {
-        const p = at(X, Y, r - 10, i * 0.7 + random())
-        return path(blob(random, p, between(random, 6, 12), 5, 0.2, i), fill('#7d4319', 0.55))
-      })
-      .join('') +
-    path(blob(random, { x: X, y: Y }, r - 20, r - 20, 0.02, 0, 16), fill(sauce)) +
-    path(blob(random, { x: X - 1, y: Y - 2 }, r - 27, r - 27, 0.035, 0, 16), fill(cheese)) +
-    topping(random, places)
-  const keep = `M${X} ${Y}L${a.x.toFixed(0)} ${a.y.toFixed(0)}L${b.x.toFixed(0)} ${b.y.toFixed(0)}Z`
-  return (
-    `<defs><clipPath id="s"><path d="${keep}"/></clipPath><clipPath id="r"><path clip-rule="evenodd" d="M0 0H480V360H0Z${keep}"/></clipPath><g id="p">${whole}</g></defs>` +
-    shadow(X, Y, 152) +
-    circle(X, Y, 152, fill('#a8713d')) +
-    circle(X - 2, Y - 3, 148, fill('#c98f55')) +
-    path(
-      `M${X - 118} ${Y - 70}q110 34 226-14M${X - 144} ${Y + 6}q150 40 288 2M${X - 110} ${Y + 92}q120 26 214-4`,
-      line('#a8713d', 3, 0.6),
-    ) +
-    `<g clip-path="url(#r)"><use href="#p"/></g>` +
-    moved(
-      34,
-      28,
-      path(
-        `M${X + 6} ${Y + 10}L${at(X, Y, r, 0.35).x + 4} ${at(X, Y, r, 0.35).y + 12}A${r} ${r} 0 0 1 ${at(X, Y, r, 1.05).x.toFixed(0)} ${(at(X, Y, r, 1.05).y + 14).toFixed(0)}Z`,
-        fill('#1b0f0a', 0.3),
-      ) + `<g clip-path="url(#s)"><use href="#p"/></g>`,
-    )
-  )
-}
-
-const basil = (random: Random, places: readonly Point[]) =>
-  places.map((place) => leaf(place, between(random, 28, 36), random() * 360, '#2f8a45', '#9bd489', 0.46)).join('')
-
-export const margherita: Topping = (random, places) =>
-  places
-    .slice(0, 9)
-    .map(
-      (place) =>
-        path(blob(random, place, between(random, 17, 25), between(random, 15, 20), 0.14), fill('#fff8e4')) +
-        path(blob(random, { x: place.x - 3, y: place.y - 4 }, 11, 8, 0.2), fill('#fff')),
-    )
-    .join('') +
-  dots(strewn(random, 18, X, Y, 94), '#c23a1c', 8, 0.75) +
-  basil(random, places.slice(9))
-
-export const tandooriPaneer: Topping = (random, places) =>
-  places
-    .slice(0, 8)
-    .map(({ x, y }) =>
-      turned(
-        random() * 90,
-        x,
-        y,
-        rect(x - 13, y - 10, 30, 28, 6, fill('#1b0f0a', 0.22)) +
-          rect(x - 15, y - 14, 30, 28, 6, fill('#f6c66b')) +
-          rect(x - 12, y - 12, 22, 18, 4, fill('#fff0c9')) +
-          path(`M${x - 8} ${y - 9}l14 12`, line('#9b4a1b', 4, 0.8)),
-      ),
-    )
-    .join('') +
-  path(
-    places
-      .slice(8, 14)
-      .map(({ x, y }) => `M${x.toFixed(0)} ${y.toFixed(0)}q12-16 26 0`)
-      .join(''),
-    line('#3f9a4a', 7),
-  ) +
-  path(
-    places
-      .slice(14)
-      .map(({ x, y }) => `M${x.toFixed(0)} ${y.toFixed(0)}q8 18 24 6`)
-      .join(''),
-    line('#b0427d', 5.5),
-  ) +
-  path(`M${X - 96} ${Y - 30}q24 26 44-6t46 2 46-8 48 6M${X - 84} ${Y + 40}q24 24 44-8t44 6 44-10 40 2`, line('#7fbf4f', 4.5, 0.95))
-
-export const pepperoni: Topping = (random, places) =>
-  places
-    .slice(0, 13)
-    .map(
-      ({ x, y }) =>
-        circle(x + 2, y + 4, 21, fill('#1b0f0a', 0.22)) +
-        circle(x, y, 21, fill('#9c2317')) +
-        circle(x - 1, y - 1, 18, fill('#c63a26')) +
-        dots(strewn(random, 4, x, y, 11), '#ee8d6a', 4.5) +
-        path(arcOf(x, y, 14, 200, 250), line('#f0a184', 3, 0.8)),
-    )
-    .join('') +
-  grains(random, strewn(random, 22, X, Y, 98), 4, '#3f7d35', 3) +
-  basil(random, places.slice(13))
-
-const bun = (y: number, sesame: string) =>
-  path(`M118 ${y}c0-70 56-104 122-104s122 34 122 104c0 10-6 16-16 16H134c-10 0-16-6-16-16Z`, fill('#d98b3a')) +
-  path(`M128 ${y - 6}c4-56 52-86 108-88 50 2 84 22 100 54-40-24-76-30-118-26-44 6-72 28-90 60Z`, fill('#efae5c')) +
-  sesame +
-  path(`M150 ${y - 46}c12-22 32-34 54-40`, line('#fff0cf', 7, 0.7))
-
-const patty = (random: Random, y: number, color: string, lit: string) =>
-  path(
-    closed(
-      [
-        [112, y + 4],
-        [140, y - 13],
-        [240, y - 17],
-        [340, y - 13],
-        [368, y + 4],
-        [340, y + 22],
-        [240, y + 25],
-        [140, y + 22],
-      ].map(([x, v]) => ({ x: x!, y: v! + between(random, -2, 2) })),
-    ),
-    fill(color),
-  ) +
-  dots(
-    Array.from({ length: 20 }, () => ({ x: between(random, 128, 352), y: between(random, y - 8, y + 16) })),
-    lit,
-    6,
-    0.75,
-  )
-
-const lettuce = (y: number, color: string, lit: string) => {
-  const wave = Array.from({ length: 9 }, () => 'q14.5 22 29 0').join('')
-  return path(`M108 ${y}${wave}v-14H108Z`, fill(color)) + path(`M112 ${y - 5}${wave.replaceAll('22', '16')}`, line(lit, 3))
-}
-
-const melt = (y: number, color: string) =>
-  path(`M116 ${y}H364l-22 12-24 26c-6 8-14 4-18-4l-12-16-60 4-30 26c-8 8-14 2-20-6l-22-24Z`, fill(color))
-
-const bottom = (y: number) =>
-  path(`M122 ${y}h236c4 0 6 3 6 8 0 24-14 36-38 36H154c-24 0-38-12-38-36 0-5 2-8 6-8Z`, fill('#c67a30')) +
-  path(`M126 ${y + 6}h226c2 14-8 22-24 24H150c-16-2-26-10-24-24Z`, fill('#e6a254'))
-
-/** Seen from the side: it is what is between the halves that matters. */
-export function burger(random: Random, kind: 'chicken' | 'paneer' | 'lamb'): string {
-  const tall = kind === 'lamb'
-  const top = tall ? 138 : 160
-  const seeds = Array.from({ length: 24 }, () => ({ x: between(random, 158, 322), y: between(random, top - 86, top - 32) })).filter(
-    ({ x, y }) => Math.hypot((x - 240) / 112, (y - top) / 92) < 0.94,
-  )
-  const tomato = (y: number) =>
-    [
-      [136, 98],
-      [246, 98],
-    ]
-      .map(([x, w]) => rect(x!, y, w!, 15, 7, fill('#d93a2b')) + rect(x! + 6, y + 3, w! - 26, 4, 2, fill('#ff8a70')))
-      .join('')
-  const onions = (y: number, color: string) =>
-    path(Array.from({ length: 5 }, (_, i) => `M${130 + i * 48} ${y + 6}q24-16 44 0`).join(''), line(color, 6))
-  const crust = (y: number) => {
-    const points = Array.from({ length: 22 }, (_, i) => {
-      const angle = (i / 22) * Math.PI * 2
-      return { x: 240 + 136 * Math.cos(angle) * between(random, 0.96, 1.04), y: y + 24 * Math.sin(angle) * between(random, 0.85, 1.2) }
-    })
-    return (
-      path(closed(points), fill('#b9651f')) +
-      path(closed(points.map(({ x, y: v }) => ({ x: x * 0.94 + 13, y: v * 0.8 + y * 0.2 - 4 }))), fill('#dd8d36')) +
-      grains(
-        random,
-        Array.from({ length: 26 }, () => ({ x: between(random, 124, 350), y: between(random, y - 14, y + 12) })),
-        6,
-        '#f5bd6a',
-        4,
-      )
-    )
-  }
-  const slab = (y: number) =>
-    rect(112, y - 18, 256, 44, 10, fill('#e08a2c')) +
-    rect(116, y - 18, 248, 34, 9, fill('#fbe3b0')) +
-    path(Array.from({ length: 6 }, (_, i) => `M${138 + i * 40} ${y - 16}l-12 30`).join(''), line('#b4521b', 7, 0.85))
-  const inside = {
-    chicken:
-      lettuce(254, '#5fae46', '#b5e08a') +
-      crust(228) +
-      path('M122 206q20 22 44 6t46 8 50-8 46 10 48-14v-8H122Z', fill('#fff3d6')) +
-      grains(
-        random,
-        Array.from({ length: 22 }, () => ({ x: between(random, 128, 340), y: between(random, 186, 202) })),
-        16,
-        '#b79ad0',
-        5,
-      ) +
-      lettuce(186, '#86c559', '#d5efab'),
-    paneer:
-      lettuce(256, '#5fae46', '#b5e08a') +
-      slab(226) +
-      path('M118 208q22 20 44 4t44 10 52-10 44 10 60-14v-8H118Z', fill('#69a843')) +
-      onions(190, '#c9548f') +
-      onions(196, '#f2b7d1') +
-      tomato(176),
-    lamb:
-      lettuce(262, '#5fae46', '#b5e08a') +
-      patty(random, 242, '#5a2a17', '#8a4b2b') +
-      melt(216, '#f8b62c') +
-      patty(random, 202, '#5a2a17', '#8a4b2b') +
-      melt(176, '#f8b62c') +
-      onions(166, '#a8612a') +
-      onions(160, '#d59148') +
-      tomato(146),
-  }[kind]
-  return (
-    `<ellipse cx="262" cy="306" rx="168" ry="24" fill="#1b0f0a" fill-opacity=".22"/>` +
-    path('M72 296H408l-14 16H86Z', fill('#8a5a32')) +
-    path('M72 296H408l-5 6H77Z', fill('#b98352')) +
-    bottom(252) +
-    inside +
-    bun(top, grains(random, seeds, 6, '#fff3d6', 5.5)) +
-    (kind === 'paneer' ? path('M240 42v38', line('#8a5a32', 5)) + path('M240 40l30 9-30 10Z', fill('#2f8a45')) : '')
-  )
-}
 
 export function samosas(random: Random): string {
   const samosa = (x: number, y: number, turn: number) =>

@@ -1,9 +1,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { burger, dosa, idli, kathiRoll, margherita, pepperoni, pizza, samosas, tandooriPaneer } from './breads.ts'
+import { dosa, idli, kathiRoll, samosas } from './breads.ts'
+import { burger } from './burgers.ts'
 import { biryani, butterChicken, chettinad, choleKulche, dalMakhani, gulabJamun, raita } from './curries.ts'
+import { chai, lassi, limeSoda } from './drinks.ts'
 import { COPPER, PORCELAIN, seeded, STEEL, table, type Random } from './draw.ts'
-import { chai, fettuccine, kulfi, lassi, lavaCake, limeSoda, penne } from './sweets.ts'
+import { fettuccine, penne } from './pasta.ts'
+import { margherita, pepperoni, pizza, tandooriPaneer } from './pizzas.ts'
+import { kulfi, lavaCake } from './sweets.ts'
 
 // Draws the picture of every dish: `node apps/store/scripts/pictures/make.ts`. The same script, the same pictures.
 

@@ -42,6 +42,25 @@ test('a click that leads to no dish counts for its ad, and for nobody where the 
   assert.deepEqual([fates, bills.allCounted(), bills.countedByAd()], [['applied', 'skipped'], {}, { [`cpa ${DAY}`]: { clicks: 1 } }])
 })
 
+test('a hover is counted as an impression and not charged; whatever else an impression says of itself, it is', () => {
+  using bills = billing()
+  const log = recordsAt()
+  const shown = (id: string, metadata?: unknown) => log.click({ id, ad: 'cpm', ts: START, type: 'impression', metadata })
+  const fates = bills.clicks.apply([
+    shown('hovered', { impression: 'hover' }),
+    shown('viewed', { impression: 'viewable' }),
+    shown('silent'),
+    shown('odd', 'hover'),
+    ...log.closing(START),
+  ])
+  assert.deepEqual(fates.slice(0, 4), ['applied', 'applied', 'applied', 'applied'])
+  assert.deepEqual(
+    bills.ledger().map((row) => row.split(' ')[0]),
+    ['odd', 'silent', 'viewed'],
+  )
+  assert.deepEqual(bills.counted(1, DAY), { impressions: 4 })
+})
+
 test('bots earn nothing and count nowhere', () => {
   using bills = billing()
   const log = recordsAt()

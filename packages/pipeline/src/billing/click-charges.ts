@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { chargeOf, dayOf, type Ad, type ClickEvent, type OrderEvent } from '@flowguard/contract'
+import { chargeOf, dayOf, isChargeable, type Ad, type ClickEvent, type OrderEvent } from '@flowguard/contract'
 import type { Logger } from '../kernel/logging.ts'
 import { traceIdOf } from '../kernel/trace-context.ts'
 import type { Headers, LogRecord } from '../log/event-log.ts'
@@ -81,7 +81,7 @@ export function clickCharges({ db, gate, adOf, budgets, doubleClickMs, logger }:
       }
       pending.add(click)
       journal.add(JSON.stringify(click), ts)
-    } else if (!isClick && ad?.pricing === 'cpm') {
+    } else if (!isClick && ad?.pricing === 'cpm' && isChargeable(event)) {
       tables.charge({ eventId, adId, day, amount: chargeOf(ad), kind: 'cpm' })
     }
     return 'applied'

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import { readSettings } from '../kernel/config.ts'
+import { readSettings, ROOT } from '../kernel/config.ts'
 import { silentLogger } from '../kernel/logging.ts'
 import { apps } from './apps.ts'
 import { createOutput } from './output.ts'
@@ -49,6 +50,19 @@ test('one that cannot be built or started is said, and the other goes on', async
   assert.match(await said({ console: failing, store: OPEN }, /is open/), /The console: planted. The rest goes on/)
   assert.match(await said({ console: GOOD, store: failing }, /The store: planted. The rest goes on/), /The console is built/)
   assert.match(await said({ console: GOOD, store: 'process.exit(3)' }, /The store:/), /The store: ended with 3. The rest goes on/)
+})
+
+test('a store whose port is taken is not tried again: the port is named, and what chooses another', async () => {
+  const listen = join(ROOT, 'apps/store/src/lib/listen.ts')
+  const taken = `import { createServer } from 'node:http'
+import { listenOn } from ${JSON.stringify(listen)}
+const other = createServer()
+await new Promise((resolve) => other.listen(0, '127.0.0.1', resolve))
+const failed = (error) => { console.log(JSON.stringify({ step: 'failed', detail: error.message })); process.exit(1) }
+await listenOn(createServer(), '127.0.0.1', other.address().port).catch(failed)`
+  const notes = await said({ console: GOOD, store: taken }, /The store:/)
+  assert.match(notes, /The store: port \d+ on 127\.0\.0\.1 is taken: .* STORE_PORT\. The rest goes on/)
+  assert.doesNotMatch(notes, /started again/)
 })
 
 test('a store that dies is started again', async () => {

@@ -1,6 +1,9 @@
-import { DEAD_REASONS, TOPICS } from '@flowguard/contract'
+import { readFileSync } from 'node:fs'
+import { DEAD_REASONS, LATENESS_MS, TOPICS } from '@flowguard/contract'
 import { Command, Option } from 'commander'
-import { deadLetter, deadLetters, PAGE_COUNT_MAX, type DeadList, type DeadShown, type DeadState, type Settled } from '../ops/dead.ts'
+import { FlowGuardError } from '../kernel/errors.ts'
+import { deadLetter, deadLetters, PAGE_COUNT_MAX, type DeadList, type DeadShown, type DeadState } from '../ops/dead.ts'
+import type { Settled } from '../ops/dead-settle.ts'
 import { action, EXIT, example, wholeNumber, type Cli, type Context, type ExitCode } from './cli.ts'
 import { requestOk } from './http.ts'
 import { withStores } from './look.ts'
@@ -25,6 +28,7 @@ interface ListFlags extends Filter {
 interface SettleFlags extends Filter {
   all?: true
   note?: string
+  file?: string
 }
 
 /** `dead`: what could not be worked off. Looking reads the stores; settling asks the pipeline, which owns them. */
@@ -48,22 +52,30 @@ export function deadCommand(cli: Cli): Command {
       .addHelpText('after', example('dead show stream/raw.clicks.v1-3-1234'))
       .action(action<object>(cli, show)),
   )
-  for (const [name, about] of [
-    ['retry', 'send letters again, as they were'],
-    ['drop', 'give letters up'],
-  ] as const) {
-    dead.addCommand(
-      filtered(new Command(name).description(about).argument('[id]', 'one letter’s dead_id'))
-        .option('--all', 'every letter that waits')
-        .option('--note <text>', 'why; kept with it')
-        .addHelpText(
-          'after',
-          example(`dead ${name} stream/raw.clicks.v1-3-1234`, `dead ${name} --reason handler_failed --note "the fault is mended"`),
-        )
-        .action(action<SettleFlags, [string | undefined]>(cli, (context, flags, id) => settle(context, name, flags, id))),
-    )
-  }
+  dead.addCommand(
+    settling(new Command('retry').description('send letters again, as they were, or one with other bytes'))
+      .option('--file <path>', 'with an id: the event to send in its place; - is stdin')
+      .addHelpText(
+        'after',
+        example(
+          'dead retry stream/raw.clicks.v1-3-1234 --file edited.json',
+          'dead retry --reason handler_failed --note "the fault is mended"',
+        ),
+      )
+      .action(action<SettleFlags, [string | undefined]>(cli, (context, flags, id) => settle(context, 'retry', flags, id))),
+  )
+  dead.addCommand(
+    settling(new Command('drop').description('give letters up'))
+      .addHelpText('after', example('dead drop stream/raw.clicks.v1-3-1234 --note "a test of theirs"'))
+      .action(action<SettleFlags, [string | undefined]>(cli, (context, flags, id) => settle(context, 'drop', flags, id))),
+  )
   return dead
+}
+
+function settling(command: Command): Command {
+  return filtered(command.argument('[id]', 'one letter’s dead_id'))
+    .option('--all', 'every letter that waits')
+    .option('--note <text>', 'why; kept with it, and needed for a drop')
 }
 
 function filtered(command: Command): Command {
@@ -137,29 +149,49 @@ function printLetter(out: Output, letter: DeadShown): void {
     ['event_id', eventId === null ? 'cannot be read' : printable(eventId)],
     ['trace_id', traceId ?? 'none'],
     ['as an event', fault === null ? 'fits the schema' : printable(fault)],
+    ...lateness(letter),
     ['state', state],
-    ...letter.actions.map((each): [string, string] => [each.action, `${dateTime(each.at)} ${printable(each.reason)}`]),
+    ...letter.actions.map(({ action: done, at, reason: why, sent_to: to, edited }): [string, string] => [
+      done,
+      [dateTime(at), ...(edited ? ['edited,'] : []), ...(to === null ? [] : [`to ${to}`]), printable(why)].join(' ').trimEnd(),
+    ]),
   ]
   out.line(pairs(entries, out.colors))
   out.line()
   out.line(letter.decoded === undefined ? printable(letter.raw) : JSON.stringify(letter.decoded, null, 2))
 }
 
+/** What would become of it now: its event time stays what it was. */
+function lateness({ decoded, partition_ts: partitionTs }: DeadShown): [string, string][] {
+  const ts = (decoded as { ts?: unknown } | null | undefined)?.ts
+  if (typeof ts !== 'number' || partitionTs === null || partitionTs - ts <= LATENESS_MS) return []
+  return [['late', `by ${count(Math.round((partitionTs - ts) / 1_000))} s: sent again with this ts, it counts as late`]]
+}
+
 async function settle({ settings, out }: Context, what: 'retry' | 'drop', flags: SettleFlags, id: string | undefined): Promise<ExitCode> {
-  const { reason, reader, topic, all, note } = flags
+  const { reason, reader, topic, all, note, file } = flags
   if ([id, reason, reader, topic, all].every((each) => each === undefined)) {
     out.note('Say which letters: an id, --reason, --reader, --topic, or --all.')
     return EXIT.misused
   }
-  const body = JSON.stringify({ dead_id: id, reason, reader, topic, all, note })
+  if (what === 'drop' && !note?.trim()) {
+    out.note('Say why nobody wants them: --note TEXT.')
+    return EXIT.misused
+  }
+  if (file !== undefined && (id === undefined || [reason, reader, topic, all].some((each) => each !== undefined))) {
+    out.note('--file is one event: it goes with an id alone.')
+    return EXIT.misused
+  }
+  const value = file === undefined ? undefined : textOf(file)
+  const body = JSON.stringify({ dead_id: id, reason, reader, topic, all, note, value })
   const url = `${settings.OPS_URL}/api/dead/${what}`
   const settled = (await requestOk(url, { method: 'POST', body, key: settings.WRITE_KEY, timeoutMs: SETTLE_MS_MAX })) as Settled
-  const { letters, records, failed } = settled
+  const { letters, records, failed, sent_to: sentTo } = settled
   if (out.isJson) out.json(settled)
   else {
     out.line(
       what === 'retry'
-        ? `${counted(records, 'record')} sent again, of ${counted(letters, 'letter')}.`
+        ? `${counted(records, 'record')} sent again${sentTo === undefined ? '' : ` to ${sentTo}`}, of ${counted(letters, 'letter')}.`
         : `${counted(letters, 'letter')} given up.`,
     )
     for (const each of failed) out.line(`  ${out.colors.red('not')} ${each.dead_id}: ${printable(each.detail)}`)
@@ -167,4 +199,12 @@ async function settle({ settings, out }: Context, what: 'retry' | 'drop', flags:
   if (letters === 0 && failed.length === 0)
     out.note(id === undefined ? 'No waiting letter fits.' : `There is no dead letter ${printable(id)} that waits: npx flowguard dead list`)
   return failed.length > 0 || (id !== undefined && letters === 0) ? EXIT.failed : EXIT.done
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file === '-' ? 0 : file, 'utf8')
+  } catch (error) {
+    throw new FlowGuardError('file_missing', `${file}: ${(error as Error).message}`, error)
+  }
 }

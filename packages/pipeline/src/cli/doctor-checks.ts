@@ -188,7 +188,7 @@ function checkStore(path: string, isChecked: boolean): boolean {
   }
 }
 
-function checkKeys({ HOST, WRITE_KEYS, DATA_DIR }: Settings): Finding {
+function checkKeys({ HOST, WRITE_KEYS, PUBLIC_WRITE_KEY, DATA_DIR }: Settings): Finding {
   const isNeeded = WRITE_KEYS === 'on' || (WRITE_KEYS === 'auto' && !isLoopback(HOST))
   const count = keyCount(join(DATA_DIR, FILES.edge))
   if (!isNeeded) {
@@ -197,6 +197,15 @@ function checkKeys({ HOST, WRITE_KEYS, DATA_DIR }: Settings): Finding {
     return isOpen
       ? { name: 'write keys', state: 'warn', detail, advice: 'Set WRITE_KEYS=auto and make keys, unless that is meant.' }
       : { name: 'write keys', state: 'ok', detail }
+  }
+  if (count > 0 && PUBLIC_WRITE_KEY === '') {
+    const advice = 'Where the store is to be open: `npx flowguard keys add shop-pages --events-only`, and set PUBLIC_WRITE_KEY to it.'
+    return {
+      name: 'write keys',
+      state: 'warn',
+      detail: `${count} valid; the pages of the store have none, so that nobody can order`,
+      advice,
+    }
   }
   if (count > 0) return { name: 'write keys', state: 'ok', detail: `${count} valid` }
   return {

@@ -95,7 +95,9 @@ test('listening beyond this machine needs a key', async () => {
   const open = await doctor(folder.path, { HOST: '0.0.0.0' })
   assert.equal(open.of('write keys')?.state, 'fail')
   assert.equal((await run(['keys', 'add', 'till', '--data-dir', folder.path])).code, 0)
-  assert.equal((await doctor(folder.path, { HOST: '0.0.0.0' })).of('write keys')?.state, 'ok')
+  const pageless = (await doctor(folder.path, { HOST: '0.0.0.0' })).of('write keys')
+  assert.deepEqual([pageless?.state, /PUBLIC_WRITE_KEY/.test(pageless?.advice ?? '')], ['warn', true])
+  assert.equal((await doctor(folder.path, { HOST: '0.0.0.0', PUBLIC_WRITE_KEY: 'fg_open' })).of('write keys')?.state, 'ok')
   assert.equal((await doctor(folder.path, { HOST: '0.0.0.0', WRITE_KEYS: 'off' })).of('write keys')?.state, 'warn')
 })
 

@@ -14,7 +14,7 @@ test('a key is shown once, kept as its hash, replaced and revoked by its name', 
   assert.match(first.stdout, /^fg_[\w-]{43}\n$/)
   assert.ok(valid(first.stdout))
   const list = await keys('list')
-  assert.match(list.stdout, /till +20\d\d.*valid/)
+  assert.match(list.stdout, /till +all +20\d\d.*valid/)
   assert.ok(!list.stdout.includes(first.stdout.trim()))
 
   const { key, replaced } = JSON.parse((await keys('add', 'till', '--json')).stdout) as { key: string; replaced: boolean }
@@ -25,4 +25,15 @@ test('a key is shown once, kept as its hash, replaced and revoked by its name', 
   assert.equal(valid(key), false)
   assert.match((await keys('list')).stdout, /revoked/)
   assert.equal((await keys('revoke', 'till')).code, 1)
+})
+
+test('a key for a page may send events and no more', async () => {
+  using folder = temporaryFolder()
+  const keys = (...args: string[]) => run(['keys', ...args, '--data-dir', folder.path])
+  await using database = openDatabase({ dataDir: folder.path, clock: Date.now })
+  const { stdout, stderr } = await keys('add', 'shop-pages', '--events-only')
+  assert.match(stderr, /may only send events: set PUBLIC_WRITE_KEY/)
+  const hashed = hash('sha256', stdout.trim())
+  assert.deepEqual([database.hasKey(hashed), database.hasKey(hashed, 'events')], [false, true])
+  assert.match((await keys('list')).stdout, /shop-pages +events +20/)
 })

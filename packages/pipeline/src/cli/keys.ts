@@ -5,6 +5,8 @@ import { action, EXIT, example, type Cli, type Context, type ExitCode } from './
 import { dateTime, table } from './output.ts'
 
 const KEY_BYTES = 32
+const FOR_ALL = 'Send it as "Authorization: Bearer …", or set WRITE_KEY for the commands here.'
+const EVENTS_ONLY = 'It may only send events: set PUBLIC_WRITE_KEY for the pages of the store, or give it to another site.'
 
 /** `keys`: who may write from beyond this machine. Only a key's hash is kept. */
 export function keysCommand(cli: Cli): Command {
@@ -16,8 +18,9 @@ export function keysCommand(cli: Cli): Command {
     .command('add')
     .description('make a key, and show it this once; a key of the same name is replaced')
     .argument('<name>', 'whose it is')
-    .addHelpText('after', example('keys add till-3'))
-    .action(action<object>(cli, add))
+    .option('--events-only', 'it may send events and no more: for a page, where everybody can read it')
+    .addHelpText('after', example('keys add till-3', 'keys add shop-pages --events-only'))
+    .action(action<AddFlags>(cli, add))
   keys
     .command('list')
     .description('the keys that there are')
@@ -32,16 +35,19 @@ export function keysCommand(cli: Cli): Command {
   return keys
 }
 
-async function add({ io, settings, out }: Context, _options: object, name = ''): Promise<ExitCode> {
+interface AddFlags {
+  eventsOnly?: true
+}
+
+async function add({ io, settings, out }: Context, { eventsOnly }: AddFlags, name = ''): Promise<ExitCode> {
   await using database = openDatabase({ dataDir: settings.DATA_DIR, clock: io.clock })
   const key = `fg_${randomBytes(KEY_BYTES).toString('base64url')}`
   const isReplaced = (await database.keys()).some((each) => each.name === name && each.revokedAt === null)
-  await database.addKey(name, hash('sha256', key))
-  if (out.isJson) out.json({ name, key, replaced: isReplaced })
+  const use = eventsOnly ? 'events' : 'all'
+  await database.addKey(name, hash('sha256', key), use)
+  if (out.isJson) out.json({ name, key, use, replaced: isReplaced })
   else out.line(key)
-  out.note(
-    `${isReplaced ? 'The key before it is no longer valid. ' : ''}This is shown only now. Send it as "Authorization: Bearer …", or set WRITE_KEY for the commands here.`,
-  )
+  out.note(`${isReplaced ? 'The key before it is no longer valid. ' : ''}This is shown only now. ${eventsOnly ? EVENTS_ONLY : FOR_ALL}`)
   return EXIT.done
 }
 
@@ -49,15 +55,16 @@ async function list({ io, settings, out }: Context): Promise<ExitCode> {
   await using database = openDatabase({ dataDir: settings.DATA_DIR, clock: io.clock })
   const keys = await database.keys()
   const c = out.colors
-  if (out.isJson) out.json(keys.map(({ name, createdAt, revokedAt }) => ({ name, created_at: createdAt, revoked_at: revokedAt })))
+  if (out.isJson) out.json(keys.map(({ name, use, createdAt, revokedAt }) => ({ name, use, created_at: createdAt, revoked_at: revokedAt })))
   else if (keys.length === 0) out.note('There are no keys yet: make one with `npx flowguard keys add NAME`.')
   else {
-    const rows = keys.map(({ name, createdAt, revokedAt }) => [
+    const rows = keys.map(({ name, use, createdAt, revokedAt }) => [
       name,
+      use,
       dateTime(createdAt),
       revokedAt === null ? c.green('valid') : c.red(`revoked ${dateTime(revokedAt)}`),
     ])
-    out.line(table([{ title: 'name' }, { title: 'made' }, { title: '' }], rows, c))
+    out.line(table([{ title: 'name' }, { title: 'may do' }, { title: 'made' }, { title: '' }], rows, c))
   }
   return EXIT.done
 }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import test, { after, before } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { lockFolder } from '../kernel/lock.ts'
@@ -113,14 +115,39 @@ test('dead: retry and drop ask the operations API, and say what became of each',
   assert.deepEqual([retried.code, retried.stdout], [0, '1 record sent again, of 2 letters.\n'])
   assert.deepEqual(JSON.parse(ops.requests[0]?.body ?? ''), { dead_id: 'stream/raw.clicks.v1-0-1', note: 'fixed' })
   assert.equal(ops.requests[0]?.headers.authorization, 'Bearer k')
-  const dropped = await run(['dead', 'drop', '--all', ...options])
+  assert.equal((await run(['dead', 'drop', '--all', ...options])).code, 2)
+  const dropped = await run(['dead', 'drop', '--all', '--note', 'a test of theirs', ...options])
   assert.equal(dropped.code, 1)
   assert.match(dropped.stdout, /not stream\/x: cannot be sent again/)
-  assert.equal((await run(['dead', 'drop', ...options])).code, 2)
+  assert.equal((await run(['dead', 'drop', '--note', 'why', ...options])).code, 2)
   assert.equal(ops.requests.length, 2)
   ops.told = () => ({ body: { letters: 0, records: 0, failed: [] } })
   const unknown = await run(['dead', 'retry', 'nope', ...options])
   assert.deepEqual([unknown.code, unknown.stderr], [1, 'There is no dead letter nope that waits: npx flowguard dead list\n'])
+})
+
+test('dead: one letter is sent again as a file says, and what is wrong with it is told', async () => {
+  await using ops = await fakeGateway()
+  using edited = temporaryFolder()
+  const file = join(edited.path, 'edited.json')
+  writeFileSync(file, '{"event_type": "click"}\n')
+  const options = ['--ops-url', ops.url]
+  const id = 'stream/raw.clicks.v1-0-1'
+  ops.told = () => ({ body: { letters: 2, records: 1, failed: [], sent_to: 'raw.clicks.v1-0@7' } })
+  const done = await run(['dead', 'retry', id, '--file', file, ...options])
+  assert.deepEqual([done.code, done.stdout], [0, '1 record sent again to raw.clicks.v1-0@7, of 2 letters.\n'])
+  assert.deepEqual(JSON.parse(ops.requests[0]?.body ?? ''), { dead_id: id, value: '{"event_type": "click"}\n' })
+  for (const words of [['--all'], [id, '--reason', 'id_conflict'], []])
+    assert.equal((await run(['dead', 'retry', ...words, '--file', file, ...options])).code, 2)
+  const missing = await run(['dead', 'retry', id, '--file', join(edited.path, 'none.json'), ...options])
+  assert.equal(missing.code, 1)
+  assert.match(missing.stderr, /none\.json/)
+  assert.equal(ops.requests.length, 1)
+  const errors = [{ field: '/ts', message: 'is required' }]
+  ops.told = () => ({ status: 422, body: { status: 422, code: 'invalid_event', detail: '/ts is required', errors } })
+  const refused = await run(['dead', 'retry', id, '--file', file, ...options])
+  assert.equal(refused.code, 1)
+  assert.match(refused.stderr, /\/ts is required/)
 })
 
 test('monitor: from the start, everything but heartbeats, a line an event', async () => {

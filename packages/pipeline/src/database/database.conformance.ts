@@ -218,6 +218,14 @@ function tablesConformance(withDatabase: WithDatabase): void {
     assert.deepEqual(await database.foods(), [FOOD])
   })
 
+  withDatabase('a key that may send events does nothing else, until its name gets another', async (database) => {
+    await database.addKey('page', 'aa', 'events')
+    assert.deepEqual([database.hasKey('aa'), database.hasKey('aa', 'events')], [false, true])
+    assert.equal((await database.keys())[0]?.use, 'events')
+    await database.addKey('page', 'bb')
+    assert.deepEqual([database.hasKey('aa', 'events'), database.hasKey('bb', 'events'), database.hasKey('bb')], [false, true, true])
+  })
+
   withDatabase('a key holds until it is revoked, and a name may get another', async (database) => {
     assert.equal(database.hasKey('aa'), false)
     await database.addKey('till', 'aa')
@@ -229,8 +237,8 @@ function tablesConformance(withDatabase: WithDatabase): void {
     assert.equal(database.hasKey('aa'), false)
     const at = '2026-01-31T12:00:00.000Z'
     assert.deepEqual(await database.keys(), [
-      { name: 'app', createdAt: at, revokedAt: null },
-      { name: 'till', createdAt: at, revokedAt: at },
+      { name: 'app', use: 'all', createdAt: at, revokedAt: null },
+      { name: 'till', use: 'all', createdAt: at, revokedAt: at },
     ])
     await database.addKey('till', 'dd')
     assert.deepEqual([database.hasKey('aa'), database.hasKey('dd')], [false, true])

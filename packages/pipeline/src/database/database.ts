@@ -32,8 +32,12 @@ export interface OutboxRow {
   record: OutboxRecord
 }
 
+/** What a key may do: `events`, send them and no more, for a key that lies open in a page. */
+export type KeyUse = 'all' | 'events'
+
 export interface WriteKey {
   name: string
+  use: KeyUse
   createdAt: string
   revokedAt: string | null
 }
@@ -61,9 +65,9 @@ export interface Database extends AsyncDisposable {
   ads(): Promise<readonly Ad[]>
   replaceFoods(foods: readonly Food[]): Promise<void>
   replaceAds(ads: readonly Ad[]): Promise<void>
-  addKey(name: string, hash: string): Promise<void>
+  addKey(name: string, hash: string, use?: KeyUse): Promise<void>
   revokeKey(name: string): Promise<boolean>
   keys(): Promise<readonly WriteKey[]>
-  /** Whether a key with this SHA-256 (hex) exists and is not revoked. */
-  hasKey(hash: string): boolean
+  /** Whether a key with this SHA-256 (hex) exists, is not revoked, and may do that. */
+  hasKey(hash: string, use?: KeyUse): boolean
 }

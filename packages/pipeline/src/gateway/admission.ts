@@ -22,7 +22,7 @@ import {
 } from '@flowguard/contract'
 import type { OrderDraft } from '../database/database.ts'
 import type { Headers } from '../log/event-log.ts'
-import { tooLarge } from '../http/body.ts'
+import { BAD_TEXT, badTextIn, tooLarge } from '../http/body.ts'
 import { CHECKS, fieldErrors } from './field-errors.ts'
 import type { Fault } from '../http/problems.ts'
 import type { Reference } from './reference.ts'
@@ -104,7 +104,7 @@ export function admit(kind: EventKind, raw: unknown, arrival: Arrival, deps: Adm
   const bytes = Buffer.byteLength(canonical)
   if (bytes > EVENT_BYTES_MAX) return tooLarge(EVENT_BYTES_MAX)
   const badText = canonical.includes('\\u') ? badTextIn(event, '') : undefined
-  if (badText !== undefined) return invalid([{ field: badText, message: 'must not hold U+0000 or half a surrogate pair' }])
+  if (badText !== undefined) return invalid([{ field: badText, message: BAD_TEXT }])
 
   for (const name of names) if (event[name] === null) delete event[name]
   const idFault = nameEvent(event, arrival.idempotencyKey)
@@ -180,17 +180,6 @@ function nameEvent(event: Json, idempotencyKey: string | undefined): Fault | und
 }
 
 const isNone = (id: unknown) => id === '' || id === 'string'
-
-/** Text that JSON can name but UTF-8, or a database's text, cannot hold: taken in, it would stop a reader far from here. */
-function badTextIn(value: unknown, pointer: string): string | undefined {
-  if (typeof value === 'string') return value.includes('\0') || !value.isWellFormed() ? pointer : undefined
-  if (typeof value !== 'object' || value === null) return undefined
-  for (const [name, member] of Object.entries(value)) {
-    const bad = badTextIn(name, pointer) ?? badTextIn(member, `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`)
-    if (bad !== undefined) return bad
-  }
-  return undefined
-}
 
 function invalid(errors: FieldError[]): Fault {
   const [first] = errors

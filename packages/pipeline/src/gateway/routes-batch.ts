@@ -52,7 +52,7 @@ export async function batchRoute(app: FastifyInstance, deps: EventRoutesDeps): P
 
   await app.register(async (scope) => {
     acceptBodies(scope, NDJSON)
-    scope.post('/api/v1/batch', { config: { needsKey: true, takesBeaconKey: true }, schema: SCHEMA }, take)
+    scope.post('/api/v1/batch', { config: { needsKey: true, takesEvents: true }, schema: SCHEMA }, take)
   })
 }
 

@@ -107,7 +107,7 @@ export function eventRoutes(app: FastifyInstance, deps: EventRoutesDeps): void {
     }
   }
 
-  const config = { needsKey: true, takesBeaconKey: true }
+  const config = { needsKey: true, takesEvents: true }
   const click: Answer = ({ eventId, event }) => ({
     success: true,
     message: event['event_type'] === 'click' ? 'Click received' : 'Impression received',

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { Compile, parseLogged, RAW_TOPICS, Type } from '@flowguard/contract'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../kernel/lifecycle.ts'
@@ -87,7 +88,8 @@ export function timeRoutes(app: FastifyInstance, { time, log, clock }: { time: E
         const errors = [{ field: '/value_base64', message: 'must not move time ahead' }]
         return sendProblem(request, reply, { status: 422, code: 'invalid_dead_letter', detail: 'it would move time ahead', errors })
       }
-      const [position] = await log.append(topic, [{ key: key ?? '', value, headers }])
+      // As text, where it is text: so it lies in the log as any event does, and is found there.
+      const [position] = await log.append(topic, [{ key: key ?? '', value: isUtf8(value) ? value.toString() : value, headers }])
       return reply.code(202).send({ topic, partition: position?.partition, offset: position?.offset })
     },
   )

@@ -63,7 +63,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const metrics = createMetrics(ingest, deps.lane, logger)
   const reference = await loadReference(database)
   const app = await createHttpServer({ name: NAME, logger, corsOrigins, rateLimit })
-  requireKeys(app, { isRequired: needsKeys, hasKey: (hash) => database.hasKey(hash) })
+  requireKeys(app, { isRequired: needsKeys, hasKey: (hash, use) => database.hasKey(hash, use) })
   measureRequests(app, metrics.registry)
   serveDocs(app, { title: 'FlowGuard events gateway', description: ABOUT, version })
   const events = { admission: { reference, newId: createIdSource(clock), isBot: createBotCheck() }, ingest, metrics, clock, logger }

@@ -61,6 +61,19 @@ export function linesOf(bytes: Buffer): Buffer[] {
   return lines
 }
 
+export const BAD_TEXT = 'must not hold U+0000 or half a surrogate pair'
+
+/** Text that JSON can name but UTF-8, or a database's text, cannot hold: taken in, it would stop a reader far from here. Where it is, as a JSON pointer. */
+export function badTextIn(value: unknown, pointer: string): string | undefined {
+  if (typeof value === 'string') return value.includes('\0') || !value.isWellFormed() ? pointer : undefined
+  if (typeof value !== 'object' || value === null) return undefined
+  for (const [name, member] of Object.entries(value)) {
+    const bad = badTextIn(name, pointer) ?? badTextIn(member, `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`)
+    if (bad !== undefined) return bad
+  }
+  return undefined
+}
+
 function hasByteOrderMark(bytes: Buffer): boolean {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
 }

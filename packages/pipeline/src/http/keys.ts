@@ -6,16 +6,21 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whether a write key is needed here, where keys are needed at all. */
     needsKey?: boolean
-    /** Whether `?key=` will do: for beacons, which cannot set headers. Such a key lies open in a page, so it may only send events. */
-    takesBeaconKey?: boolean
+    /** Whether it takes events: a key that may do no more will do, and so will `?key=`, for beacons, which cannot set headers. */
+    takesEvents?: boolean
   }
 }
 
 export interface KeyOptions {
   isRequired: boolean
-  /** Whether a key with this SHA-256 (hex) exists and is not revoked. */
-  hasKey: (hash: string) => boolean
+  /** Whether a key with this SHA-256 (hex) exists, is not revoked, and may do that. */
+  hasKey: (hash: string, use: 'all' | 'events') => boolean
 }
+
+const REFUSALS = {
+  events: 'the write key is unknown or revoked',
+  all: 'the write key is unknown, revoked, or may only send events',
+} as const
 
 /** Refuses with 401 what comes without a valid key where keys are required; elsewhere a client's own token is none of ours. */
 export function requireKeys(app: FastifyInstance, { isRequired, hasKey }: KeyOptions): void {
@@ -23,7 +28,8 @@ export function requireKeys(app: FastifyInstance, { isRequired, hasKey }: KeyOpt
     if (!isRequired || !request.routeOptions.config.needsKey) return done()
     const key = keyOf(request)
     if (key === undefined) return void sendProblem(request, reply, refusal('this needs a write key: Authorization: Bearer …'))
-    if (!hasKey(hash('sha256', key))) return void sendProblem(request, reply, refusal('the write key is unknown or revoked'))
+    const use = request.routeOptions.config.takesEvents ? 'events' : 'all'
+    if (!hasKey(hash('sha256', key), use)) return void sendProblem(request, reply, refusal(REFUSALS[use]))
     done()
   })
 }
@@ -31,7 +37,7 @@ export function requireKeys(app: FastifyInstance, { isRequired, hasKey }: KeyOpt
 function keyOf({ headers, query, routeOptions }: FastifyRequest): string | undefined {
   const bearer = /^Bearer +(.*)$/is.exec(headers.authorization ?? '')?.[1]
   if (bearer !== undefined) return bearer.trim()
-  if (!routeOptions.config.takesBeaconKey) return undefined
+  if (!routeOptions.config.takesEvents) return undefined
   const { key } = query as { key?: string | string[] }
   return key === undefined ? undefined : String(key)
 }

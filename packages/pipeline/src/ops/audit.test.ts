@@ -269,7 +269,8 @@ test('a store from before orders were counted by ad is counted so from its upgra
   using folder = temporaryFolder()
   cpSync(base.path, folder.path, { recursive: true })
   const db = new DatabaseSync(join(folder.path, FILES.pipeline))
-  db.exec('drop table ad_days; drop table ad_days_began; drop index item_counters_by_day; pragma user_version = 2')
+  db.exec(`drop table ad_days; drop table ad_days_began; drop index item_counters_by_day;
+    alter table dead_actions drop column sent_to; alter table dead_actions drop column edited; pragma user_version = 2`)
   db.close()
   await using machine = openMachine(folder.path)
   const faults = () => {

@@ -62,7 +62,7 @@ before(async () => {
       },
       stop.signal,
     ),
-    resend: async () => undefined,
+    resend: async () => ({ partition: 0, offset: 0 }),
     gatewayMetrics: async () => '',
     consoleDir: join(folder.path, 'console'),
     clock,

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CLICKS, DEAD, type DeadLetter } from '@flowguard/contract'
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'
-import { deadLetter, deadLetters, deadRound, dropDead, retryDead, type DeadFilter } from './dead.ts'
+import { dropDead, retryDead } from './dead-settle.ts'
+import { deadLetter, deadLetters, deadRound, type DeadFilter } from './dead.ts'
 import { openMachine, T0, temporaryFolder, type TestMachine } from './fixture.ts'
 import type { Stores } from './stores.ts'
 import { summary } from './summary.ts'
@@ -39,12 +40,15 @@ async function withDead(): Promise<AsyncDisposable & { machine: TestMachine; sto
 
 const CLICK = { event_type: 'click', ad_id: 'cpc-1', user_id: 'u1', item_id: 1, received_at: '', is_bot: false, ts: T0 + 1_000 }
 
-function settling({ machine, stores }: { machine: TestMachine; stores: Stores }, send: (letter: DeadLetter) => Promise<void>) {
+function settling({ machine, stores }: { machine: TestMachine; stores: Stores }, sent: (letter: DeadLetter) => Promise<void>) {
   return {
     db: machine.pipeline.db,
     clock: () => T0 + 5_000,
     round: async (filter: DeadFilter, except: ReadonlySet<string>) => deadRound(stores, filter, except),
-    send,
+    send: async (letter: DeadLetter) => {
+      await sent(letter)
+      return { partition: 3, offset: 17 }
+    },
   }
 }
 
@@ -84,7 +88,7 @@ test('one letter is shown with its bytes as they are, decoded where they can be,
   const shown = letters.map(({ dead_id: id }) => deadLetter(all.stores, id))
   const bytes = shown.find((each) => each?.trace_id !== null)
   assert.deepEqual(Buffer.from(bytes?.value_base64 ?? '', 'base64'), BYTES)
-  assert.match(bytes?.fault ?? '', /not JSON/)
+  assert.match(bytes?.fault ?? '', /not UTF-8/)
   const half = shown.find((each) => each?.event_id === 'half')
   assert.deepEqual(half?.decoded, { event_type: 'click', event_id: 'half' })
   assert.match(half?.fault ?? '', /\//)
@@ -106,7 +110,7 @@ test('a retry sends each record once, as it was, and every letter of it counts a
   assert.equal(deadLetters(all.stores, { state: 'waiting' }, { after: undefined, limit: 10 }).total, 1)
   const [retried] = deadLetters(all.stores, { state: 'retried' }, { after: undefined, limit: 10 }).letters
   assert.deepEqual(deadLetter(all.stores, retried?.dead_id ?? '')?.actions, [
-    { action: 'retried', at: new Date(T0 + 5_000).toISOString(), reason: 'mended' },
+    { action: 'retried', at: new Date(T0 + 5_000).toISOString(), reason: 'mended', sent_to: 'raw.clicks.v1-3@17', edited: false },
   ])
   const again = await retryDead(
     { reason: 'invalid_event' },

@@ -1,20 +1,20 @@
-import type { DatabaseSync } from 'node:sqlite'
-import { DEAD, parseLogged, RAW_TOPICS, type DeadLetter, type DeadReason } from '@flowguard/contract'
-import { hasCode } from '../kernel/errors.ts'
-import { transaction } from '../kernel/sqlite.ts'
+import { DEAD, parseLogged, type DeadLetter, type DeadReason } from '@flowguard/contract'
 import { traceIdOf } from '../kernel/trace-context.ts'
 import type { LogView } from '../log/log-view.ts'
-import type { Stores } from './stores.ts'
+import { editDead, eventIn, type Edit } from './dead-edit.ts'
+import { standingsOf, type Stores } from './stores.ts'
+import { isRaw } from './topics.ts'
 
 export const PAGE_COUNT_MAX = 500
 /** Letters of one round of retries: their bytes are held in memory. */
 const ROUND_COUNT = 200
-const REASON_CHARS_MAX = 500
 
 export type DeadState = 'waiting' | 'retried' | 'dropped'
 
 export interface DeadFilter {
   dead_id?: string | undefined
+  /** With `dead_id`: those, too, that other readers made of its record. */
+  withTwins?: boolean
   reason?: string | undefined
   reader?: string | undefined
   topic?: string | undefined
@@ -57,7 +57,19 @@ export interface DeadShown extends DeadEntry {
   decoded?: unknown
   /** What is wrong with it as an event; null where it fits. */
   fault: string | null
-  actions: { action: string; at: string; reason: string }[]
+  /** The event time of its partition, integer ms: an event that is further behind it than 10 s counts as late. Null where the partition keeps none. */
+  partition_ts: number | null
+  actions: DeadAction[]
+}
+
+interface DeadAction {
+  action: string
+  at: string
+  reason: string
+  /** `topic-partition@offset` of a record that was sent again; null of what was dropped, and of retries by an older version. */
+  sent_to: string | null
+  /** Whether it was sent with other bytes. */
+  edited: boolean
 }
 
 /** Dead letters, the newest first. `after` is a page's `next_after`. */
@@ -89,17 +101,41 @@ export function deadLetter(stores: Stores, deadId: string): DeadShown | undefine
   const letter = find(stores.pipeline?.log, deadId)
   if (!letter) return undefined
   const raw = Buffer.from(letter.value_base64, 'base64').toString('utf8')
-  const event = parseLogged(raw)
-  const rows = stores.pipeline?.db.prepare('select action, at, reason from dead_actions where dead_id = ? order by seq').all(deadId) ?? []
+  const { topic, partition } = letter
+  const timeMs = standingsOf(stores).find(
+    (each) => each.reader === 'stream' && each.topic === topic && each.partition === partition,
+  )?.timeMs
+  const rows = stores.pipeline?.db.prepare('select action, at, reason, sent_to, edited from dead_actions where dead_id = ? order by seq')
   return {
     ...entryOf(letter, statesIn(stores)),
     headers: letter.headers,
     value_base64: letter.value_base64,
     raw,
     ...jsonOf(raw),
-    fault: 'invalid' in event ? event.invalid : null,
-    actions: (rows as { action: string; at: number; reason: string }[]).map((row) => ({ ...row, at: new Date(row.at).toISOString() })),
+    fault: faultIn(letter, stores.clock()),
+    partition_ts: timeMs === undefined || timeMs < 0 ? null : timeMs,
+    actions: ((rows?.all(deadId) ?? []) as (Omit<DeadAction, 'at' | 'edited'> & { at: number; edited: number })[]).map((row) => ({
+      ...row,
+      at: new Date(row.at).toISOString(),
+      edited: row.edited === 1,
+    })),
   }
+}
+
+function faultIn({ topic, value_base64: base64 }: DeadLetter, now: number): string | null {
+  const bytes = Buffer.from(base64, 'base64')
+  if (!isRaw(topic)) {
+    const event = parseLogged(bytes.toString())
+    return 'invalid' in event ? event.invalid : null
+  }
+  const checked = eventIn(topic, bytes, now)
+  return 'errors' in checked ? checked.errors.map(({ field, message }) => `${field} ${message}`.trim()).join('; ') : null
+}
+
+/** What is to be sent in place of a waiting letter's bytes; undefined where none of this id waits. */
+export function deadEdit(stores: Stores, deadId: string, text: string): Edit | undefined {
+  const [letter] = lettersIn(stores.pipeline?.log, { dead_id: deadId, state: 'waiting' }, statesIn(stores))
+  return letter && editDead(stores, letter, text)
 }
 
 /** Every waiting letter that fits, with its bytes: at most a round of them, each record once whoever buried it. */
@@ -115,76 +151,17 @@ export function deadRound(stores: Stores, filter: DeadFilter, except: ReadonlySe
   return [...round.values()]
 }
 
-export interface Settled {
-  /** Letters, and the records behind them: one that two readers buried is sent again once. */
-  letters: number
-  records: number
-  failed: { dead_id: string; detail: string }[]
-}
-
-interface Settling {
-  /** The pipeline's own connection: only its process writes there. */
-  db: DatabaseSync
-  clock: () => number
-  round: (filter: DeadFilter, except: ReadonlySet<string>) => Promise<{ ids: string[]; letter: DeadLetter }[]>
-  /** Appends a letter's bytes to its topic again. */
-  send: (letter: DeadLetter) => Promise<void>
-}
-
-/** Sends what fits the filter again, as it was, and notes it. What cannot be sent stays, and is named. Stops where the gateway does not answer. */
-export async function retryDead(filter: DeadFilter, reason: string, settling: Settling): Promise<Settled> {
-  return settle(filter, settling, async ({ ids, letter }) => {
-    if (!(RAW_TOPICS as readonly string[]).includes(letter.topic))
-      throw new Error(`a record of ${letter.topic} was made here, and cannot be sent again`)
-    await settling.send(letter)
-    note(settling, ids, 'retried', reason)
-  })
-}
-
-/** Notes that nobody wants what fits the filter. The letters stay where they are for as long as the topic keeps them. */
-export async function dropDead(filter: DeadFilter, reason: string, settling: Omit<Settling, 'send'>): Promise<Settled> {
-  return settle(filter, settling, async ({ ids }) => note(settling, ids, 'dropped', reason))
-}
-
-async function settle(
-  filter: DeadFilter,
-  { round, clock }: Pick<Settling, 'round' | 'clock'>,
-  each: (one: { ids: string[]; letter: DeadLetter }) => Promise<void>,
-): Promise<Settled> {
-  const settled: Settled = { letters: 0, records: 0, failed: [] }
-  const seen = new Set<string>()
-  // What dies again meanwhile is another letter: with it, this would never end.
-  const known = { ...filter, diedBy: clock() }
-  for (;;) {
-    const batch = await round(known, seen)
-    if (batch.length === 0) return settled
-    for (const one of batch) {
-      seen.add(originOf(one.letter))
-      try {
-        await each(one)
-        settled.letters += one.ids.length
-        settled.records += 1
-      } catch (error) {
-        if (hasCode(error, 'unreachable') && settled.records === 0) throw error
-        settled.failed.push({ dead_id: one.letter.dead_id, detail: (error as Error).message })
-        if (hasCode(error, 'unreachable')) return settled
-      }
-    }
-  }
-}
-
-function note({ db, clock }: Pick<Settling, 'db' | 'clock'>, ids: readonly string[], action: 'retried' | 'dropped', reason: string) {
-  const insert = db.prepare('insert into dead_actions (dead_id, action, at, reason) values (?, ?, ?, ?)')
-  transaction(db, () => {
-    for (const id of ids) insert.run(id, action, clock(), reason.slice(0, REASON_CHARS_MAX))
-  })
-}
-
 function* lettersIn(log: LogView | undefined, filter: DeadFilter, states: ReadonlyMap<string, DeadState>): Generator<DeadLetter> {
   if (!log) return
   if (filter.dead_id !== undefined) {
     const letter = find(log, filter.dead_id)
-    if (letter && fits(letter, filter, states)) yield letter
+    if (!letter || !fits(letter, filter, states)) return
+    yield letter
+    if (!filter.withTwins) return
+    for (const each of lettersWith(log, `/${originOf(letter)}"`)) {
+      const isTwin = originOf(each) === originOf(letter) && each.dead_id !== letter.dead_id
+      if (isTwin && fits(each, filter, states)) yield each
+    }
     return
   }
   for (let partition = 0; partition < log.partitions(DEAD); partition += 1) {
@@ -211,14 +188,14 @@ function fits(
 
 function find(log: LogView | undefined, deadId: string): DeadLetter | undefined {
   if (!log) return undefined
-  const text = `"dead_id":${JSON.stringify(deadId)}`
-  for (let partition = 0; partition < log.partitions(DEAD); partition += 1) {
-    for (const { value } of log.find(DEAD, partition, text, { from: 0 })) {
-      const letter = JSON.parse(value) as DeadLetter
-      if (letter.dead_id === deadId) return letter
-    }
-  }
+  for (const letter of lettersWith(log, `"dead_id":${JSON.stringify(deadId)}`)) if (letter.dead_id === deadId) return letter
   return undefined
+}
+
+function* lettersWith(log: LogView, text: string): Generator<DeadLetter> {
+  for (let partition = 0; partition < log.partitions(DEAD); partition += 1) {
+    for (const { value } of log.find(DEAD, partition, text, { from: 0 })) yield JSON.parse(value) as DeadLetter
+  }
 }
 
 /** What became of the letters that an operator has dealt with. */
@@ -238,7 +215,8 @@ function addTo(groups: Map<string, DeadGroup>, { reason, reader, died_at: newest
 
 /** The newest first, and of one instant in the order of their ids. */
 const keyOf = ({ died_at, dead_id }: DeadLetter) => `${died_at} ${dead_id}`
-const originOf = ({ topic, partition, offset }: DeadLetter) => `${topic}-${partition}-${offset}`
+/** The record that died: whoever buried it. */
+export const originOf = ({ topic, partition, offset }: DeadLetter) => `${topic}-${partition}-${offset}`
 
 function keepNewest(page: { key: string }[], count: number) {
   page.sort((a, b) => (a.key < b.key ? 1 : a.key > b.key ? -1 : 0))

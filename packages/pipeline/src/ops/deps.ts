@@ -5,6 +5,7 @@ import type { Clock } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
 import type { Etl } from '../etl/etl.ts'
 import type { Warehouse } from '../warehouse/warehouse.ts'
+import type { Position } from '../log/event-log.ts'
 import type { Stores } from './stores.ts'
 import type { Ask } from './tasks.ts'
 
@@ -19,8 +20,8 @@ export interface OpsDeps {
   warehouse: Pick<Warehouse, 'query'>
   etl: Etl
   billing: BillingView
-  /** Has the gateway append a dead letter's bytes again. */
-  resend: (letter: DeadLetter) => Promise<void>
+  /** Has the gateway append a dead letter's bytes again; resolves to where they lie. */
+  resend: (letter: DeadLetter) => Promise<Pick<Position, 'partition' | 'offset'>>
   /** The gateway's metrics, in Prometheus' text format. Rejects where it does not answer. */
   gatewayMetrics: () => Promise<string>
   /** Where the built console is to be found. */
@@ -31,7 +32,7 @@ export interface OpsDeps {
   environment: string
   /** Whether every route under /api needs a write key. */
   needsKeys: boolean
-  hasKey: (hash: string) => boolean
+  hasKey: (hash: string, use: 'all' | 'events') => boolean
   corsOrigins: readonly string[]
   /** Requests a minute and client; 0 is no limit. */
   rateLimit: number

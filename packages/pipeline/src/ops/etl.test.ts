@@ -37,7 +37,7 @@ before(async () => {
       { warehouse: machine.warehouse, models, reference, loaded: () => level.promise, clock, logger: silentLogger },
       stop.signal,
     ),
-    resend: async () => undefined,
+    resend: async () => ({ partition: 0, offset: 0 }),
     gatewayMetrics: async () => '',
     consoleDir: join(folder.path, 'console'),
     clock,

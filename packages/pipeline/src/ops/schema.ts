@@ -6,3 +6,9 @@ export const DEAD_ACTIONS_SCHEMA = `
   ) strict;
   create index if not exists dead_actions_by_id on dead_actions (dead_id);
 `
+
+/** Where a retry appended the record (`topic-partition@offset`), and whether with other bytes. */
+export const DEAD_SENT_SCHEMA = `
+  alter table dead_actions add column sent_to text;
+  alter table dead_actions add column edited integer not null default 0;
+`

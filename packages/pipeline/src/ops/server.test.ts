@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import type { AdvertiserBills, DeadLetter, Statement, StatementEvents } from '@flowguard/contract'
+import { CLICKS, type AdvertiserBills, type DeadLetter, type Statement, type StatementEvents } from '@flowguard/contract'
 import { FlowGuardError } from '../kernel/errors.ts'
 import { silentLogger } from '../kernel/logging.ts'
 import { READERS } from '../reader/readers.ts'
@@ -35,10 +35,11 @@ const start = (needsKeys: boolean) =>
     resend: async (letter) => {
       if (!isGatewayUp) throw new FlowGuardError('unreachable', 'nobody there')
       sent.push(letter)
+      return { partition: 2, offset: 5 }
     },
     gatewayMetrics: async () => '',
     consoleDir: join(folder.path, 'console'),
-    clock: () => T0 + 60_000,
+    clock: () => T0 + 70_000,
     logger: silentLogger,
     version: '1.2.3',
     environment: 'test',
@@ -180,9 +181,52 @@ test('dead letters are listed, shown, sent again and given up', async () => {
   assert.equal((await post('/api/dead/retry', { all: true })).status, 503)
   isGatewayUp = true
   sent = []
-  assert.deepEqual((await post('/api/dead/retry', { dead_id: id, note: 'mended' })).json, { letters: 1, records: 1, failed: [] })
+  const settled = { letters: 2, records: 1, failed: [], sent_to: 'raw.clicks.v1-2@5' }
+  assert.deepEqual((await post('/api/dead/retry', { dead_id: id, note: 'mended' })).json, settled)
   assert.equal(Buffer.from(sent[0]?.value_base64 ?? '', 'base64').toString(), '{"event_type":"nonsense"}')
-  assert.deepEqual((await post('/api/dead/drop', { all: true })).json, { letters: 1, records: 1, failed: [] })
+  assert.equal((await get('/api/summary')).json()['dead'], 0)
+  assert.deepEqual((await post('/api/dead/retry', { dead_id: id })).json, { letters: 0, records: 0, failed: [] })
+  await machine.raw.append(CLICKS, [{ key: 'u6', value: '{"event_type":"odd"}', headers: {} }])
+  await machine.read()
+  for (const note of [undefined, ' ']) {
+    const refused = await post('/api/dead/drop', { all: true, note })
+    assert.deepEqual([refused.status, refused.json['errors']], [422, [{ field: '/note', message: 'is required: why nobody wants them' }]])
+  }
+  const dropped = { letters: 2, records: 1, failed: [] }
+  assert.deepEqual((await post('/api/dead/drop', { all: true, note: 'a test of theirs' })).json, dropped)
+  assert.equal((await get('/api/summary')).json()['dead'], 0)
+})
+
+test('an edit that no reader knows is refused by its field, and nothing is sent or noted', async () => {
+  await machine.raw.append(CLICKS, [{ key: 'u6', value: '{"event_type":"click"}', headers: {} }])
+  await machine.read()
+  const { letters } = (await get('/api/dead?state=waiting')).json() as unknown as { letters: { dead_id: string }[] }
+  const id = letters[0]?.dead_id ?? ''
+  const click = { event_type: 'click', event_id: 'mended', user_id: 'u6', ad_id: 'a', received_at: '', is_bot: false, ts: T0 }
+  sent = []
+  for (const [value, fields] of [
+    ['{', ['']],
+    ['[]', ['']],
+    ['', ['']],
+    [JSON.stringify({ ...click, user_id: undefined, ad_id: 7 }), ['/user_id', '/ad_id']],
+    [JSON.stringify({ ...click, event_type: 'order' }), ['/event_type']],
+    [JSON.stringify({ event_type: 'heartbeat', ts: T0 }), ['/event_type']],
+    [JSON.stringify({ ...click, ts: T0 + 62_001 }), ['/ts']],
+    [JSON.stringify({ ...click, note: 'half \ud800' }), ['/note']],
+    [JSON.stringify({ ...click, note: 'x'.repeat(64 * 1024) }), ['/value']],
+    [JSON.stringify({ ...click, user_id: 'u1', event_id: 'click-paid' }), ['/event_id']],
+  ] as const) {
+    const { status, json } = await post('/api/dead/retry', { dead_id: id, value })
+    assert.deepEqual([status, (json['errors'] as { field: string }[]).map(({ field }) => field)], [422, fields], value.slice(0, 200))
+  }
+  for (const more of [{ all: true }, { dead_id: id, reason: 'id_conflict' }]) {
+    assert.equal((await post('/api/dead/retry', { ...more, value: '{}' })).status, 422)
+  }
+  assert.equal((await post('/api/dead/drop', { dead_id: id, value: '{}', note: 'why' })).status, 422)
+  assert.deepEqual(sent, [])
+  assert.equal((await get('/api/summary')).json()['dead'], 2)
+  const answer = await post('/api/dead/retry', { dead_id: id, value: JSON.stringify(click, null, 2) })
+  assert.deepEqual(answer.json, { letters: 2, records: 1, failed: [], sent_to: 'raw.clicks.v1-2@5' })
   assert.equal((await get('/api/summary')).json()['dead'], 0)
 })
 

@@ -1,7 +1,7 @@
 import { alerts } from './alerts.ts'
 import { audit } from './audit.ts'
 import { recordAt, records } from './browse.ts'
-import { deadLetter, deadLetters, deadRound, type DeadFilter } from './dead.ts'
+import { deadEdit, deadLetter, deadLetters, deadRound, type DeadFilter } from './dead.ts'
 import { figures } from './figures.ts'
 import type { Stores } from './stores.ts'
 import { topics } from './topics.ts'
@@ -16,6 +16,7 @@ export const TASKS = {
   topics,
   trace: traceEvent,
   figures,
+  deadEdit,
   deadLetter,
   deadLetters,
   deadRound: (stores: Stores, filter: DeadFilter, except: ReadonlySet<string>) => deadRound(stores, filter, except),

@@ -1,4 +1,4 @@
-import { RAW_TOPICS, TOPICS, type Topic } from '@flowguard/contract'
+import { RAW_TOPICS, TOPICS, type RawTopic, type Topic } from '@flowguard/contract'
 import type { PartitionUsage } from '../log/log-view.ts'
 import type { Stores } from './stores.ts'
 
@@ -31,8 +31,8 @@ export function topics(stores: Stores): TopicInfo[] {
   })
 }
 
-export function isRaw(topic: Topic): boolean {
-  return (RAW_TOPICS as readonly Topic[]).includes(topic)
+export function isRaw(topic: string): topic is RawTopic {
+  return (RAW_TOPICS as readonly string[]).includes(topic)
 }
 
 function infoOf({ partition, start, end, records, bytes, oldestMs, newestMs }: PartitionUsage): PartitionInfo {

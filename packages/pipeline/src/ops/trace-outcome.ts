@@ -3,9 +3,11 @@ import {
   CLICKS,
   DEAD,
   dayOf,
+  isChargeable,
   GENERAL,
   milliToRupees,
   ORDERS,
+  parseLogged,
   type AttributedEvent,
   type ChargeKind,
   type DeadLetter,
@@ -49,7 +51,8 @@ export function outcomeOf(sources: Sources, found: readonly Found[], event: Even
 function outcomeOfOne(sources: Sources, derived: LogView, one: Found, found: readonly Found[]): string[] {
   const { record, event } = one
   const { stores } = sources
-  const dead = found.flatMap((each) => lettersOf(derived, each))
+  const dead = found.filter((each) => each === one || each.isRepeat).flatMap((each) => lettersOf(derived, each))
+  if ('invalid' in parseLogged(record.value)) return dead
   const late = lateBy(sources, record)
   if (late !== undefined) return [`late by ${late} ms: counted as late and kept, for reconciliation to settle`, ...dead]
   if (record.topic === ORDERS && event['order_type'] === 'placed') return [...orderOutcome(sources, derived, event), ...dead]
@@ -116,7 +119,14 @@ function clickOutcome(sources: Sources, derived: LogView, { event }: Found): str
   if (isClick && event['item_id'] === undefined) lines.push('it names no item: it can earn no order')
   return [
     ...lines,
-    ...chargesOf(stores, { adId, eventId: id, ts, kind: isClick ? 'cpc' : 'cpm', watermark: watermarkOf(stores, standings, 'billing') }),
+    ...chargesOf(stores, {
+      adId,
+      eventId: id,
+      ts,
+      kind: isClick ? 'cpc' : 'cpm',
+      watermark: watermarkOf(stores, standings, 'billing'),
+      isHover: !isClick && !isChargeable(event),
+    }),
   ]
 }
 
@@ -134,12 +144,13 @@ interface Charge {
   kind: ChargeKind
   /** Of the reader that charges; only where it decides. */
   watermark?: number | null
+  isHover?: boolean
 }
 
 const PAID_BY: Record<string, string> = { cpm: 'the impression', cpc: 'the click', cpa: 'the order' }
 
 /** What was charged for it, or why nothing was. */
-function chargesOf({ pipeline, edge }: Stores, { adId, eventId, ts, kind, watermark }: Charge): string[] {
+function chargesOf({ pipeline, edge }: Stores, { adId, eventId, ts, kind, watermark, isHover }: Charge): string[] {
   const rows = (pipeline?.db
     .prepare('select amount, day from ledger where ad_id = ? and day = ? and kind = ? and event_id = ?')
     .all(adId, dayOf(ts), kind, eventId) ?? []) as { amount: number; day: string }[]
@@ -147,6 +158,7 @@ function chargesOf({ pipeline, edge }: Stores, { adId, eventId, ts, kind, waterm
   const ad = edge?.prepare('select pricing from ads where ad_id = ?').get(adId) as { pricing: string } | undefined
   if (!ad) return [`not charged: there is no ad ${adId}`]
   if (ad.pricing !== kind) return [`not charged: ad ${adId} is paid by ${PAID_BY[ad.pricing] ?? ad.pricing}`]
+  if (isHover) return ['not charged: a hover is counted as an impression, and never charged']
   if (kind === 'cpc' && (watermark === undefined || watermark === null || ts >= watermark))
     return [`not charged yet: ${waitsFor(ts, watermark ?? null)}`]
   return [

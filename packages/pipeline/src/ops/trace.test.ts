@@ -101,6 +101,17 @@ test('an id that is taken by another content is no repeat', async () => {
   assert.match(lines.join('\n'), /dead letter .*id_conflict/)
 })
 
+test('an impression that is not charged says why: a hover is none to pay for', async () => {
+  using other = temporaryFolder()
+  await using fresh = openMachine(other.path)
+  await smallDay(fresh)
+  await fresh.click({ id: 'hovered', at: 61_000, more: { metadata: { impression: 'hover' } } }, 'cpm-1', 'impression')
+  await fresh.click({ id: 'hovered, cpc', at: 61_000, more: { metadata: { impression: 'hover' } } }, 'cpc-1', 'impression')
+  await fresh.read()
+  assert.match(traceFresh(fresh, 'hovered').outcome.join('\n'), /not charged: a hover is counted as an impression, and never charged/)
+  assert.match(traceFresh(fresh, 'hovered, cpc').outcome.join('\n'), /not charged: ad cpc-1 is paid by the click/)
+})
+
 test('a late event says by how much', () => {
   assert.match(outcome('click-late'), /late by 50000 ms/)
   assert.match(outcome('order-late'), /late by 49000 ms/)

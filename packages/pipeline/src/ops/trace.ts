@@ -1,4 +1,4 @@
-import { CLICKS, ORDERS, RAW_TOPICS, SECOND_MS, type RawTopic } from '@flowguard/contract'
+import { CLICKS, EDITED_FROM, ORDERS, parseLogged, RAW_TOPICS, SECOND_MS, type RawTopic } from '@flowguard/contract'
 import { unpackRecords } from '../database/outbox-rows.ts'
 import { partitionOf } from '../kernel/partition.ts'
 import { traceIdOf } from '../kernel/trace-context.ts'
@@ -142,12 +142,16 @@ function inLog(stores: Stores, eventId: string, order: OrderRow | undefined, sea
     searched.push(`${topics.join(', ')} before that`)
   }
   found.sort((a, b) => a.record.appendedAt - b.record.appendedAt || a.record.offset - b.record.offset)
+  // What no reader knew, or an operator sent anew with other bytes, is nobody's first.
+  const replaced = new Set(found.map(({ record }) => record.headers[EDITED_FROM]))
+  const isFirst = ({ record }: Found) => !('invalid' in parseLogged(record.value)) && !replaced.has(placeOf(record))
   return found.map((each, at) => {
-    const first = found.slice(0, at).find((before) => isSame(before, each))
+    const first = found.slice(0, at).find((before) => isSame(before, each) && isFirst(before))
     return { ...each, isRepeat: first !== undefined, isConflict: first !== undefined && hashOf(first) !== hashOf(each) }
   })
 }
 
+const placeOf = ({ topic, partition, offset }: Position) => `${topic}-${partition}@${offset}`
 const hashOf = ({ record }: Found) => record.headers['content_hash']
 
 /** CONTRACT, Sent again: by topic, user and event id; an order by its event id alone. */
@@ -156,15 +160,16 @@ function isSame(a: Found, b: Found): boolean {
 }
 
 function logSteps({ record, event, isRepeat, isConflict }: Found, standings: readonly Standing[]): Step[] {
-  const { topic, partition, offset, appendedAt } = record
+  const { topic, partition, offset, appendedAt, headers } = record
+  const from = headers[EDITED_FROM]
   const readers = READERS.filter(({ topics }) => (topics as readonly string[]).includes(topic))
   const who = topic === CLICKS ? ` for user ${String(event['user_id'])}` : ''
-  const where = `${topic}-${partition}@${offset}`
+  const where = placeOf(record)
   const steps: Step[] = [
     {
       at: iso(appendedAt),
       part: 'log',
-      what: `${isConflict ? 'its id again, with another content: ' : isRepeat ? 'sent again: ' : ''}in ${where}${who}`,
+      what: `${isConflict ? 'its id again, with another content: ' : isRepeat ? 'sent again: ' : ''}in ${where}${who}${from === undefined ? '' : `, edited from ${from}`}`,
     },
   ]
   if (readers.length === 0) steps.push({ at: null, part: 'log', what: `no reader of ${topic} runs in this version` })

@@ -32,7 +32,7 @@ before(async () => {
     warehouse: { query: (sql, limits) => query(sql, limits) },
     etl: idleEtl(machine.warehouse),
     billing: machine.billing,
-    resend: async () => undefined,
+    resend: async () => ({ partition: 0, offset: 0 }),
     gatewayMetrics: async () => '',
     consoleDir: join(folder.path, 'console'),
     clock: () => T0 + 60_000,

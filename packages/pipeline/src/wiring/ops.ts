@@ -28,7 +28,7 @@ export const start: StartRole = async (machine) => {
     gatewayMetrics: metricsOf(settings.GATEWAY_URL),
     consoleDir: join(ROOT, 'apps/console/dist'),
     needsKeys: await keysNeeded(settings, database),
-    hasKey: (hash) => database.hasKey(hash),
+    hasKey: (hash, use) => database.hasKey(hash, use),
   })
   closing.defer(() => ops.close())
   await ops.listen({ host: settings.HOST, port: Number(settings.OPS_PORT) })

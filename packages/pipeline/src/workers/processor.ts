@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
-import { DEAD, GENERAL, LIVE_MS, parseLogged, parseTimestamp, SECOND_MS } from '@flowguard/contract'
+import { DEAD, EDITED_FROM, GENERAL, LIVE_MS, parseLogged, parseTimestamp, SECOND_MS } from '@flowguard/contract'
 import type { Clock } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
 import { backoffMs, type Backoff } from '../kernel/retry.ts'
@@ -71,7 +71,9 @@ export function laneProcessor({ store, worker, work, clock, random, logger }: Pr
     if ('dead' in event) return event
     const one: InHand = { record, event, contentHash: record.headers['content_hash'] ?? hash('sha256', record.value, 'base64url') }
     const known = tables.known(event)
-    if (known.some((each) => each.contentHash !== one.contentHash))
+    // An operator's edit takes the place of what failed, whose content is another by its nature.
+    const isEdit = record.headers[EDITED_FROM] !== undefined
+    if (known.some(({ state, contentHash }) => contentHash !== one.contentHash && !(isEdit && state === 'failed')))
       return { dead: 'id_conflict', detail: `event_id ${event.event_id} came before with another content` }
     // One that has failed may be sent again, and is then an event like any other.
     if (known.some(({ state }) => state !== 'failed')) return 'duplicate'

@@ -26,7 +26,7 @@ export function DeadPage() {
   const list = useAsk<DeadList>(`/api/dead?${query}`, { everyMs: EVERY_MS })
   const filter = `${reason} ${reader} ${state}`
   useEffect(() => setPicked(new Set()), [filter])
-  const close = useCallback(() => set({ open: null }), [set])
+  const close = useCallback(() => set({ open: null, edit: null }), [set])
   const ended = useCallback(() => {
     setChoice(undefined)
     setPicked(new Set())
@@ -43,7 +43,9 @@ export function DeadPage() {
   const chosen = list.data?.letters.filter(({ dead_id: id }) => picked.has(id)) ?? []
   return (
     <Page title="Dead letters" about="What could not be worked off, with its bytes and why. The rest of its batch went on.">
-      <div className={`grid items-start gap-3 px-4 pb-6 md:px-6 ${open ? 'lg:grid-cols-[minmax(0,1fr)_27rem]' : ''}`}>
+      <div
+        className={`grid items-start gap-3 px-4 pb-6 md:px-6 ${!open ? '' : get('edit') ? 'lg:grid-cols-[minmax(0,1fr)_minmax(27rem,45%)]' : 'lg:grid-cols-[minmax(0,1fr)_27rem]'}`}
+      >
         <div className="flex min-w-0 flex-col gap-3">
           {all.error && !all.data ? (
             <Failure error={all.error} onRetry={all.reload} />
@@ -97,13 +99,13 @@ export function DeadPage() {
                 picked={picked}
                 onPick={setPicked}
                 open={open}
-                onOpen={(id) => set({ open: id })}
+                onOpen={(id) => set({ open: id, edit: null })}
                 onPage={(after) => set({ after })}
               />
             )}
           </Panel>
         </div>
-        {open && <Letter key={open} id={open} onClose={close} onSettle={(action, letter) => ask(action, [letter])} />}
+        {open && <Letter key={open} id={open} onClose={close} onSettle={(action, letter) => ask(action, [letter])} onSent={ended} />}
       </div>
       {choice && <Settle choice={choice} onEnd={ended} />}
     </Page>

@@ -38,4 +38,5 @@ export const DATABASE_MIGRATIONS = [
   drop table outbox_rows;`,
   // The filter of 32 runs of ids, once they are complete (order-ids.ts).
   `create table order_id_filters (id integer primary key, slots blob not null) strict;`,
+  `alter table write_keys add column use text not null default 'all';`,
 ] as const

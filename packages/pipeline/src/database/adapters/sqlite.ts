@@ -95,20 +95,20 @@ type Keys = Pick<Database, 'addKey' | 'revokeKey' | 'keys' | 'hasKey'>
 function keysIn(db: DatabaseSync, path: string, clock: Clock): Keys {
   const sql = guarded(path, () => ({
     add: db.prepare(
-      `insert into write_keys (name, hash, created_at) values (?, ?, ?)
-       on conflict (name) do update set hash = excluded.hash, created_at = excluded.created_at, revoked_at = null`,
+      `insert into write_keys (name, hash, created_at, use) values (?, ?, ?, ?)
+       on conflict (name) do update set hash = excluded.hash, use = excluded.use, created_at = excluded.created_at, revoked_at = null`,
     ),
     revoke: db.prepare('update write_keys set revoked_at = ? where name = ? and revoked_at is null'),
-    all: db.prepare('select name, created_at as createdAt, revoked_at as revokedAt from write_keys order by name'),
-    has: db.prepare('select 1 from write_keys where hash = ? and revoked_at is null'),
+    all: db.prepare('select name, use, created_at as createdAt, revoked_at as revokedAt from write_keys order by name'),
+    has: db.prepare("select 1 from write_keys where hash = ? and revoked_at is null and use in ('all', ?)"),
   }))
   const now = () => new Date(clock()).toISOString()
   return {
-    async addKey(name, hash) {
-      guarded(path, () => sql.add.run(name, hash, now()))
+    async addKey(name, hash, use = 'all') {
+      guarded(path, () => sql.add.run(name, hash, now(), use))
     },
     revokeKey: async (name) => guarded(path, () => Number(sql.revoke.run(now(), name).changes) === 1),
     keys: async () => guarded(path, () => (sql.all.all() as unknown as WriteKey[]).map((row) => ({ ...row }))),
-    hasKey: (hash) => guarded(path, () => sql.has.get(hash) !== undefined),
+    hasKey: (hash, use = 'all') => guarded(path, () => sql.has.get(hash, use) !== undefined),
   }
 }

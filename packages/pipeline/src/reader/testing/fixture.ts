@@ -146,12 +146,12 @@ export function recordsAt(appendedAt = START + 10 * DAY_MS) {
     closing(ts: number): LogRecord[] {
       return this.heartbeats(ts + LATENESS_MS + 1)
     },
-    click({ id, user = 'u1', ad, ts, type = 'click', item = 1, isBot = false, hash = '' }: SentClick): LogRecord {
+    click({ id, user = 'u1', ad, ts, type = 'click', item = 1, isBot = false, hash = '', metadata }: SentClick): LogRecord {
       const written = { event_id: id, user_id: user, ad_id: ad, ts, is_bot: isBot, received_at: '' }
       return this.record(
         CLICKS,
         user,
-        { event_type: type, ...written, ...(item === null ? {} : { item_id: item }) },
+        { event_type: type, ...written, ...(item === null ? {} : { item_id: item }), ...(metadata === undefined ? {} : { metadata }) },
         hash || `hash of ${id}`,
       )
     },
@@ -202,6 +202,7 @@ export interface SentClick {
   item?: number | null
   isBot?: boolean
   hash?: string
+  metadata?: unknown
 }
 
 export interface SentOrder {

@@ -1,0 +1,89 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { DeadLetter } from '@flowguard/contract'
+import { hasCode } from '../kernel/errors.ts'
+import { transaction } from '../kernel/sqlite.ts'
+import type { Position } from '../log/event-log.ts'
+import type { Edited } from './dead-edit.ts'
+import { originOf, type DeadFilter } from './dead.ts'
+import { isRaw } from './topics.ts'
+
+const REASON_CHARS_MAX = 500
+
+export interface Settled {
+  /** Letters, and the records behind them: one that two readers buried is sent again once. */
+  letters: number
+  records: number
+  failed: { dead_id: string; detail: string }[]
+  /** `topic-partition@offset`, where it was one record that was sent. */
+  sent_to?: string
+}
+
+interface Settling {
+  /** The pipeline's own connection: only its process writes there. */
+  db: DatabaseSync
+  clock: () => number
+  round: (filter: DeadFilter, except: ReadonlySet<string>) => Promise<{ ids: string[]; letter: DeadLetter }[]>
+  /** Appends a letter's bytes to its topic again; resolves to where they lie. */
+  send: (letter: DeadLetter) => Promise<Pick<Position, 'partition' | 'offset'>>
+}
+
+/**
+ * Sends what fits the filter again, as it was or as an operator edited the one, and notes it. What cannot be sent stays, and is named. Stops where the gateway
+ * does not answer. A record that several readers buried is sent once, for all of them read it again.
+ */
+export async function retryDead(filter: DeadFilter, reason: string, settling: Settling, edited?: Edited): Promise<Settled> {
+  let sentTo: string | undefined
+  const settled = await settle({ ...filter, withTwins: true }, settling, async ({ ids, letter }) => {
+    if (!isRaw(letter.topic)) throw new Error(`a record of ${letter.topic} was made here, and cannot be sent again`)
+    const { partition, offset } = await settling.send({ ...letter, ...edited })
+    sentTo = `${letter.topic}-${partition}@${offset}`
+    note(settling, ids, { action: 'retried', reason, sentTo, isEdited: edited !== undefined })
+  })
+  return settled.records === 1 && sentTo !== undefined ? { ...settled, sent_to: sentTo } : settled
+}
+
+/** Notes that nobody wants what fits the filter. The letters stay where they are for as long as the topic keeps them. */
+export async function dropDead(filter: DeadFilter, reason: string, settling: Omit<Settling, 'send'>): Promise<Settled> {
+  return settle(filter, settling, async ({ ids }) => note(settling, ids, { action: 'dropped', reason }))
+}
+
+async function settle(
+  filter: DeadFilter,
+  { round, clock }: Pick<Settling, 'round' | 'clock'>,
+  each: (one: { ids: string[]; letter: DeadLetter }) => Promise<void>,
+): Promise<Settled> {
+  const settled: Settled = { letters: 0, records: 0, failed: [] }
+  const seen = new Set<string>()
+  // What dies again meanwhile is another letter: with it, this would never end.
+  const known = { ...filter, diedBy: clock() }
+  for (;;) {
+    const batch = await round(known, seen)
+    if (batch.length === 0) return settled
+    for (const one of batch) {
+      seen.add(originOf(one.letter))
+      try {
+        await each(one)
+        settled.letters += one.ids.length
+        settled.records += 1
+      } catch (error) {
+        if (hasCode(error, 'unreachable') && settled.records === 0) throw error
+        settled.failed.push({ dead_id: one.letter.dead_id, detail: (error as Error).message })
+        if (hasCode(error, 'unreachable')) return settled
+      }
+    }
+  }
+}
+
+interface Noted {
+  action: 'retried' | 'dropped'
+  reason: string
+  sentTo?: string
+  isEdited?: boolean
+}
+
+function note({ db, clock }: Pick<Settling, 'db' | 'clock'>, ids: readonly string[], { action, reason, sentTo, isEdited }: Noted) {
+  const insert = db.prepare('insert into dead_actions (dead_id, action, at, reason, sent_to, edited) values (?, ?, ?, ?, ?, ?)')
+  transaction(db, () => {
+    for (const id of ids) insert.run(id, action, clock(), reason.slice(0, REASON_CHARS_MAX), sentTo ?? null, isEdited ? 1 : 0)
+  })
+}
