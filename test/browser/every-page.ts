@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { before, describe, test } from 'node:test'
 import type { Request } from 'playwright-core'
+import type { DeadList } from 'flowguard/answers'
 import { overflow, PHONE, THEMES, violations, visit } from '../support/browser.ts'
+import { until } from '../support/machine.ts'
 import { PAGES, seenPage } from './pages.ts'
-import { skip, type Stage } from './stage.ts'
+import { answer, bury, skip, type Stage } from './stage.ts'
 
 /** A document that is not there is said to the browser, too. */
 const EXPECTED = /status of 404/
@@ -12,6 +14,16 @@ const STORE_SCRIPT_BYTES_MAX = 200_000
 const CONSOLE_BYTES_MAX = 400_000
 
 export function everyPageTests(stage: Stage): void {
+  describe('every page', { skip }, () => everyPage(stage))
+}
+
+function everyPage(stage: Stage): void {
+  before(async () => {
+    await bury(stage.machine)
+    const waiting = () => answer<DeadList>(`${stage.machine.opsUrl}/api/dead?state=waiting`)
+    await until('a letter waits', async () => (await waiting()).letters.length > 0)
+  })
+
   for (const each of PAGES) {
     test(
       `${each.name}: nothing that axe finds, nothing complained of, nothing from elsewhere, nothing wider than the screen`,

@@ -1,14 +1,68 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { RunDetail } from 'flowguard/answers'
+import type { Audit, DeadList, RunDetail, Trace } from 'flowguard/answers'
 import { visit } from '../support/browser.ts'
 import { until } from '../support/machine.ts'
-import { answer, skip, type Stage } from './stage.ts'
+import { answer, bury, skip, type Stage } from './stage.ts'
 
 const LOADED_MS_MAX = 60_000
 const RUN_MS_MAX = 60_000
 
+const MENDED_MS_MAX = 30_000
+
 export function operatorTests(stage: Stage): void {
+  test(
+    'a dead letter is edited, retried and gone; what was sent in its place is worked off, and all of it is recorded',
+    { skip },
+    async () => {
+      const { consoleUrl, machine } = stage
+      const eventId = await bury(machine)
+      const letters = async (state: string) =>
+        (await answer<DeadList>(`${machine.opsUrl}/api/dead?state=${state}`)).letters.filter((letter) => letter.event_id === eventId)
+      await until('it is buried', async () => (await letters('waiting')).length === 1, MENDED_MS_MAX)
+
+      await using operator = await visit(stage.browser)
+      const { page } = operator
+      await page.goto(`${consoleUrl}/dead`)
+      await page
+        .getByRole('table')
+        .getByRole('button', { name: /^raw.events.v1-/ })
+        .first()
+        .click()
+      const letter = page.getByRole('complementary')
+      // A customer's text is shown as text.
+      await letter.getByText('<img src=x onerror=alert(1)>').first().waitFor()
+      await letter.getByRole('button', { name: 'Edit and retry' }).click()
+      const text = letter.getByRole('textbox', { name: 'The event to send in its place' })
+      const send = letter.getByRole('button', { name: 'Send in its place' })
+      await send.click()
+      await letter
+        .getByText(/amount/)
+        .first()
+        .waitFor()
+      assert.equal((await letters('waiting')).length, 1, 'what its reader would bury again is not sent')
+      const edited = JSON.parse(await text.inputValue()) as { properties: Record<string, unknown> }
+      edited.properties['amount'] = 398.5
+      await text.fill(JSON.stringify(edited, null, 2))
+      await letter.getByRole('textbox', { name: 'Note' }).fill('the amount was on the receipt')
+      await send.click()
+      await page.getByText('Nothing waits for you').waitFor()
+      assert.deepEqual(await letters('waiting'), [])
+      const [settled] = await letters('retried')
+      await letter.getByText('the amount was on the receipt').waitFor()
+      await until(
+        'the edited event is worked off',
+        async () => /processed/.test((await answer<Trace>(`${machine.opsUrl}/api/trace/${eventId}`)).outcome.join()),
+        MENDED_MS_MAX,
+      )
+      assert.ok(settled)
+      const { balanced } = await answer<Audit>(`${machine.opsUrl}/api/audit`)
+      assert.equal(balanced, true)
+      // The refused try is told to the browser, too.
+      assert.deepEqual(operator.complaints(/status of 422/), [])
+    },
+  )
+
   test('a backfill is planned, run and seen to its end', { skip }, async () => {
     const { consoleUrl, machine } = stage
     await until(

@@ -1,3 +1,4 @@
+import type { AdvertiserBills } from '@flowguard/contract'
 import type { Page } from 'playwright-core'
 import type { DeadList, RecordsPage, Trace } from 'flowguard/answers'
 import { answer, type Stage } from './stage.ts'
@@ -32,6 +33,16 @@ async function earnedOrder({ consoleUrl }: Place): Promise<string> {
 async function latestLetter({ consoleUrl }: Place): Promise<string> {
   const { letters } = await answer<DeadList>(`${consoleUrl}/api/dead?limit=1`)
   return letters[0]?.dead_id ?? ''
+}
+
+async function waitingLetter({ consoleUrl }: Place): Promise<string> {
+  const { letters } = await answer<DeadList>(`${consoleUrl}/api/dead?state=waiting&limit=1`)
+  return letters[0]?.dead_id ?? ''
+}
+
+async function chargedAdvertiser({ consoleUrl }: Place): Promise<string> {
+  const { advertisers } = await answer<AdvertiserBills>(`${consoleUrl}/api/v1/billing/advertisers`)
+  return advertisers[0]?.advertiser_id ?? ''
 }
 
 /** Every page of both apps, as a person comes to it. */
@@ -74,8 +85,32 @@ export const PAGES: readonly PageSeen[] = [
     path: async (place) => `/dead?state=any&open=${encodeURIComponent(await latestLetter(place))}`,
     heading: /^Headers$/,
   },
+  {
+    name: 'console: a dead letter that is edited',
+    of: 'console',
+    path: async (place) => `/dead?open=${encodeURIComponent(await waitingLetter(place))}&edit=1`,
+    heading: /^Headers$/,
+    act: seen('The event to send in its place'),
+  },
   { name: 'console: the groups', of: 'console', path: '/groups', heading: /^Groups$/, act: seen('billing-orders') },
   { name: 'console: the audit', of: 'console', path: '/audit?run=1', heading: /^Checks$/, act: seen('The books balance.') },
+  { name: 'console: the business', of: 'console', path: '/business', heading: /^Business$/, act: seen('Dishes and ads, live') },
+  {
+    name: 'console: the business of 28 days, as tables',
+    of: 'console',
+    path: '/business?range=28&gmv=table&funnel=table&hours=table&cohorts=table&dishes=table&by=ad',
+    heading: /^Business$/,
+    act: seen('Dishes and ads, live'),
+  },
+  { name: 'console: the advertisers', of: 'console', path: '/billing', heading: /^Advertisers/ },
+  {
+    name: 'console: a statement',
+    of: 'console',
+    path: async (place) => `/billing?advertiser=${await chargedAdvertiser(place)}`,
+    heading: /^Lines/,
+  },
+  { name: 'console: the alerts', of: 'console', path: '/alerts', heading: /^All alerts$/ },
+  { name: 'console: an alert', of: 'console', path: '/alerts?open=0', heading: /^All alerts$/, act: seen('alert_id') },
   { name: 'console: the ETL', of: 'console', path: '/etl', heading: /^Runs/ },
   { name: 'console: a run', of: 'console', path: '/etl?run=1', heading: /^Steps$/ },
   { name: 'console: no such page', of: 'console', path: '/nowhere', heading: /^Not found$/ },

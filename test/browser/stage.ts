@@ -76,3 +76,11 @@ export async function order(page: Page): Promise<string> {
   await page.waitForURL(/\/order\//)
   return page.url().split('/').at(-1) as string
 }
+
+/** A purchase without an amount: accepted, and buried by the workers. Resolves to its event id. */
+export async function bury({ gatewayUrl }: Machine): Promise<string> {
+  const event = { event_type: 'purchase', user_id: 'u-dead', properties: { items: 2, note: '<img src=x onerror=alert(1)>' } }
+  const headers = { 'content-type': 'application/json' }
+  const response = await fetch(`${gatewayUrl}/events`, { method: 'POST', headers, body: JSON.stringify(event) })
+  return ((await response.json()) as { event_id: string }).event_id
+}
