@@ -29,6 +29,7 @@ const BEST: readonly { page: string; file: string; theme: Theme; width: 'desktop
   { page: 'store: the menu', file: 'store.png', theme: 'light', width: 'desktop' },
   { page: 'store: a dish', file: 'store-phone.png', theme: 'light', width: 'phone' },
   { page: 'console: the pipeline', file: 'console-pipeline.png', theme: 'dark', width: 'desktop' },
+  { page: 'console: the business', file: 'console-business.png', theme: 'light', width: 'desktop' },
   { page: 'console: a trace', file: 'console-trace.png', theme: 'light', width: 'desktop' },
 ]
 
@@ -50,6 +51,14 @@ function history(folder: string, untilMs: number): string {
   }
   const file = join(folder, 'history.ndjson')
   writeFileSync(file, `${lines.join('\n')}\n`)
+  return file
+}
+
+/** The ads with budgets that a day of so few customers passes: for alerts. */
+function smallBudgets(folder: string): string {
+  const file = join(folder, 'ads.json')
+  const ads = read<(SimulatedAd & { daily_budget: number })[]>('ads.json')
+  writeFileSync(file, JSON.stringify(ads.map((ad) => ({ ...ad, daily_budget: Math.round(ad.daily_budget / 10) }))))
   return file
 }
 
@@ -77,14 +86,16 @@ async function faults(machine: Machine): Promise<void> {
 
 async function take(): Promise<void> {
   const { values } = parseArgs({ options: { all: { type: 'string' } } })
-  await using machine = await startMachine()
+  await using machine = await startMachine({ idle: true })
+  machine.env['ADS_FILE'] = smallBudgets(machine.dataDir)
+  await Promise.all([machine.start('edge'), machine.start('pipeline')])
   await using pages = await openPages(machine)
   await using browser = await openBrowser()
   const today = new Date().toISOString().slice(0, 10)
   const from = new Date(Date.parse(today) - DAYS * DAY_MS).toISOString().slice(0, 10)
   await done(machine, 'replay', history(machine.dataDir, Date.now() - 60 * MINUTE_MS), '--speed', 'max', '--drain')
   await faults(machine)
-  const live = done(machine, 'simulate', ...LIVE, '--duration', String(LIVE_SECONDS * (values.all ? 8 : 3)))
+  const live = done(machine, 'simulate', ...LIVE, '--duration', String(LIVE_SECONDS * (values.all ? 6 : 3)))
   live.catch(() => undefined)
   await new Promise((resolved) => setTimeout(resolved, LIVE_SECONDS * 1_000))
   await done(machine, 'etl', 'backfill', '--from', from, '--to', today)
@@ -94,7 +105,7 @@ async function take(): Promise<void> {
     await seenPage(seen.page, pages, each)
     // What is drawn of the last seconds needs some.
     if (each.name === 'console: the pipeline') await new Promise((resolved) => setTimeout(resolved, 12_000))
-    else await seen.page.waitForLoadState('networkidle', { timeout: 3_000 }).catch(() => undefined)
+    else await seen.page.waitForFunction("!document.querySelector('[aria-label^=Loading]')")
     await seen.page.screenshot({ path: file })
     process.stderr.write(`${file}\n`)
   }
