@@ -58,7 +58,7 @@ const gateway = await createGateway({
   version: 'bench',
   environment: settings.ENVIRONMENT,
   dataDir: settings.DATA_DIR,
-  needsKeys: false,
+  keyed: 'nothing',
   corsOrigins: settings.CORS_ORIGINS.split(','),
   rateLimit: 0,
 })

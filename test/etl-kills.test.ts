@@ -70,7 +70,7 @@ function spread(events: readonly Sent[]): Sent[] {
 async function begin(machine: Machine): Promise<number> {
   const answer = await fetch(`${machine.opsUrl}/api/etl/runs`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...machine.operator() },
     body: JSON.stringify({ from: DAYS.from, to: DAYS.to }),
   })
   const body = (await answer.json()) as { run_id: number }

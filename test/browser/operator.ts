@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Audit, DeadList, RunDetail, Trace } from 'flowguard/answers'
 import { visit } from '../support/browser.ts'
 import { until } from '../support/machine.ts'
-import { answer, bury, skip, type Stage } from './stage.ts'
+import { answer, bury, operatorKey, skip, type Stage } from './stage.ts'
 
 const LOADED_MS_MAX = 60_000
 const RUN_MS_MAX = 60_000
@@ -35,17 +35,27 @@ export function operatorTests(stage: Stage): void {
       await letter.getByRole('button', { name: 'Edit and retry' }).click()
       const text = letter.getByRole('textbox', { name: 'The event to send in its place' })
       const send = letter.getByRole('button', { name: 'Send in its place' })
-      await send.click()
+      const sent = async () => {
+        const answered = page.waitForResponse((response) => response.url().endsWith('/api/dead/retry'))
+        await send.click()
+        return (await answered).status()
+      }
+      assert.equal(await sent(), 401, 'nothing is changed without the key')
+      const dialog = page.getByRole('dialog', { name: 'Operator’s key' })
+      await dialog.getByText(/needs the operator’s key/).waitFor()
+      await dialog.getByLabel('Key', { exact: true }).fill(operatorKey(machine))
+      await dialog.getByRole('button', { name: 'Use this key' }).click()
+      assert.equal(await sent(), 422, 'what its reader would bury again is not sent')
       await letter
+        .getByRole('status')
         .getByText(/amount/)
-        .first()
         .waitFor()
-      assert.equal((await letters('waiting')).length, 1, 'what its reader would bury again is not sent')
+      assert.equal((await letters('waiting')).length, 1)
       const edited = JSON.parse(await text.inputValue()) as { properties: Record<string, unknown> }
       edited.properties['amount'] = 398.5
       await text.fill(JSON.stringify(edited, null, 2))
       await letter.getByRole('textbox', { name: 'Note' }).fill('the amount was on the receipt')
-      await send.click()
+      assert.equal(await sent(), 200)
       await page.getByText('Nothing waits for you').waitFor()
       assert.deepEqual(await letters('waiting'), [])
       const [settled] = await letters('retried')
@@ -58,8 +68,8 @@ export function operatorTests(stage: Stage): void {
       assert.ok(settled)
       const { balanced } = await answer<Audit>(`${machine.opsUrl}/api/audit`)
       assert.equal(balanced, true)
-      // The refused try is told to the browser, too.
-      assert.deepEqual(operator.complaints(/status of 422/), [])
+      // The refused tries are told to the browser, too.
+      assert.deepEqual(operator.complaints(/status of (401|422)/), [])
     },
   )
 
@@ -76,7 +86,8 @@ export function operatorTests(stage: Stage): void {
     )
     await using operator = await visit(stage.browser)
     const { page } = operator
-    await page.goto(`${consoleUrl}/etl`)
+    await page.goto(`${consoleUrl}/etl#key=${operatorKey(machine)}`)
+    assert.equal(new URL(page.url()).hash, '', 'the key does not stay in the address')
     const start = page.getByRole('button', { name: 'Start', exact: true })
     assert.equal(await start.isDisabled(), true, 'nothing is started that was not planned')
     await page.getByRole('button', { name: 'Plan' }).click()

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
@@ -76,6 +76,8 @@ export async function order(page: Page): Promise<string> {
   await page.waitForURL(/\/order\//)
   return page.url().split('/').at(-1) as string
 }
+
+export const operatorKey = ({ dataDir }: Machine) => readFileSync(join(dataDir, 'operator.key'), 'utf8').trim()
 
 /** A purchase without an amount: accepted, and buried by the workers. Resolves to its event id. */
 export async function bury({ gatewayUrl }: Machine): Promise<string> {

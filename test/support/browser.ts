@@ -71,5 +71,8 @@ export async function violations(page: Page): Promise<string[]> {
     violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => id + ' at ' + target.join(' ') + ': ' + failureSummary)))`)
 }
 
-/** How many pixels the page is wider than what it is seen through: 0 where nobody has to scroll sideways. */
-export const overflow = (page: Page) => page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth')
+/** How many pixels the page, or its main part, is wider than what it is seen through: 0 where nobody has to scroll sideways. */
+export const overflow = (page: Page) =>
+  page.evaluate<number>(
+    "Math.max(...[document.documentElement, document.querySelector('main')].map((each) => each ? each.scrollWidth - each.clientWidth : 0))",
+  )

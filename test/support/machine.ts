@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { operatorKeyIn } from '../../packages/pipeline/src/kernel/operator-key.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const MAIN = join(ROOT, 'packages/pipeline/src/main.ts')
@@ -33,6 +34,8 @@ export interface Machine extends AsyncDisposable {
   died(name: ProcessName): Promise<void>
   isRunning(name: ProcessName): boolean
   cli(...args: string[]): Promise<Finished>
+  /** What a request to the operations API that changes something is sent with. */
+  operator(): { authorization: string }
 }
 
 /** Starts both processes, unless `idle`. */
@@ -90,6 +93,7 @@ export async function startMachine({ env: more = {}, idle = false }: { env?: Nod
       return child !== undefined && child.exitCode === null && child.signalCode === null
     },
     cli: (...args) => runCli(args, env),
+    operator: () => ({ authorization: `Bearer ${operatorKeyIn(dataDir)}` }),
     async [Symbol.asyncDispose]() {
       await Promise.all([...running.keys()].map((name) => end(name, 'SIGKILL')))
       rmSync(dataDir, { recursive: true, force: true })

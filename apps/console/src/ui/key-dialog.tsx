@@ -10,7 +10,7 @@ export function KeyDialog() {
   const [key, setKey] = useState('')
   if (why === '') return null
   return (
-    <Dialog title="Operator's key" onClose={() => keyWanted.set('')}>
+    <Dialog title="Operator’s key" onClose={() => keyWanted.set('')}>
       <form
         className="flex flex-col gap-3"
         onSubmit={(event) => {

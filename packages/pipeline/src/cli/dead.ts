@@ -5,7 +5,7 @@ import { FlowGuardError } from '../kernel/errors.ts'
 import { deadLetter, deadLetters, PAGE_COUNT_MAX, type DeadList, type DeadShown, type DeadState } from '../ops/dead.ts'
 import type { Settled } from '../ops/dead-settle.ts'
 import { action, EXIT, example, wholeNumber, type Cli, type Context, type ExitCode } from './cli.ts'
-import { requestOk } from './http.ts'
+import { keyForOps, requestOk } from './http.ts'
 import { withStores } from './look.ts'
 import { count, counted, dateTime, pairs, printable, table, type Output } from './output.ts'
 
@@ -185,7 +185,7 @@ async function settle({ settings, out }: Context, what: 'retry' | 'drop', flags:
   const value = file === undefined ? undefined : textOf(file)
   const body = JSON.stringify({ dead_id: id, reason, reader, topic, all, note, value })
   const url = `${settings.OPS_URL}/api/dead/${what}`
-  const settled = (await requestOk(url, { method: 'POST', body, key: settings.WRITE_KEY, timeoutMs: SETTLE_MS_MAX })) as Settled
+  const settled = (await requestOk(url, { method: 'POST', body, key: keyForOps(settings), timeoutMs: SETTLE_MS_MAX })) as Settled
   const { letters, records, failed, sent_to: sentTo } = settled
   if (out.isJson) out.json(settled)
   else {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { availableParallelism } from 'node:os'
@@ -189,44 +190,44 @@ function checkStore(path: string, isChecked: boolean): boolean {
 }
 
 function checkKeys({ HOST, WRITE_KEYS, PUBLIC_WRITE_KEY, DATA_DIR }: Settings): Finding {
+  const name = 'write keys'
   const isNeeded = WRITE_KEYS === 'on' || (WRITE_KEYS === 'auto' && !isLoopback(HOST))
-  const count = keyCount(join(DATA_DIR, FILES.edge))
+  const valid = validKeys(join(DATA_DIR, FILES.edge))
+  const operators = valid.filter(({ use }) => use === 'all').length
+  const ofPages = valid.find((key) => key.hash === hash('sha256', PUBLIC_WRITE_KEY))
+  if (ofPages?.use === 'all') {
+    const advice = 'Set PUBLIC_WRITE_KEY to another: `npx flowguard keys add shop-pages --events-only`; and revoke the one that lay open.'
+    return { name, state: 'fail', detail: 'PUBLIC_WRITE_KEY, which every visitor can read, may do everything', advice }
+  }
   if (!isNeeded) {
-    const isOpen = !isLoopback(HOST)
-    const detail = isOpen ? `anybody who reaches ${HOST} may write: WRITE_KEYS=off` : 'not needed on this machine alone'
-    return isOpen
-      ? { name: 'write keys', state: 'warn', detail, advice: 'Set WRITE_KEYS=auto and make keys, unless that is meant.' }
-      : { name: 'write keys', state: 'ok', detail }
+    if (isLoopback(HOST)) return { name, state: 'ok', detail: 'not needed on this machine alone' }
+    const detail = `anybody who reaches ${HOST} may write: WRITE_KEYS=off`
+    return { name, state: 'warn', detail, advice: 'Set WRITE_KEYS=auto and make keys, unless that is meant.' }
   }
-  if (count > 0 && PUBLIC_WRITE_KEY === '') {
-    const advice = 'Where the store is to be open: `npx flowguard keys add shop-pages --events-only`, and set PUBLIC_WRITE_KEY to it.'
-    return {
-      name: 'write keys',
-      state: 'warn',
-      detail: `${count} valid; the pages of the store have none, so that nobody can order`,
-      advice,
-    }
+  if (operators === 0) {
+    const detail = `needed to listen on ${HOST}, and there is none that may do more than send events`
+    return { name, state: 'fail', detail, advice: 'Make one with `npx flowguard keys add NAME`.' }
   }
-  if (count > 0) return { name: 'write keys', state: 'ok', detail: `${count} valid` }
-  return {
-    name: 'write keys',
-    state: 'fail',
-    detail: `needed to listen on ${HOST}, and there is none`,
-    advice: 'Make one with `npx flowguard keys add NAME`.',
-  }
+  if (ofPages) return { name, state: 'ok', detail: `${valid.length} valid` }
+  const detail =
+    PUBLIC_WRITE_KEY === ''
+      ? `${valid.length} valid; the pages of the store have none, so that nobody can order`
+      : `${valid.length} valid; PUBLIC_WRITE_KEY is none of them, so that nobody can order in the store`
+  const advice = 'Where the store is to be open: `npx flowguard keys add shop-pages --events-only`, and set PUBLIC_WRITE_KEY to it.'
+  return { name, state: 'warn', detail, advice }
 }
 
-function keyCount(path: string): number {
+function validKeys(path: string): readonly { hash: string; use: string }[] {
   try {
     const db = openReadOnly(path)
     try {
-      return (db.prepare('select count(*) as count from write_keys where revoked_at is null').get() as { count: number }).count
+      return db.prepare('select hash, use from write_keys where revoked_at is null').all() as unknown as { hash: string; use: string }[]
     } finally {
       db.close()
     }
   } catch {
     // No store yet, or one that its own finding is about.
-    return 0
+    return []
   }
 }
 

@@ -5,7 +5,7 @@ import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { holderOf } from '../kernel/lock.ts'
 import { createLogger } from '../kernel/logging.ts'
 import type { Context } from './cli.ts'
-import { problemText, refused, request } from './http.ts'
+import { keyForOps, problemText, refused, request } from './http.ts'
 
 /** The ETL as the commands meet it, in this process or in FlowGuard's. */
 export interface EtlClient {
@@ -51,11 +51,11 @@ export async function withEtl<T>(context: Context, work: (etl: EtlClient) => Pro
   })
 }
 
-function remote({ settings: { OPS_URL, WRITE_KEY } }: Context): EtlClient {
+function remote({ settings }: Context): EtlClient {
   async function ask<T>(path: string, body?: object): Promise<T | undefined> {
-    const url = `${OPS_URL}/api/etl/${path}`
+    const url = `${settings.OPS_URL}/api/etl/${path}`
     const sent = body === undefined ? {} : { method: 'POST' as const, body: JSON.stringify(body) }
-    const answer = await request(url, { key: WRITE_KEY, ...sent })
+    const answer = await request(url, { key: keyForOps(settings), ...sent })
     if (answer.status >= 200 && answer.status <= 299) return answer.body as T
     if (answer.status === 404) return undefined
     if (answer.status === 409) throw new FlowGuardError('etl_running', problemText(answer.body))

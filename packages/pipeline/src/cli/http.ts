@@ -1,7 +1,9 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { Problem } from '@flowguard/contract'
+import { isLoopback, type Settings } from '../kernel/config.ts'
 import { FlowGuardError } from '../kernel/errors.ts'
+import { readOperatorKey } from '../kernel/operator-key.ts'
 
 const REQUEST_MS_MAX = 30_000
 
@@ -20,6 +22,13 @@ export interface Request {
   key?: string
   timeoutMs?: number
   signal?: AbortSignal
+}
+
+/** What a command here sends to the operations API: the key that it was given, or the data folder's own, which never goes to another machine. */
+export function keyForOps({ WRITE_KEY, OPS_URL, DATA_DIR }: Pick<Settings, 'WRITE_KEY' | 'OPS_URL' | 'DATA_DIR'>): string {
+  if (WRITE_KEY) return WRITE_KEY
+  const host = new URL(OPS_URL).hostname.replaceAll(/[[\]]/g, '')
+  return isLoopback(host) ? (readOperatorKey(DATA_DIR) ?? '') : ''
 }
 
 /** One request over a kept connection. Throws `unreachable` where no whole answer came, whatever the answer's status. */

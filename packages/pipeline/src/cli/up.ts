@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { ROOT, type Settings } from '../kernel/config.ts'
 import { pause, runAll, type Part } from '../kernel/lifecycle.ts'
+import { OPERATOR_KEY_FILE } from '../kernel/operator-key.ts'
 import { lockFolder } from '../kernel/lock.ts'
 import { createLogger } from '../kernel/logging.ts'
 import type { Summary } from '../ops/summary.ts'
@@ -87,7 +88,8 @@ function greet(settings: Settings, out: Context['out'], tookMs: number, { simula
         [
           ['gateway', `${c.cyan(at(settings.GATEWAY_PORT))}   events in; try /docs`],
           ['catalogue', `${c.cyan(at(settings.CATALOG_PORT))}   the dishes; try /api/foods`],
-          ['operations', `${c.cyan(at(settings.OPS_PORT))}   the console; topics, readers, books`],
+          ['console', `${c.cyan(at(settings.OPS_PORT))}   the pipeline, live; reading is open`],
+          ['its key', `${join(settings.DATA_DIR, OPERATOR_KEY_FILE)}   for what changes something; the commands here have it`],
           ...(hasStore ? [['store', `${c.cyan(at(settings.STORE_PORT))}   the shop, as soon as it is built`] as const] : []),
           ['data', settings.DATA_DIR],
           ...(rate === undefined ? [] : [['customers', `simulated, about ${rate} events a second`] as const]),

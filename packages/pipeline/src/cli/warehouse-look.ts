@@ -3,7 +3,7 @@ import { holderOf } from '../kernel/lock.ts'
 import type { Answer, Limits } from '../warehouse/warehouse.ts'
 import { openWarehouseToRead } from '../wiring/warehouse.ts'
 import type { Context } from './cli.ts'
-import { problemText, refused, request } from './http.ts'
+import { keyForOps, problemText, refused, request } from './http.ts'
 
 /** How much later than the warehouse the operations API may answer. */
 const ANSWER_MS = 10_000
@@ -31,12 +31,14 @@ export async function withWarehouse<T>({ settings }: Context, work: (ask: AskWar
   })
 }
 
-async function askOps({ OPS_URL, WRITE_KEY }: Context['settings'], sql: string, { rowsMax, timeoutMs }: Limits): Promise<Answer> {
-  const url = `${OPS_URL}/api/sql`
+async function askOps(settings: Context['settings'], sql: string, { rowsMax, timeoutMs }: Limits): Promise<Answer> {
+  const url = `${settings.OPS_URL}/api/sql`
   const body = JSON.stringify({ sql, rows_max: rowsMax, timeout_ms: timeoutMs })
-  const answer = await request(url, { method: 'POST', body, key: WRITE_KEY, timeoutMs: timeoutMs + ANSWER_MS }).catch((error: unknown) => {
-    throw new FlowGuardError('warehouse_held', `the warehouse file is in use, and ${(error as Error).message}`, error)
-  })
+  const answer = await request(url, { method: 'POST', body, key: keyForOps(settings), timeoutMs: timeoutMs + ANSWER_MS }).catch(
+    (error: unknown) => {
+      throw new FlowGuardError('warehouse_held', `the warehouse file is in use, and ${(error as Error).message}`, error)
+    },
+  )
   if (answer.status === 200) return answer.body as Answer
   const code = (answer.body as { code?: unknown } | null)?.code
   for (const known of [

@@ -46,7 +46,7 @@ export async function openTestGateway(overrides: Partial<GatewayDeps> = {}, fold
     version: '0.0.0',
     environment: 'test',
     dataDir: folder,
-    needsKeys: false,
+    keyed: 'nothing',
     corsOrigins: ['http://localhost:3000'],
     rateLimit: 0,
     ...overrides,

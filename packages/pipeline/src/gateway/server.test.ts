@@ -142,7 +142,7 @@ test('a rejected event is a log line with its ids and why; an accepted one at de
 })
 
 test('write keys: 401 without a valid one where keys are needed, and health stays open', async () => {
-  await using closed = await openTestGateway({ needsKeys: true })
+  await using closed = await openTestGateway({ keyed: 'everything' })
   await closed.database.addKey('shop', hash('sha256', 'right'))
   const denied = await closed.post('/api/v1/clicks', click)
   problem(denied, 401, 'unauthorized')

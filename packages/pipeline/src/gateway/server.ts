@@ -10,7 +10,7 @@ import { serveDocs } from '../http/docs.ts'
 import { openEventTime } from './event-time.ts'
 import { createHttpServer, listen } from '../http/server.ts'
 import { createIngest } from './ingest.ts'
-import { requireKeys } from '../http/keys.ts'
+import { requireKeys, type Keyed } from '../http/keys.ts'
 import type { Lane } from '../workers/lane-view.ts'
 import { createMetrics } from './metrics.ts'
 import { measureRequests } from '../http/request-metrics.ts'
@@ -34,7 +34,7 @@ export interface GatewayDeps {
   environment: string
   dataDir: string
   /** Whether what writes, and what shows business data, needs a write key. */
-  needsKeys: boolean
+  keyed: Keyed
   corsOrigins: readonly string[]
   /** Requests a minute and client; 0 is no limit. */
   rateLimit: number
@@ -57,13 +57,13 @@ An accepted answer means that the event is on the disk. Errors are RFC 9457 prob
 
 /** The events gateway over a log and a database. Reads the highest event time that an earlier process left behind. */
 export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
-  const { log, database, clock, logger, version, needsKeys, corsOrigins, rateLimit } = deps
+  const { log, database, clock, logger, version, keyed, corsOrigins, rateLimit } = deps
   const time = await openEventTime({ log, database, clock, logger })
   const ingest = createIngest({ log, database, time })
   const metrics = createMetrics(ingest, deps.lane, logger)
   const reference = await loadReference(database)
   const app = await createHttpServer({ name: NAME, logger, corsOrigins, rateLimit })
-  requireKeys(app, { isRequired: needsKeys, hasKey: (hash, use) => database.hasKey(hash, use) })
+  requireKeys(app, { keyed, hasKey: (hash, use) => database.hasKey(hash, use) })
   measureRequests(app, metrics.registry)
   serveDocs(app, { title: 'FlowGuard events gateway', description: ABOUT, version })
   const events = { admission: { reference, newId: createIdSource(clock), isBot: createBotCheck() }, ingest, metrics, clock, logger }

@@ -8,26 +8,36 @@ declare module 'fastify' {
     needsKey?: boolean
     /** Whether it takes events: a key that may do no more will do, and so will `?key=`, for beacons, which cannot set headers. */
     takesEvents?: boolean
+    /** A POST that changes nothing: a question too long for an address. */
+    onlyReads?: boolean
   }
 }
 
+/** What needs a key: everything, only what changes something, or nothing. */
+export type Keyed = 'everything' | 'changes' | 'nothing'
+
 export interface KeyOptions {
-  isRequired: boolean
+  keyed: Keyed
   /** Whether a key with this SHA-256 (hex) exists, is not revoked, and may do that. */
   hasKey: (hash: string, use: 'all' | 'events') => boolean
 }
 
+const WRITES = 'this needs a write key: Authorization: Bearer …'
+const CHANGES =
+  'this changes something, and needs the operator’s key: the text of operator.key in the data folder, as Authorization: Bearer …'
 const REFUSALS = {
   events: 'the write key is unknown or revoked',
   all: 'the write key is unknown, revoked, or may only send events',
 } as const
 
 /** Refuses with 401 what comes without a valid key where keys are required; elsewhere a client's own token is none of ours. */
-export function requireKeys(app: FastifyInstance, { isRequired, hasKey }: KeyOptions): void {
+export function requireKeys(app: FastifyInstance, { keyed, hasKey }: KeyOptions): void {
   app.addHook('onRequest', (request, reply, done) => {
-    if (!isRequired || !request.routeOptions.config.needsKey) return done()
+    const { needsKey, onlyReads } = request.routeOptions.config
+    const isChange = request.method === 'POST' && !onlyReads
+    if (!needsKey || keyed === 'nothing' || (keyed === 'changes' && !isChange)) return done()
     const key = keyOf(request)
-    if (key === undefined) return void sendProblem(request, reply, refusal('this needs a write key: Authorization: Bearer …'))
+    if (key === undefined) return void sendProblem(request, reply, refusal(isChange && keyed === 'changes' ? CHANGES : WRITES))
     const use = request.routeOptions.config.takesEvents ? 'events' : 'all'
     if (!hasKey(hash('sha256', key), use)) return void sendProblem(request, reply, refusal(REFUSALS[use]))
     done()

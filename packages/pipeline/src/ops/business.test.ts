@@ -69,7 +69,7 @@ before(async () => {
     logger: silentLogger,
     version: '1.2.3',
     environment: 'test',
-    needsKeys: true,
+    keyed: 'everything',
     hasKey: (key) => key === hash('sha256', 'the key'),
     corsOrigins: [],
     rateLimit: 0,

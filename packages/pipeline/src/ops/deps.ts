@@ -3,6 +3,7 @@ import type { DeadLetter } from '@flowguard/contract'
 import type { BillingView } from '../billing/billing-view.ts'
 import type { Clock } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
+import type { Keyed } from '../http/keys.ts'
 import type { Etl } from '../etl/etl.ts'
 import type { Warehouse } from '../warehouse/warehouse.ts'
 import type { Position } from '../log/event-log.ts'
@@ -30,8 +31,8 @@ export interface OpsDeps {
   logger: Logger
   version: string
   environment: string
-  /** Whether every route under /api needs a write key. */
-  needsKeys: boolean
+  /** What of the routes under /api needs a key. */
+  keyed: Keyed
   hasKey: (hash: string, use: 'all' | 'events') => boolean
   corsOrigins: readonly string[]
   /** Requests a minute and client; 0 is no limit. */

@@ -22,7 +22,10 @@ const checkQuery = Compile(Query)
 
 /** A read-only look at the warehouse. */
 export function sqlRoutes(app: FastifyInstance, { warehouse, clock }: Pick<OpsDeps, 'warehouse' | 'clock'>): void {
-  const options = { config: { needsKey: true }, schema: { tags: ['warehouse'], summary: 'One SQL statement that only reads', body: Query } }
+  const options = {
+    config: { needsKey: true, onlyReads: true },
+    schema: { tags: ['warehouse'], summary: 'One SQL statement that only reads', body: Query },
+  }
 
   app.post('/api/sql', options, async (request, reply) => {
     const asked = questionOf(request.body as Buffer | undefined)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { CLICKS, type AdvertiserBills, type DeadLetter, type Statement, type StatementEvents } from '@flowguard/contract'
 import { FlowGuardError } from '../kernel/errors.ts'
+import type { Keyed } from '../http/keys.ts'
 import { silentLogger } from '../kernel/logging.ts'
 import { READERS } from '../reader/readers.ts'
 import type { AlertsPage } from './alerts.ts'
@@ -21,7 +22,7 @@ let sent: DeadLetter[] = []
 let isGatewayUp = true
 const asked: TaskName[] = []
 
-const start = (needsKeys: boolean) =>
+const start = (keyed: Keyed) =>
   createOps({
     stores,
     ask: (async (name: TaskName, ...args: readonly unknown[]) => {
@@ -43,7 +44,7 @@ const start = (needsKeys: boolean) =>
     logger: silentLogger,
     version: '1.2.3',
     environment: 'test',
-    needsKeys,
+    keyed,
     hasKey: (hash) => hash === KEY_HASH,
     corsOrigins: ['http://localhost:8080'],
     rateLimit: 0,
@@ -53,7 +54,7 @@ before(async () => {
   machine = openMachine(folder.path)
   await smallDay(machine)
   stores = machine.stores()
-  ops = await start(false)
+  ops = await start('nothing')
 })
 after(async () => {
   await ops.close()
@@ -138,7 +139,7 @@ test('records are browsed, and one is shown whole', async () => {
 })
 
 test('the live state comes over a connection that ends when the server does', async () => {
-  const live = await start(false)
+  const live = await start('nothing')
   const port = await live.listen({ host: '127.0.0.1', port: 0 })
   const response = await fetch(`http://127.0.0.1:${port}/api/live`)
   assert.equal(response.headers.get('content-type'), 'text/event-stream')
@@ -315,7 +316,7 @@ test('what is asked wrongly is a problem with its reason', async () => {
 })
 
 test('beyond this machine everything needs a key, but how it does', async () => {
-  const guarded = await start(true)
+  const guarded = await start('everything')
   for (const path of ['/health', '/metrics']) assert.equal((await get(path, guarded.app)).status, 200, path)
   for (const path of [
     '/api/summary',

@@ -30,9 +30,9 @@ const ABOUT = 'The live pipeline: topics, readers, dead letters, the way of one 
 
 /** The operations API over the stores of one data folder. */
 export async function createOps(deps: OpsDeps): Promise<Ops> {
-  const { logger, version, needsKeys, hasKey, corsOrigins, rateLimit } = deps
+  const { logger, version, keyed, hasKey, corsOrigins, rateLimit } = deps
   const app = await createHttpServer({ name: NAME, logger, corsOrigins, rateLimit })
-  requireKeys(app, { isRequired: needsKeys, hasKey })
+  requireKeys(app, { keyed, hasKey })
   const metrics = opsMetrics(deps.stores)
   measureRequests(app, metrics.registry)
   serveDocs(app, { title: 'FlowGuard operations API', description: ABOUT, version })

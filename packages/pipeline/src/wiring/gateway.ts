@@ -12,7 +12,7 @@ export const start: StartRole = async (machine) => {
   const { settings, database, rawLog, path, closing } = machine
   const db = await database()
   const log = rawLog()
-  const needsKeys = await keysNeeded(settings, db)
+  const keyed = (await keysNeeded(settings, db)) ? 'everything' : 'nothing'
   // The stores come first: the pipeline, which starts beside this, waits for them.
   const { createGateway } = await import('../gateway/server.ts')
   const gateway = await createGateway({
@@ -22,7 +22,7 @@ export const start: StartRole = async (machine) => {
     billing: closing.use(sqliteBillingView(path(FILES.pipeline), () => db.ads())),
     lane: generalLane(machine, log),
     dataDir: settings.DATA_DIR,
-    needsKeys,
+    keyed,
   })
   closing.defer(() => gateway.close())
   await gateway.listen({ host: settings.HOST, port: Number(settings.GATEWAY_PORT) })

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { sqliteBillingView } from '../billing/adapters/sqlite-view.ts'
 import { askInThreads } from '../ops-threads.ts'
 import { ROOT } from '../kernel/config.ts'
+import { isOperatorsKey } from '../kernel/operator-key.ts'
 import { resendTo } from '../ops/gateway-client.ts'
 import { metricsOf } from '../ops/gateway-figures.ts'
 import { createOps } from '../ops/server.ts'
@@ -16,6 +17,7 @@ export const start: StartRole = async (machine) => {
   const { settings, topics, clock, closing, path } = machine
   const { db } = await machine.pipeline()
   const database = await readingDatabase(machine)
+  const isOperators = isOperatorsKey(settings.DATA_DIR)
   const ops = await createOps({
     ...served(machine),
     stores: closing.use(openStores({ dataDir: settings.DATA_DIR, topics, clock })),
@@ -27,8 +29,8 @@ export const start: StartRole = async (machine) => {
     resend: resendTo(settings.GATEWAY_URL, settings.WRITE_KEY),
     gatewayMetrics: metricsOf(settings.GATEWAY_URL),
     consoleDir: join(ROOT, 'apps/console/dist'),
-    needsKeys: await keysNeeded(settings, database),
-    hasKey: (hash, use) => database.hasKey(hash, use),
+    keyed: (await keysNeeded(settings, database)) ? 'everything' : settings.WRITE_KEYS === 'off' ? 'nothing' : 'changes',
+    hasKey: (sha256, use) => isOperators(sha256) || database.hasKey(sha256, use),
   })
   closing.defer(() => ops.close())
   await ops.listen({ host: settings.HOST, port: Number(settings.OPS_PORT) })

@@ -24,10 +24,14 @@ export function closingAtStop({ close }: { close: () => Promise<void> }): Part {
   }
 }
 
-/** Whether writing needs a key here. Throws `keys_required` where it does and there is none: nobody could write. */
+/** Whether writing needs a key here. Throws `keys_required` where it does and there is none that may do all: nobody could read what was written. */
 export async function keysNeeded({ WRITE_KEYS, HOST }: Settings, database: Database): Promise<boolean> {
   if (WRITE_KEYS === 'off' || (WRITE_KEYS === 'auto' && isLoopback(HOST))) return false
-  const usable = (await database.keys()).filter((key) => key.revokedAt === null)
-  if (usable.length === 0) throw new FlowGuardError('keys_required', `HOST is ${HOST}, WRITE_KEYS ${WRITE_KEYS}, and there is no write key`)
+  const usable = (await database.keys()).filter(({ revokedAt, use }) => revokedAt === null && use === 'all')
+  if (usable.length === 0)
+    throw new FlowGuardError(
+      'keys_required',
+      `HOST is ${HOST}, WRITE_KEYS ${WRITE_KEYS}, and there is no write key that may do more than send events`,
+    )
   return true
 }
