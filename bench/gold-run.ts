@@ -81,7 +81,7 @@ async function run({ path, days }: Order): Promise<Made> {
   await etl.runs(1)
   const before = { at: performance.now(), cpu: process.cpuUsage() }
   const to = new Date(Date.parse(FIRST) + (days - 1) * 86_400_000).toISOString().slice(0, 10)
-  const id = await etl.start({ from: FIRST, to }, 'command')
+  const id = await etl.start({ from: FIRST, to }, 'operator')
   await etl.idle()
   const seconds = (performance.now() - before.at) / 1_000
   const { user, system } = process.cpuUsage(before.cpu)

@@ -17,11 +17,9 @@ import { openPages } from '../test/support/pages.ts'
 
 const DAYS = 35
 const SEED = 7
-const EVENTS_A_SECOND = 0.04
+const EVENTS_A_SECOND = 0.025
 const LIVE = ['--rate', '40', '--users', '400', '--seed', String(SEED)]
 const LIVE_SECONDS = 60
-/** How many of those who come in each hour stay: lunch in India at 7 UTC, dinner from 13 on. */
-const HOURS = [0.2, 0.25, 0.35, 0.4, 0.45, 0.6, 0.85, 0.9, 0.7, 0.5, 0.45, 0.5, 0.7, 0.95, 1, 1, 0.85, 0.6, 0.35, 0.2, 0.15, 0.1, 0.1, 0.15]
 const WEEKEND = new Set([0, 6])
 
 /** What the README shows, by the names of pages. */
@@ -36,7 +34,7 @@ const BEST: readonly { page: string; file: string; theme: Theme; width: 'desktop
 const root = resolve(import.meta.dirname, '..')
 const read = <T>(file: string) => JSON.parse(readFileSync(join(root, 'data', file), 'utf8')) as T
 
-/** Five weeks of customers, more of them at meals and on weekends, and more from week to week. */
+/** Five weeks of customers, more of them on weekends, and more from week to week. */
 function history(folder: string, untilMs: number): string {
   const startMs = untilMs - DAYS * DAY_MS
   const random = mulberry32(SEED)
@@ -46,7 +44,7 @@ function history(folder: string, untilMs: number): string {
   for (const { atMs, event } of simulatePeople({ seed: SEED, rate: EVENTS_A_SECOND, durationMs: DAYS * DAY_MS, startMs, ...people })) {
     const at = new Date(atMs)
     const growth = 0.6 + (0.4 * (atMs - startMs)) / (DAYS * DAY_MS)
-    const share = HOURS[at.getUTCHours()]! * (WEEKEND.has(at.getUTCDay()) ? 1 : 0.75) * growth
+    const share = (WEEKEND.has(at.getUTCDay()) ? 1 : 0.75) * growth
     if (random() < share) lines.push(JSON.stringify(event))
   }
   const file = join(folder, 'history.ndjson')

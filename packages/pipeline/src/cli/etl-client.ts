@@ -40,7 +40,7 @@ export async function withEtl<T>(context: Context, work: (etl: EtlClient) => Pro
   return await work({
     isOwn: true,
     plan: (asked) => etl.plan(asked),
-    start: (asked) => etl.start(asked, 'command'),
+    start: (asked) => etl.start(asked, 'operator'),
     progress: async () => etl.progress(),
     runs: (countMax) => etl.runs(countMax),
     run: (id) => etl.run(id),

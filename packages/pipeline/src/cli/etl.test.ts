@@ -37,7 +37,7 @@ test('where FlowGuard does not run, the command opens the warehouse itself: plan
 
   const made = await cli('run', '--date', DAY)
   assert.equal(made.code, 0, made.stdout + made.stderr)
-  assert.match(made.stdout, /\n +1 .* done +command +2026-03-01 /)
+  assert.match(made.stdout, /\n +1 .* done +operator +2026-03-01 /)
   assert.match(made.stdout, /\ngold\.daily_gmv_metrics +2026-03-01 +2026-03-01 /)
   assert.match(made.stdout, /\d+ checks, all passed/)
   const again = await cli('backfill', '--from', DAY, '--to', DAY, '--json')
@@ -110,7 +110,7 @@ test('Ctrl-C cuts off a run of its own, and the next makes what it left', async 
 const RUN: RunDetail = {
   run_id: 7,
   state: 'done',
-  asked_by: 'command',
+  asked_by: 'operator',
   started_at: '2026-03-02T10:00:00.000Z',
   ended_at: '2026-03-02T10:00:01.000Z',
   from_date: DAY,

@@ -92,7 +92,7 @@ function greet(settings: Settings, out: Context['out'], tookMs: number, { simula
           ['its key', `${join(settings.DATA_DIR, OPERATOR_KEY_FILE)}   for what changes something; the commands here have it`],
           ...(hasStore ? [['store', `${c.cyan(at(settings.STORE_PORT))}   the shop, as soon as it is built`] as const] : []),
           ['data', settings.DATA_DIR],
-          ...(rate === undefined ? [] : [['customers', `simulated, about ${rate} events a second`] as const]),
+          ...(rate === undefined ? [] : [['customers', `simulated, about ${rate} events a second over the day, more at meals`] as const]),
         ],
         c,
       ),

@@ -36,7 +36,7 @@ test('an order that is loaded while a run makes its day for the clicks alone is 
   for (const sql of DUCKDB_FUNCTIONS) await session.run(sql)
   const store = etlStore(session)
   const due: DueDay = { date: day(0), why: 'stale', changed: ['bronze.clicks_raw'], bronzeRows: 2 }
-  const runId = await store.begin({ askedBy: 'command', asked: undefined, due: [due] }, 0)
+  const runId = await store.begin({ askedBy: 'operator', asked: undefined, due: [due] }, 0)
   await runChunk(
     { session, store, models: MODELS, clock: Date.now, signal: new AbortController().signal },
     {

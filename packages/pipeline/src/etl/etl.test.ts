@@ -100,7 +100,7 @@ test('two runs at once are refused, and the first goes on', async () => {
   await using w = await openWarehouse()
   await w.orders({ user_id: 'u', at: '2026-03-01 10:00:00' })
   const first = w.etl().start(undefined, 'schedule')
-  await assert.rejects(w.etl().start(undefined, 'command'), (error) => hasCode(error, 'etl_running'))
+  await assert.rejects(w.etl().start(undefined, 'operator'), (error) => hasCode(error, 'etl_running'))
   await first
   await w.etl().idle()
   assert.deepEqual(

@@ -20,7 +20,7 @@ export interface EtlDeps {
   logger: Logger
 }
 
-export type AskedBy = 'command' | 'schedule'
+export type AskedBy = 'operator' | 'schedule'
 const WAITING = 'waiting for the loader'
 
 export interface Plan {

@@ -96,7 +96,7 @@ export async function openWarehouse({
     at: (time: string) => void (now = Date.parse(time)),
     async run(from?: string, to = from) {
       const asked: Stretch | undefined = from === undefined ? undefined : { from, to: to as string }
-      const id = await etl.start(asked, 'command')
+      const id = await etl.start(asked, 'operator')
       await etl.idle()
       return (await etl.run(id))!
     },

@@ -205,7 +205,7 @@ async function makeGold() {
     { warehouse: machine.warehouse, models, reference, loaded: async () => true, clock: () => NOW, logger: silentLogger },
     stop.signal,
   )
-  await etl.start({ from: '2026-03-01', to: '2026-04-02' }, 'command')
+  await etl.start({ from: '2026-03-01', to: '2026-04-02' }, 'operator')
   await etl.idle()
 }
 

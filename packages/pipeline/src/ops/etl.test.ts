@@ -91,7 +91,7 @@ test('a run is planned, begun, followed while it waits for the loader, and shown
   assert.equal(status, 200)
   assert.deepEqual(
     [run.state, run.asked_by, run.is_level, run.from_date, run.to_date, run.days_done, run.error],
-    ['done', 'command', true, '2026-03-01', '2026-03-01', 1, null],
+    ['done', 'operator', true, '2026-03-01', '2026-03-01', 1, null],
   )
   assert.equal(new Set(run.steps.map(({ model }) => model)).size, 9)
   const [gmv] = (await machine.warehouse.query('select order_count from gold.daily_gmv_metrics', { rowsMax: 2, timeoutMs: 5_000 })).rows

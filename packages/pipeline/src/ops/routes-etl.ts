@@ -41,7 +41,7 @@ export function etlRoutes(app: FastifyInstance, { etl, clock }: Pick<OpsDeps, 'e
   app.post('/api/etl/runs', guarded('Make days anew, and whatever is stale or hangs on them', { body: Choice }), (request, reply) => {
     const parsed = parseJson(request.body as Buffer | undefined, { bytesMax: BODY_BYTES_MAX, wrappers: 0 })
     const asked = 'value' in parsed ? stretchOf(parsed.value, clock()) : parsed
-    return answer(request, reply, asked, async (days) => reply.code(202).send({ run_id: await etl.start(days, 'command') }))
+    return answer(request, reply, asked, async (days) => reply.code(202).send({ run_id: await etl.start(days, 'operator') }))
   })
 }
 
