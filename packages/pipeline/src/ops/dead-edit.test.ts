@@ -11,6 +11,7 @@ import { eventually } from '../reader/testing/fixture.ts'
 import { deadShipper, LANE_DEAD } from '../workers/dead-shipper.ts'
 import { worker } from '../workers/worker.ts'
 import { audit } from './audit.ts'
+import { notEditable } from './dead-edit.ts'
 import { retryDead } from './dead-settle.ts'
 import { deadEdit, deadLetter, deadLetters, deadRound } from './dead.ts'
 import { openMachine, smallDay, T0, temporaryFolder, TOPIC_SPECS, type TestMachine } from './fixture.ts'
@@ -149,33 +150,27 @@ test('an edited event that is further behind than 10 s counts as late, and the l
   })
 })
 
-test('an order is mended into one with an id of its own, and is answered', async () => {
+test('nothing else is sent in place of an order, which the database has to know first, nor of a good event that other readers may have worked off', async () => {
   await withMachine(async (machine, stores) => {
     const order = {
       event_type: 'order',
       event_id: 'mended-order',
-      order_id: 'order-of-order-paid',
+      order_id: 'its-own',
       order_type: 'placed',
       user_id: 'u9',
       item_id: 1,
-      price: 10,
-      quantity: 1,
-      received_at: '',
-      is_bot: false,
-      ts: T0 + 61_000,
+      ts: T0,
     }
     await machine.raw.append(ORDERS, [{ key: 'u9', value: JSON.stringify({ ...order, price: 'ten' }), headers: {} }])
     await machine.read()
     const { letters } = deadLetters(stores, { topic: ORDERS, reader: 'stream' }, { after: undefined, limit: 1 })
-    const id = letters[0]?.dead_id ?? ''
-    const refused = deadEdit(stores, id, JSON.stringify(order))
-    assert.deepEqual(refused && 'errors' in refused ? refused.errors.map(({ field }) => field) : [], ['/order_id'])
-    await edit(machine, stores, id, { ...order, order_id: 'its-own' })
-    await machine.heartbeat(90_000)
-    await machine.read()
-    assert.match(traceEvent(stores, 'mended-order').outcome.join('\n'), /attributed to no click/)
-    assertBalanced(stores)
+    assert.match(JSON.stringify(deadEdit(stores, letters[0]!.dead_id, JSON.stringify({ ...order, price: 10 }))), /POST \/api\/v1\/orders/)
   })
+  assert.match(notEditable({ topic: CLICKS, reason: 'handler_failed' }) ?? '', /sent again as it was/)
+  assert.match(notEditable({ topic: 'attributed.events.v1', reason: 'invalid_event' }) ?? '', /was made here/)
+  assert.equal(notEditable({ topic: CLICKS, reason: 'invalid_event' }), undefined)
+  assert.equal(notEditable({ topic: CLICKS, reason: 'id_conflict' }), undefined)
+  assert.equal(notEditable({ topic: GENERAL, reason: 'handler_failed' }), undefined)
 })
 
 test('a general event that failed is worked off once it is mended, though its id is known with another content', async () => {

@@ -10,7 +10,6 @@ import {
   kindOf,
   loggedErrors,
   ORDERS,
-  parseLogged,
   parseTimestamp,
   type DeadLetter,
   type FieldError,
@@ -34,13 +33,27 @@ const WRITTEN = ['received_at', 'is_bot', 'ts', 'order_id']
 export type Edited = Pick<DeadLetter, 'key' | 'headers' | 'value_base64'>
 export type Edit = { edited: Edited } | { errors: FieldError[] }
 
+type Editable = Pick<DeadLetter, 'topic' | 'reason'>
+
+/** Why nothing else may be sent in place of a letter's bytes; undefined where it may. */
+export function notEditable({ topic, reason }: Editable): string | undefined {
+  if (!isRaw(topic)) return `a record of ${topic} was made here, and cannot be sent again`
+  if (topic === ORDERS)
+    return 'an order is in the database before its event is in the log: send what it should be by POST /api/v1/orders, and drop this letter'
+  // The lane has one reader, and it did nothing: it says so in failed_events.
+  if (reason === 'handler_failed' && topic !== GENERAL)
+    return 'it is a good event, which its other readers may have worked off: it can be sent again as it was'
+  return undefined
+}
+
 /**
  * The record that an operator's text makes of a dead letter, or what is wrong with it. Key and content hash are made anew, so that the readers meet it like any
  * event; the other headers stay. One that says what the first of its id said bears that one's hash, and so counts as its repeat.
  */
-export function editDead(stores: Stores, letter: Pick<DeadLetter, 'topic' | 'partition' | 'offset' | 'headers'>, text: string): Edit {
+export function editDead(stores: Stores, letter: Editable & Pick<DeadLetter, 'partition' | 'offset' | 'headers'>, text: string): Edit {
   const { topic } = letter
-  if (!isRaw(topic)) return { errors: [{ field: '/dead_id', message: `a record of ${topic} was made here, and cannot be sent again` }] }
+  const against = notEditable(letter)
+  if (against !== undefined || !isRaw(topic)) return { errors: [{ field: '/dead_id', message: against ?? '' }] }
   const bytes = Buffer.from(text)
   if (!text.isWellFormed()) return { errors: [{ field: '/value', message: BAD_TEXT }] }
   if (bytes.length > EDITED_BYTES_MAX) return { errors: [{ field: '/value', message: `must be at most ${EDITED_BYTES_MAX / 1024} KiB` }] }
@@ -57,8 +70,6 @@ export function editDead(stores: Stores, letter: Pick<DeadLetter, 'topic' | 'par
       value_base64: Buffer.from(bytesOf).toString('base64'),
     },
   })
-  const taken = takenOrder(stores, topic, event)
-  if (taken) return { errors: [taken] }
   const first = firstOf(stores, topic, event)
   if (!first) return send({ content_hash: hash('sha256', canonicalJson(event), 'base64url') })
   if (first === 'forgotten' || contentOf(first.value) !== contentOf(value)) {
@@ -109,10 +120,10 @@ function firstOf(stores: Stores, topic: RawTopic, event: RawEvent): LogRecord | 
   const same = (record: LogRecord) => {
     const checked = checkedOf(record)
     if (checked.kind !== 'event' || checked.event.event_id !== event.event_id) return false
-    if (topic !== ORDERS && checked.event.user_id !== event.user_id) return false
+    if (checked.event.user_id !== event.user_id) return false
     return known === undefined || known.has(record.headers['content_hash'] ?? hash('sha256', record.value, 'base64url'))
   }
-  const [first] = recordsWith(stores, topic, textOf(event.event_id), topic === ORDERS ? undefined : (event.user_id ?? event.event_id))
+  const [first] = recordsWith(stores, topic, textOf(event.event_id), event.user_id ?? event.event_id)
     .filter(same)
     .sort((a, b) => a.appendedAt - b.appendedAt || a.offset - b.offset)
   return first ?? (known ? 'forgotten' : undefined)
@@ -129,23 +140,9 @@ function knownInLane({ lane }: Stores, { event_id: id, user_id: user }: RawEvent
   return new Set((rows as { hash: string }[] | undefined)?.map((row) => row.hash))
 }
 
-/** Two orders of one id would be answered as one: an order's id is the gateway's to give. */
-function takenOrder(stores: Stores, topic: RawTopic, event: RawEvent): FieldError | undefined {
-  if (topic !== ORDERS || event.event_type !== 'order' || event.order_type !== 'placed') return undefined
-  const other = recordsWith(stores, ORDERS, `"order_id":${JSON.stringify(event.order_id)}`).find(({ value }) => {
-    const each = parseLogged(value)
-    return 'order_id' in each && each.order_id === event.order_id && each.order_type === 'placed' && each.event_id !== event.event_id
-  })
-  if (!other) return undefined
-  return { field: '/order_id', message: `is another order's (${ORDERS}-${other.partition}@${other.offset}): give a new one` }
-}
-
-/** Records whose value holds the text; of one key's partition, where it is given. */
-function recordsWith({ raw }: Stores, topic: RawTopic, text: string, key?: string): LogRecord[] {
-  if (!raw) return []
-  const count = raw.log.partitions(topic)
-  const partitions = key === undefined ? Array.from({ length: count }, (_, partition) => partition) : [partitionOf(key, count)]
-  return partitions.flatMap((partition) => [...raw.log.find(topic, partition, text, { from: 0 })])
+/** Records of the key's partition whose value holds the text. */
+function recordsWith({ raw }: Stores, topic: RawTopic, text: string, key: string): LogRecord[] {
+  return raw ? [...raw.log.find(topic, partitionOf(key, raw.log.partitions(topic)), text, { from: 0 })] : []
 }
 
 function contentOf(value: string): string {
