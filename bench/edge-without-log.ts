@@ -51,7 +51,7 @@ await seed(database, { foods: settings.FOODS_FILE, ads: settings.ADS_FILE })
 const gateway = await createGateway({
   log,
   database,
-  billing: { itemDay: unasked, adBill: unasked, advertisers: unasked, statement: unasked, events: unasked },
+  billing: { itemDay: unasked, adBill: unasked, advertisers: unasked, statement: unasked, lines: unasked, events: unasked },
   lane: () => Promise.resolve(laneOf([], undefined)),
   clock: Date.now,
   logger: createLogger('edge-without-log', settings, 'error'),

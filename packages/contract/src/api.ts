@@ -128,7 +128,10 @@ export const AdBill = Type.Object(
 export type AdBill = Static<typeof AdBill>
 
 const AsOf = Nullable(
-  Type.String({ description: "what happened before then has been charged: billing's watermark; null before the first event" }),
+  Type.String({
+    description:
+      "what happened before then has been charged: billing's watermark, held back while orders wait to be charged; null before the first event, or while it cannot be said",
+  }),
 )
 
 /** What an ad pays for, and how its spending stands to its daily budget, credits aside. A budget trims nothing. */
@@ -152,8 +155,10 @@ export const Statement = Type.Object(
     to: Type.String(),
     as_of: AsOf,
     total: Type.Number(),
+    credits: Type.Number({ description: 'in `total`, and 0 or below' }),
     ads: Type.Array(StatementAd),
-    lines: Type.Array(StatementLine),
+    lines_total: Type.Integer({ description: 'over the length of `lines` where not all are told; ?format=csv has all' }),
+    lines: Type.Array(StatementLine, { description: 'ad by ad; sums are of all lines, told or not' }),
   },
   { title: "An advertiser's statement" },
 )

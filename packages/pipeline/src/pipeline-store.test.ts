@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { migrate, openStore } from './kernel/sqlite.ts'
 import { openPipelineStore, PIPELINE_SCHEMA } from './pipeline-store.ts'
@@ -48,4 +50,34 @@ test('a store of the first version is brought to the newest, with its pending or
   assert.deepEqual(again.pass([], -Infinity), [])
   assert.deepEqual(again.pass([], START + 10), waiting)
   assert.deepEqual(totalsOf(store.db)('pending'), { count: 0, amount: START + 10 })
+})
+
+/** What each version holds. Stores of it are out there: a line is added for a further step, and none is changed. */
+const VERSIONS: readonly string[] = ['d902730d1a17', 'a38fe1466c00', 'de1ad8be0fa0', '4f14390700e2']
+
+test('what a released version holds does not change: its stores are brought on from there', () => {
+  const held = PIPELINE_SCHEMA.map((_, at) => {
+    using db = new DatabaseSync(':memory:')
+    migrate(db, ':memory:', PIPELINE_SCHEMA.slice(0, at + 1))
+    const made = db.prepare('select sql from sqlite_schema where sql is not null order by name').all()
+    return hash('sha256', made.map(({ sql }) => String(sql).replaceAll(/\s+/g, ' ')).join(';')).slice(0, 12)
+  })
+  assert.deepEqual(held, VERSIONS)
+})
+
+test('a store of the third version keeps what it counted and what was done with its dead letters', () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, 'pipeline.db')
+  const old = openStore(path)
+  migrate(old, path, PIPELINE_SCHEMA.slice(0, 3))
+  old.exec(`insert into ad_days values ('2026-01-31', 'food_1', 9, 3, 1, 30000)`)
+  const columns = old.prepare("select name from pragma_table_info('dead_actions')").all()
+  old.close()
+  using store = openPipelineStore(path, TOPICS, () => START)
+  assert.deepEqual({ ...store.db.prepare('select ad_id, clicks from ad_days').get() }, { ad_id: 'food_1', clicks: 3 })
+  const now = store.db.prepare("select name from pragma_table_info('dead_actions')").all()
+  assert.deepEqual(
+    now.slice(columns.length).map(({ name }) => name),
+    ['sent_to', 'edited'],
+  )
 })

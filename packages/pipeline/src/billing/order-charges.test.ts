@@ -238,3 +238,27 @@ test(`charges and credits equal the naive rules over ${TIMELINES} timelines, whi
     { numRuns: TIMELINES },
   )
 })
+
+test('it keeps up to when it has charged, in each partition, over a restart and what was rolled back', () => {
+  using bills = billing()
+  const log = recordsAt()
+  const times = () =>
+    bills.db
+      .prepare("select time_ms from places where reader = 'billing-orders' order by partition")
+      .all()
+      .map((row) => row['time_ms'])
+  const at = (id: string, ts: number, user: string) => log.attributed({ id, ts, user, ad: 'cpa' })
+  const [first, other] = [at('o1', START + 5, 'u1'), at('o2', START + 3, 'u2')]
+  assert.notEqual(first.partition, other.partition)
+  bills.orders.apply([first, other])
+  const expected = [-1, -1, -1]
+  expected[first.partition] = START + 5
+  expected[other.partition] = START + 3
+  assert.deepEqual(times(), expected)
+  bills.orders.applyAndRollBack([at('lost', START + 60_000, 'u1')])
+  bills.orders.restart()
+  // A bot's order counts as charged, and a repeat too.
+  bills.orders.apply([first, log.attributed({ id: 'o3', ts: START + 9, user: 'u2', isBot: true })])
+  expected[other.partition] = START + 9
+  assert.deepEqual(times(), expected)
+})

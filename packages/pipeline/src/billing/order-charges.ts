@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { ATTRIBUTED, AttributedEvent, chargeOf, Compile, toPaise, type Ad } from '@flowguard/contract'
 import type { Clock } from '../kernel/lifecycle.ts'
+import type { LogRecord } from '../log/event-log.ts'
 import type { TopicSpecs } from '../log/topics.ts'
 import type { Fate, Handler } from '../reader/loop.ts'
 import { identityOf } from '../reader/identity.ts'
@@ -23,11 +24,14 @@ export function orderCharges({ db, topics, adOf, budgets, clock }: Options): Han
   const tables = billingTables(db)
   const seen = seenIn(db, 'billing-orders', topics[ATTRIBUTED].retentionMs)
   const creditIfCharged = creditsIn(db, tables)
+  /** By partition: answers lie in it in the order of their time. */
+  const times = new Map<number, number>()
   const insertCharge = db.prepare('insert into order_charges values (?, ?, ?, ?, null)')
 
-  function fateOf(value: string, appendedAt: number): Fate {
+  function fateOf({ value, appendedAt, partition }: LogRecord): Fate {
     const order = parse(value)
     if ('invalid' in order) return { dead: 'invalid_event', detail: order.invalid }
+    times.set(partition, Math.max(times.get(partition) ?? -Infinity, Date.parse(order.timestamp)))
     if (seen.check(identityOf(order.event_id, ''), appendedAt) !== 'new') return 'duplicate'
     if (order.is_bot) return 'skipped'
     const day = order.timestamp.slice(0, 10)
@@ -52,18 +56,20 @@ export function orderCharges({ db, topics, adOf, budgets, clock }: Options): Han
   }
 
   return {
-    load() {
+    load(standings) {
+      times.clear()
+      for (const { partition, timeMs } of standings) if (timeMs >= 0) times.set(partition, timeMs)
       tables.clear()
       seen.load()
     },
     apply(batch) {
-      const fates = batch.map(({ value, appendedAt }) => fateOf(value, appendedAt))
+      const fates = batch.map(fateOf)
       budgets.note(tables.write())
       seen.write()
       seen.expire(clock() - topics[ATTRIBUTED].retentionMs)
       return fates
     },
-    timeOf: () => -Infinity,
+    timeOf: (_topic, partition) => times.get(partition) ?? -Infinity,
   }
 }
 

@@ -1,4 +1,4 @@
-import { AdBill, AdvertiserBills, CHARGE_KINDS, dayOf, Statement, StatementEvents } from '@flowguard/contract'
+import { AdBill, AdvertiserBills, CHARGE_KINDS, dayOf, Statement, StatementEvents, type StatementLine } from '@flowguard/contract'
 import type { FastifyInstance } from 'fastify'
 import { sendCsv, type CsvRow } from '../http/csv.ts'
 import { DATE, dayIn, idOf, oneOf, RANGE, rangeIn, readingRoute, TEXT, WHOLE, wholeOf, type Query } from '../http/parameters.ts'
@@ -10,6 +10,14 @@ const PAGE_COUNT_MAX = 1_000
 const FORMATS = ['json', 'csv'] as const
 const FORMAT = { format: { type: 'string', enum: FORMATS } }
 const BILLS = '/api/v1/billing/advertisers'
+
+/** All lines of a statement, as they are read. */
+interface StatementFile {
+  advertiser: string
+  from: string
+  to: string
+  file: AsyncIterable<readonly StatementLine[]>
+}
 
 /** Bills, from the advertiser to the event ids: the same on the gateway and on the operations API. */
 export function billingRoutes(app: FastifyInstance, { billing, clock }: { billing: BillingView; clock: Clock }): void {
@@ -42,15 +50,18 @@ export function billingRoutes(app: FastifyInstance, { billing, clock }: { billin
     answer: Statement,
     params: { id: TEXT },
     query: { ...RANGE, ...FORMAT },
-    async find({ id = '' }, query) {
-      formatOf(query)
-      return billing.statement(idOf('id', id), ...rangeIn(query, today()))
+    async find({ id = '' }, query): Promise<Statement | StatementFile | undefined> {
+      const isFile = formatOf(query) === 'csv'
+      const [advertiser, [from, to]] = [idOf('id', id), rangeIn(query, today())]
+      if (!isFile) return billing.statement(advertiser, from, to)
+      const file = await billing.lines(advertiser, from, to)
+      return file && { advertiser, from, to, file }
     },
-    send: ({ advertiser_id: advertiser, from, to, lines }, query, reply) => {
-      if (formatOf(query) === 'json') return undefined
-      const rows = lines.map(({ ad_id: ad, date, kind, count, amount }) => [advertiser, ad, date, kind, count, amount])
+    send: (found, _query, reply) => {
+      if (!('file' in found)) return undefined
+      const { advertiser, from, to, file } = found
       const columns = ['advertiser_id', 'ad_id', 'date', 'kind', 'count', 'amount']
-      return sendCsv(reply, { name: `statement-${advertiser}-${from}-${to}`, columns, batches: atOnce(rows) })
+      return sendCsv(reply, { name: `statement-${advertiser}-${from}-${to}`, columns, batches: rowsOf(advertiser, file) })
     },
   })
   readingRoute(app, {
@@ -91,6 +102,10 @@ export function billingRoutes(app: FastifyInstance, { billing, clock }: { billin
       return sendCsv(reply, { name: `events-${ad}-${date}-${kind}`, columns, batches: allEvents(billing, found) })
     },
   })
+}
+
+async function* rowsOf(advertiser: string, lines: StatementFile['file']): AsyncGenerator<CsvRow[]> {
+  for await (const some of lines) yield some.map(({ ad_id: ad, date, kind, count, amount }) => [advertiser, ad, date, kind, count, amount])
 }
 
 /** From the first page on, all pages of a line. */

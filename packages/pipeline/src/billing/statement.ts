@@ -9,7 +9,7 @@ import {
   type StatementLine,
 } from '@flowguard/contract'
 
-const MILLI_A_RUPEE = 100_000
+const MILLI_A_PAISA = 1_000
 
 /** What one ad was charged for one kind, in milli-paise. */
 export interface Charged {
@@ -19,32 +19,44 @@ export interface Charged {
   amount: number
 }
 
-/** Lines are summed as the integers that they are, so that no statement is off by a rounding. */
-export function sumOf(lines: readonly Pick<StatementLine, 'amount'>[]): number {
-  return milliToRupees(lines.reduce((sum, { amount }) => sum + milliOf(amount), 0))
+/** The same of one day. */
+export interface ChargedDay extends Charged {
+  day: string
 }
 
-/** Each ad with its spending beside its daily budget. */
-export function budgetsOf(ads: readonly Ad[], lines: readonly StatementLine[]): StatementAd[] {
-  const byAd = Map.groupBy(lines, ({ ad_id: ad }) => ad)
-  return ads.map(({ adId, itemId, campaignId, pricing, rate, dailyBudget }) => {
-    const own = byAd.get(adId) ?? []
-    const spent = new Map<string, number>()
-    for (const { date, kind, amount } of own) if (kind !== 'credit') spent.set(date, (spent.get(date) ?? 0) + milliOf(amount))
-    const last = [...spent].reduce<[string, number] | undefined>((best, each) => (best && best[0] > each[0] ? best : each), undefined)
-    const budget = milliOf(toRupees(dailyBudget))
-    return {
-      ad_id: adId,
-      item_id: itemId,
-      campaign_id: campaignId,
-      pricing,
-      rate: toRupees(rate),
-      daily_budget: dailyBudget === 0 ? null : toRupees(dailyBudget),
-      last_day: last ? { date: last[0], spent: milliToRupees(last[1]) } : null,
-      days_over: dailyBudget === 0 ? 0 : [...spent.values()].filter((amount) => amount > budget).length,
-      total: sumOf(own),
-    }
-  })
+/** Lines are summed as the integers that they are, so that no statement is off by a rounding. */
+export function sumOf(charged: readonly Charged[]): number {
+  return charged.reduce((sum, { amount }) => sum + amount, 0)
+}
+
+export function lineOf({ adId, day, kind, count, amount }: ChargedDay): StatementLine {
+  return {
+    ad_id: adId,
+    date: day,
+    kind,
+    count,
+    amount: milliToRupees(amount),
+    events_url: `/api/v1/billing/ads/${encodeURIComponent(adId)}/events?date=${day}&kind=${kind}`,
+  }
+}
+
+/** An ad with its spending beside its daily budget. Its charges in the order of days. */
+export function budgetOf({ adId, itemId, campaignId, pricing, rate, dailyBudget }: Ad, charged: readonly ChargedDay[]): StatementAd {
+  const spent = new Map<string, number>()
+  for (const { day, kind, amount } of charged) if (kind !== 'credit') spent.set(day, (spent.get(day) ?? 0) + amount)
+  const last = [...spent].at(-1)
+  const budget = dailyBudget * MILLI_A_PAISA
+  return {
+    ad_id: adId,
+    item_id: itemId,
+    campaign_id: campaignId,
+    pricing,
+    rate: toRupees(rate),
+    daily_budget: dailyBudget === 0 ? null : toRupees(dailyBudget),
+    last_day: last ? { date: last[0], spent: milliToRupees(last[1]) } : null,
+    days_over: dailyBudget === 0 ? 0 : [...spent.values()].filter((amount) => amount > budget).length,
+    total: milliToRupees(sumOf(charged)),
+  }
 }
 
 /** Each advertiser's charges, the greatest total first, and what was charged to ads of nobody. */
@@ -91,6 +103,5 @@ const nothing = () => ({
   cpa: { count: 0, amount: 0 },
   credit: { count: 0, amount: 0 },
 })
-const milliOf = (rupees: number) => Math.round(rupees * MILLI_A_RUPEE)
 const milliIn = (of: Record<ChargeKind, { amount: number }>) => CHARGE_KINDS.reduce((sum, kind) => sum + of[kind].amount, 0)
 const shown = ({ count, amount }: { count: number; amount: number }) => ({ count, amount: milliToRupees(amount) })

@@ -23,6 +23,7 @@ const noBilling: BillingView = {
   adBill: async () => notYet(),
   advertisers: async () => notYet(),
   statement: async () => notYet(),
+  lines: async () => notYet(),
   events: async () => notYet(),
 }
 

@@ -262,6 +262,7 @@ test('figures: good parameters reach the ledger, bad ones are 422', async () => 
     adBill: note('adBill'),
     advertisers: note('advertisers'),
     statement: note('statement'),
+    lines: note('lines'),
     events: note('events'),
   }
   await using gateway = await openTestGateway({ billing, clock: () => Date.parse('2026-03-15T12:00:00Z') })
@@ -318,7 +319,7 @@ test('a bug is a 500 that says nothing, and a log line that says all', async () 
   const fail = () => Promise.reject(new TypeError('secret path'))
   await using gateway = await openTestGateway({
     logger,
-    billing: { itemDay: fail, adBill: fail, advertisers: fail, statement: fail, events: fail },
+    billing: { itemDay: fail, adBill: fail, advertisers: fail, statement: fail, lines: fail, events: fail },
   })
   const body = problem(await gateway.get('/api/v1/ads/metrics/7'), 500, 'internal_error')
   assert.ok(!JSON.stringify(body).includes('secret'))

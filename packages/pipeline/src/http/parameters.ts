@@ -1,7 +1,7 @@
-import { DAY_MS, ID_CHARS_MAX, isDay, type TSchema } from '@flowguard/contract'
+import { DAY_MS, ID_CHARS_MAX, isDay, type FieldError, type TSchema } from '@flowguard/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { answers } from './docs.ts'
-import { sendProblem } from './problems.ts'
+import { sendProblem, type Fault } from './problems.ts'
 
 const RANGE_DAYS_MAX = 366
 
@@ -13,11 +13,15 @@ export const WHOLE = { type: 'integer', minimum: 0 }
 export const DATE = { type: 'string', format: 'date', description: 'a UTC day; today where it is missing' }
 export const RANGE = {
   from: { type: 'string', format: 'date', description: "the first UTC day; the month's first where it is missing" },
-  to: { type: 'string', format: 'date', description: `the last UTC day, at most ${RANGE_DAYS_MAX} days on; today where it is missing` },
+  to: {
+    type: 'string',
+    format: 'date',
+    description: `the last UTC day; at most ${RANGE_DAYS_MAX} days with the first; today where it is missing`,
+  },
 }
 
 /** A part of an address that is not what it must be. */
-class BadParameter extends Error {
+export class BadParameter extends Error {
   readonly field: string
 
   constructor(field: string, message: string) {
@@ -57,20 +61,21 @@ export function readingRoute<T extends object>(
       if (found) return await (send?.(found, asked, reply) ?? reply.send(found))
     } catch (error) {
       if (!(error instanceof BadParameter)) throw error
-      const { field, message } = error
-      return sendProblem(request, reply, {
-        status: 422,
-        code: 'invalid_parameter',
-        detail: `${field} ${message}`,
-        errors: [{ field, message }],
-      })
+      return sendProblem(request, reply, invalidParameter({ field: error.field, message: error.message }))
     }
     return sendProblem(request, reply, { status: 404, code: 'not_found', detail: 'there is no such thing' })
   })
 }
 
+/** The first is told in a sentence, all of them by field. */
+export function invalidParameter(...errors: FieldError[]): Fault {
+  const [first] = errors
+  return { status: 422, code: 'invalid_parameter', detail: `${first?.field} ${first?.message}`, errors }
+}
+
 export function idOf(field: string, text: string): string {
-  if (text.length > ID_CHARS_MAX || text.includes('\0')) throw new BadParameter(field, `must be 1 to ${ID_CHARS_MAX} characters`)
+  if (text.length > ID_CHARS_MAX) throw new BadParameter(field, `must be 1 to ${ID_CHARS_MAX} characters`)
+  if (text.includes('\0')) throw new BadParameter(field, 'must not hold the character U+0000')
   return text
 }
 
@@ -92,11 +97,25 @@ export function dayIn(field: string, text: string | string[] | undefined, fallba
   return text
 }
 
-export function rangeIn({ from, to }: Query, today: string): [string, string] {
+/** The month to date where nothing is said. */
+export function rangeIn(query: Query, today: string): [string, string] {
+  return daysIn(query, { today, firstOf: (last) => `${last.slice(0, 7)}-01`, daysMax: RANGE_DAYS_MAX })
+}
+
+interface DaysRule {
+  today: string
+  /** The first day where only the last is said. */
+  firstOf: (last: string) => string
+  /** Both ends included. */
+  daysMax: number
+}
+
+/** The first and the last day that are asked for. Throws a `BadParameter`. */
+export function daysIn({ from, to }: Query, { today, firstOf, daysMax }: DaysRule): [string, string] {
   const last = dayIn('to', to, today)
-  const first = dayIn('from', from, `${last.slice(0, 7)}-01`)
+  const first = dayIn('from', from, firstOf(last))
   const days = (Date.parse(last) - Date.parse(first)) / DAY_MS + 1
-  if (days < 1) throw new BadParameter('from', 'must not be after to')
-  if (days > RANGE_DAYS_MAX) throw new BadParameter('from', `must be at most ${RANGE_DAYS_MAX} days before to`)
+  if (days < 1) throw new BadParameter('from', to === undefined ? `must not be after today, ${last}` : 'must not be after to')
+  if (days > daysMax) throw new BadParameter('from', `and to may span at most ${daysMax} days, both included; these are ${days}`)
   return [first, last]
 }

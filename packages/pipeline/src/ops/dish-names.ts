@@ -6,7 +6,7 @@ const AGAIN_MS = 60_000
 const TIMEOUT_MS = 5_000
 const NAMES_COUNT_MAX = 50_000
 
-/** Names dishes that are not in the catalogue as gold last knew them. What gold does not know either, or cannot be asked for, is asked for again after a minute. */
+/** Names dishes that are not in the catalogue as gold knows them: a name is at most a minute old, or as old as gold's last answer. What gold does not know, or could not be asked for, is asked for again after a minute. */
 export function dishNames(query: Warehouse['query'], clock: Clock) {
   const names = new Map<number, { name: string | null; category: string | null }>()
   let askedAt = -Infinity
@@ -21,11 +21,13 @@ export function dishNames(query: Warehouse['query'], clock: Clock) {
   }
 
   return async (dishes: readonly DishFigures[]): Promise<DishFigures[]> => {
-    const unknown = dishes.filter(({ item_id: id, name }) => name === null && !names.has(id)).map(({ item_id: id }) => id)
-    if (unknown.length > 0 && (isComplete || clock() - askedAt >= AGAIN_MS)) {
-      askedAt = clock()
-      isComplete = await look(unknown).then(
-        () => unknown.every((id) => names.has(id)),
+    const nameless = dishes.filter(({ name }) => name === null).map(({ item_id: id }) => id)
+    const isDue = clock() - askedAt >= AGAIN_MS
+    const wanted = isDue ? nameless : isComplete ? nameless.filter((id) => !names.has(id)) : []
+    if (wanted.length > 0) {
+      if (isDue) askedAt = clock()
+      isComplete = await look(wanted).then(
+        () => wanted.every((id) => names.has(id)),
         () => false,
       )
     }

@@ -115,12 +115,14 @@ export const REPORTS = {
       column('is_whole', 'month is whole', 'flag'),
     ],
     // A cohort is all of its month, whatever day the range begins. Who ordered in a month: on any day of it that was made. A month in which nobody of a cohort
-    // came back is 0; one of which no day was made is not there. The last month is whole once its last day was made.
+    // came back is 0; one of which no day was made is not there. A month is whole once every day of it was made, the last one when it was over.
     sql: (from, to) => `with made as (
-        select date from etl.days where date between date_trunc('month', date '${from}') and date '${to}'
+        select date, computed_at from etl.days where date between date_trunc('month', date '${from}') and date '${to}'
       ),
       months as (
-        select date_trunc('month', date) as month, max(date) = last_day(max(date)) as is_whole from made group by date_trunc('month', date)
+        select date_trunc('month', date) as month,
+          count(*) = day(last_day(max(date))) and arg_max(computed_at, date) >= last_day(max(date)) + interval 1 day as is_whole
+        from made group by date_trunc('month', date)
       ),
       snapshots as (
         select date, user_id, date_trunc('month', first_order_date) as cohort, orders_this_period, revenue_this_period from gold.user_cohort_metrics

@@ -1,5 +1,6 @@
 import type { Stretch } from '../etl/model.ts'
 import type { Value, Warehouse } from '../warehouse/warehouse.ts'
+import { shared } from './shared.ts'
 import { REPORTS, type ReportColumn, type ReportName } from './report-sql.ts'
 
 /** More days than that are no report. */
@@ -32,16 +33,7 @@ export interface Report extends Stretch {
 /** Asks gold, over UTC days, both ends included. Where a run has yet to make the tables there are no rows. Rejects as the warehouse does. */
 export function reportsOf(query: Warehouse['query']) {
   const ask = (sql: string, rowsMax: number) => query(sql, { rowsMax, timeoutMs: TIMEOUT_MS })
-  const asking = new Map<string, Promise<unknown>>()
-
-  /** Whoever asks the same meanwhile gets the same answer. */
-  function shared<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const before = asking.get(key) as Promise<T> | undefined
-    if (before) return before
-    const answer = work().finally(() => asking.delete(key))
-    asking.set(key, answer)
-    return answer
-  }
+  const share = shared()
 
   async function made(): Promise<ReadonlySet<Value>> {
     const { rows } = await ask(`select schema_name || '.' || table_name from duckdb_tables()`, REPORT_ROWS_MAX)
@@ -56,12 +48,12 @@ export function reportsOf(query: Warehouse['query']) {
   }
 
   return (name: ReportName, { from, to }: Stretch): Promise<Report> =>
-    shared(`${name} ${from} ${to}`, async () => {
+    share(`${name} ${from} ${to}`, async () => {
       const { title, grain, reads, columns, sql } = REPORTS[name]
-      const tables = await shared('tables', made)
+      const tables = await share('tables', made)
       const isMade = [...SILVER, reads].every((table) => tables.has(table))
       // Before the rows: they are never older than they are said to be.
-      const fresh = await shared(`${from} ${to} ${isMade}`, () => freshness({ from, to }, isMade))
+      const fresh = await share(`${from} ${to} ${isMade}`, () => freshness({ from, to }, isMade))
       const { rows, truncated } = isMade ? await ask(sql(from, to), REPORT_ROWS_MAX) : { rows: [], truncated: false }
       return { name, title, grain, from, to, columns, rows, truncated, fresh }
     })

@@ -1,6 +1,7 @@
 import { ALERT_SEVERITIES, Compile, Type } from '@flowguard/contract'
 import type { FastifyInstance } from 'fastify'
-import { sendProblem, type Fault } from '../http/problems.ts'
+import { invalidParameter } from '../http/parameters.ts'
+import { sendProblem } from '../http/problems.ts'
 import { PAGE_COUNT_MAX } from './alerts.ts'
 import type { OpsDeps } from './deps.ts'
 
@@ -27,17 +28,12 @@ export function alertRoutes(app: FastifyInstance, { ask }: Pick<OpsDeps, 'ask'>)
     const { query } = request
     if (!checkAsked.Check(query)) {
       const errors = checkAsked.Errors(query).map(({ instancePath, message }) => ({ field: instancePath.slice(1), message }))
-      return sendProblem(request, reply, invalid(errors))
+      return sendProblem(request, reply, invalidParameter(...errors))
     }
     const { kind, severity, after, limit = String(PAGE_COUNT) } = query
     const count = Number(limit)
     if (count < 1 || count > PAGE_COUNT_MAX)
-      return sendProblem(request, reply, invalid([{ field: 'limit', message: `must be from 1 to ${PAGE_COUNT_MAX}` }]))
+      return sendProblem(request, reply, invalidParameter({ field: 'limit', message: `must be from 1 to ${PAGE_COUNT_MAX}` }))
     return reply.send(await ask('alerts', { kind, severity }, { after: after === undefined ? undefined : Number(after), limit: count }))
   })
-}
-
-function invalid(errors: NonNullable<Fault['errors']>): Fault {
-  const [first] = errors
-  return { status: 422, code: 'invalid_parameter', detail: `${first?.field} ${first?.message}`, errors }
 }

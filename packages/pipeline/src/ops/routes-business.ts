@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Stretch } from '../etl/model.ts'
 import { sendCsv } from '../http/csv.ts'
 import { sendProblem, type Fault } from '../http/problems.ts'
@@ -9,6 +9,7 @@ import { dishNames } from './dish-names.ts'
 import { FIGURES_ROWS_MAX, type AdFigures, type DishFigures, type Figures } from './figures.ts'
 import { REPORTS, type ReportName } from './report-sql.ts'
 import { REPORT_DAYS_MAX, REPORT_ROWS_MAX, reportsOf } from './reports.ts'
+import { shared } from './shared.ts'
 import { warehouseFault } from './warehouse-faults.ts'
 
 /** The business: the counters as they stand, and what gold knows of whole days. */
@@ -17,29 +18,28 @@ export function businessRoutes(app: FastifyInstance, { ask, warehouse, clock }: 
   const query: OpsDeps['warehouse']['query'] = (sql, limits) => warehouse.query(sql, limits)
   const named = dishNames(query, clock)
   const report = reportsOf(query)
-  const counting = new Map<string, Promise<Figures>>()
+  const share = shared<Figures>()
 
-  /** Whoever asks the same meanwhile gets the same answer: each page does so every other second. */
-  function counted({ from, to }: Stretch, rowsMax: number): Promise<Figures> {
-    const key = `${from} ${to} ${rowsMax}`
-    const before = counting.get(key)
-    if (before) return before
-    const answer = ask('figures', { from, to }, rowsMax)
-      .then(async (found) => ({ ...found, dishes: await named(found.dishes) }))
-      .finally(() => counting.delete(key))
-    counting.set(key, answer)
-    return answer
-  }
+  /** Each page asks every other second. */
+  const counted = ({ from, to }: Stretch, rowsMax: number): Promise<Figures> =>
+    share(`${from} ${to} ${rowsMax}`, async () => {
+      const found = await ask('figures', { from, to }, rowsMax)
+      return { ...found, dishes: await named(found.dishes) }
+    })
 
   app.get('/api/figures', guarded('CTR, CVR and revenue by dish and by ad, live', { querystring: DaysAsked }), async (request, reply) => {
     const asked = daysAsked(request.query, clock(), REPORT_DAYS_MAX)
     if ('code' in asked) return sendProblem(request, reply, asked)
     const { days, isCsv, by } = asked
     if (!isCsv) return reply.send(await counted(days, FIGURES_ROWS_MAX))
-    const { dishes, ads } = await counted(days, REPORT_ROWS_MAX)
+    const { dishes, dishes_total: dishesTotal, ads, ads_total: adsTotal } = await counted(days, REPORT_ROWS_MAX)
     return by === 'dish'
-      ? sendCsv(reply, { name: fileName('dishes-live', days), columns: DISH_COLUMNS, batches: [rowsOf(dishes, DISH_COLUMNS)] })
-      : sendCsv(reply, { name: fileName('ads-live', days), columns: AD_COLUMNS, batches: [rowsOf(ads, AD_COLUMNS)] })
+      ? sendFile(
+          reply,
+          { name: 'dishes-live', days, columns: DISH_COLUMNS, rows: rowsOf(dishes, DISH_COLUMNS) },
+          dishesTotal > dishes.length,
+        )
+      : sendFile(reply, { name: 'ads-live', days, columns: AD_COLUMNS, rows: rowsOf(ads, AD_COLUMNS) }, adsTotal > ads.length)
   })
 
   app.get('/api/reports', guarded('What reports there are'), (_request, reply) => {
@@ -56,7 +56,7 @@ export function businessRoutes(app: FastifyInstance, { ask, warehouse, clock }: 
       const answer = await report(name, asked.days)
       if (!asked.isCsv) return await reply.send(answer)
       const columns = answer.columns.map((column) => column.name)
-      return await sendCsv(reply, { name: fileName(name, asked.days), columns, batches: [answer.rows] })
+      return await sendFile(reply, { name, days: asked.days, columns, rows: answer.rows }, answer.truncated)
     } catch (error) {
       const fault = warehouseFault(error)
       if (!fault) throw error
@@ -98,4 +98,16 @@ function rowsOf<Key extends string>(of: readonly Readonly<Record<Key, Value>>[],
   return of.map((each) => columns.map((column) => each[column]))
 }
 
-const fileName = (name: string, { from, to }: Stretch) => `flowguard-${name}-${from === to ? from : `${from}-to-${to}`}`
+interface Told {
+  name: string
+  days: Stretch
+  columns: readonly string[]
+  rows: readonly (readonly Value[])[]
+}
+
+/** A file that was cut says so in its name, which stays with it, and in a header. */
+function sendFile(reply: FastifyReply, { name, days: { from, to }, columns, rows }: Told, isCut: boolean): Promise<FastifyReply> {
+  const days = from === to ? from : `${from}-to-${to}`
+  if (isCut) reply.header('flowguard-truncated', `only the first ${rows.length} rows`)
+  return sendCsv(reply, { name: `flowguard-${name}-${days}${isCut ? `-first-${rows.length}-rows` : ''}`, columns, batches: [rows] })
+}

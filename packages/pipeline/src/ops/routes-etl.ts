@@ -2,6 +2,7 @@ import { Compile, isDay, Type, dayOf } from '@flowguard/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Stretch } from '../etl/model.ts'
 import { parseJson } from '../http/body.ts'
+import { invalidParameter } from '../http/parameters.ts'
 import { sendProblem, type Fault } from '../http/problems.ts'
 import type { OpsDeps } from './deps.ts'
 import { warehouseFault } from './warehouse-faults.ts'
@@ -67,6 +68,4 @@ function stretchOf(value: unknown, now: number): Stretch | Fault {
   return value.from > value.to ? invalid('from', 'must not be after to') : value
 }
 
-function invalid(field: string, message: string): Fault {
-  return { status: 422, code: 'invalid_parameter', detail: `${field} ${message}`, errors: [{ field, message }] }
-}
+const invalid = (field: string, message: string) => invalidParameter({ field, message })

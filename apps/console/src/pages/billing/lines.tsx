@@ -16,7 +16,7 @@ interface Props {
 }
 
 /** Every line of a statement, the newest day first. */
-export function Lines({ statement: { lines, ads }, address: { get, set }, actions }: Props) {
+export function Lines({ statement: { lines, lines_total: total, ads }, address: { get, set }, actions }: Props) {
   const [ad, kind, open] = [get('ad'), get('kind'), get('line')]
   const fitting = lines
     .filter((line) => (ad === '' || line.ad_id === ad) && (kind === '' || line.kind === kind))
@@ -65,7 +65,15 @@ export function Lines({ statement: { lines, ads }, address: { get, set }, action
       }
     >
       {fitting.length === 0 ? (
-        <Empty title={lines.length === 0 ? 'Nothing was charged in these days' : 'No line fits'} />
+        <Empty
+          title={
+            lines.length === 0
+              ? 'Nothing was charged in these days'
+              : total > lines.length
+                ? 'No line of the first fits; the CSV has all'
+                : 'No line fits'
+          }
+        />
       ) : (
         <>
           <Table label="Lines" columns={columns} rows={shown} keyOf={lineName} isChosen={(line) => lineName(line) === open} />
@@ -74,6 +82,11 @@ export function Lines({ statement: { lines, ads }, address: { get, set }, action
               {count(fitting.length)} {fitting.length === 1 ? 'line' : 'lines'},{' '}
               {exactMoney(sumOfMoney(fitting.map(({ amount }) => amount)))}
             </span>
+            {total > lines.length && (
+              <span>
+                of the first {count(lines.length)} of {count(total)}, by ad; the CSV has all
+              </span>
+            )}
             {page > 0 && <Button onClick={() => set({ page: page - 1 || null })}>Newer</Button>}
             {page < last && <Button onClick={() => set({ page: page + 1 })}>Older</Button>}
           </div>

@@ -18,7 +18,6 @@ export function StatementOf({ advertiser, range: { from, to } }: { advertiser: s
   const { get, set } = address
   const path = `/api/v1/billing/advertisers/${encodeURIComponent(advertiser)}?from=${from}&to=${to}`
   const { data, error, reload } = useAsk<Statement>(path, { everyMs: EVERY_MS })
-  const credits = sumOfMoney(data?.lines.flatMap(({ kind, amount }) => (kind === 'credit' ? [amount] : [])) ?? [])
   return (
     <>
       <nav aria-label="Where this is" className="flex min-w-0 flex-wrap items-center gap-1.5">
@@ -49,8 +48,8 @@ export function StatementOf({ advertiser, range: { from, to } }: { advertiser: s
             asOf={data.as_of}
             of={[
               ['Total', exactMoney(data.total)],
-              ['Charges', exactMoney(sumOfMoney([data.total, -credits]))],
-              ['Credits', exactMoney(credits)],
+              ['Charges', exactMoney(sumOfMoney([data.total, -data.credits]))],
+              ['Credits', exactMoney(data.credits)],
             ]}
           />
           <Panel title="Ads">

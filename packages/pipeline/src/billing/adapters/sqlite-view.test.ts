@@ -2,57 +2,13 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
-import { CHARGE_KINDS, isoOf } from '@flowguard/contract'
-import fc from 'fast-check'
 import { hasCode } from '../../kernel/errors.ts'
-import { transaction } from '../../kernel/sqlite.ts'
 import { openPipelineStore } from '../../pipeline-store.ts'
 import { START, temporaryFolder, TOPICS } from '../../reader/testing/fixture.ts'
-import { billingTables, type Charge, type ItemCounts } from '../tables.ts'
 import { ADS } from '../testing/fixture.ts'
+import { ads, charge, openedView as opened, other } from '../testing/view.ts'
 import { sqliteBillingView } from './sqlite-view.ts'
 
-const other = { ...ADS[0]!, adId: 'of another/ad?', advertiserId: 'another' } as (typeof ADS)[number]
-const ads = async () => [...ADS, other]
-
-/** A pipeline's store in a file, and the view that another process has of it. */
-function opened() {
-  const folder = temporaryFolder()
-  const path = join(folder.path, 'pipeline.db')
-  const store = openPipelineStore(path, TOPICS, () => START)
-  const tables = billingTables(store.db)
-  const write = (work: () => void) =>
-    transaction(store.db, () => {
-      work()
-      tables.write()
-    })
-  return {
-    view: sqliteBillingView(path, ads),
-    charge: (...charges: Charge[]) => write(() => charges.forEach((each) => tables.charge(each))),
-    /** A reader has seen this time. */
-    stand: (reader: string, timeMs: number) =>
-      store.db
-        .prepare(
-          "insert or replace into places (reader, topic, partition, log_id, began, next, time_ms) values (?, 'raw.clicks.v1', 0, 'l', 0, 0, ?)",
-        )
-        .run(reader, timeMs),
-    count: (item: number, day: string, counts: Partial<ItemCounts>) => write(() => void Object.assign(tables.count(item, day), counts)),
-    [Symbol.dispose]() {
-      this.view[Symbol.dispose]()
-      store[Symbol.dispose]()
-      folder[Symbol.dispose]()
-    },
-  }
-}
-
-const charge = (eventId: string, day: string, more: Partial<Charge> = {}): Charge => ({
-  eventId,
-  adId: 'cpc',
-  day,
-  amount: 456_000,
-  kind: 'cpc',
-  ...more,
-})
 const url = (ad: string, day: string, kind: string) => `/api/v1/billing/ads/${ad}/events?date=${day}&kind=${kind}`
 
 test("an ad's bill has a line a day and kind, and its total is their exact sum", async () => {
@@ -105,7 +61,7 @@ test('a statement has the lines of all ads of its advertiser, and of no other', 
 test('an advertiser without charges has an empty statement; whoever has no ads, none', async () => {
   using at = opened()
   const { ads: own, ...empty } = (await at.view.statement('advertiser', 'f', 't'))!
-  assert.deepEqual(empty, { advertiser_id: 'advertiser', from: 'f', to: 't', as_of: null, total: 0, lines: [] })
+  assert.deepEqual(empty, { advertiser_id: 'advertiser', from: 'f', to: 't', as_of: null, total: 0, credits: 0, lines_total: 0, lines: [] })
   assert.ok(own.length === ADS.length && own.every(({ last_day: last, total }) => last === null && total === 0))
   assert.ok(isDeepStrictEqual((await at.view.adBill('cpa', 'f', 't'))?.lines, []))
   assert.equal(await at.view.statement('nobody', 'f', 't'), undefined)
@@ -169,60 +125,6 @@ test('every advertiser is listed, the greatest total first, and what nobody owns
   })
   const empty = await at.view.advertisers('2026-03-01', '2026-03-31')
   assert.deepEqual([empty.total, empty.unassigned, empty.advertisers.map(({ advertiser_id: id }) => id)], [0, 0, ['advertiser', 'another']])
-})
-
-test('more ads than are summed up in one turn are all in the list', async () => {
-  using folder = temporaryFolder()
-  const path = join(folder.path, 'pipeline.db')
-  using store = openPipelineStore(path, TOPICS, () => START)
-  const tables = billingTables(store.db)
-  const many = Array.from({ length: 1_001 }, (_, n) => ({ ...ADS[1]!, adId: `ad ${n}` as (typeof ADS)[number]['adId'] }))
-  transaction(store.db, () => {
-    for (const { adId } of many) tables.charge(charge(adId, '2026-01-31', { adId, amount: 1 }))
-    tables.write()
-  })
-  using view = sqliteBillingView(path, async () => many)
-  const { advertisers, total } = await view.advertisers('2026-01-31', '2026-01-31')
-  assert.deepEqual([advertisers.length, advertisers[0]?.cpc.count, total], [1, 1_001, 0.01001])
-})
-
-test("whatever was charged, a statement's total is the sum of its lines, of its ads, and the advertiser's in the list, to the thousandth of a paisa", async () => {
-  const some = fc.record({
-    adId: fc.constantFrom(...ADS.map(({ adId }) => adId as string)),
-    day: fc.constantFrom('2026-01-29', '2026-01-30', '2026-01-31'),
-    kind: fc.constantFrom(...CHARGE_KINDS),
-    amount: fc.oneof(fc.constantFrom(1, 123, 456_000, 7_890_001), fc.integer({ min: 1, max: 100_000_000_000 })),
-  })
-  await fc.assert(
-    fc.asyncProperty(fc.array(some, { maxLength: 60 }), async (charged) => {
-      using at = opened()
-      const signed = charged.map(({ amount, ...each }) => ({ ...each, amount: each.kind === 'credit' ? -amount : amount }))
-      at.charge(...signed.map((each, n) => ({ eventId: `e${n}`, ...each })))
-      const milli = (rupees: number) => Math.round(rupees * 100_000)
-      const sum = (amounts: number[]) => amounts.reduce((all, each) => all + each, 0)
-      const exact = sum(signed.map(({ amount }) => amount))
-      const [from, to] = ['2026-01-01', '2026-01-31']
-      const { total, lines, ads: own } = (await at.view.statement('advertiser', from, to))!
-      const listed = await at.view.advertisers(from, to)
-      assert.equal(total, exact / 100_000)
-      assert.equal(sum(lines.map(({ amount }) => milli(amount))), exact)
-      assert.equal(sum(own.map((each) => milli(each.total))), exact)
-      assert.equal(listed.advertisers.find(({ advertiser_id: id }) => id === 'advertiser')?.total, exact / 100_000)
-      assert.equal(milli(listed.total), exact)
-    }),
-    { numRuns: 30 },
-  )
-})
-
-test('a bill says up to when all has been charged', async () => {
-  using at = opened()
-  at.stand('billing', START + 60_000)
-  at.stand('stream', START + 50_000)
-  at.stand('billing-orders', -1)
-  assert.equal((await at.view.statement('advertiser', 'f', 't'))?.as_of, isoOf(START + 40_000))
-  assert.equal((await at.view.advertisers('f', 't')).as_of, isoOf(START + 40_000))
-  at.stand('stream', -1)
-  assert.equal((await at.view.advertisers('f', 't')).as_of, null)
 })
 
 test('the events behind a line come in pages, the last of which says so even where it is full', async () => {
