@@ -10,8 +10,10 @@ import { withStores } from './look.ts'
 import { count, counted, dateTime, pairs, printable, table, type Output } from './output.ts'
 
 const LIST_COUNT = 20
-/** Sending many again takes its time. */
-const SETTLE_MS_MAX = 10 * 60_000
+/** Records of one request: between two, it is seen how far it has got. */
+const ROUND_COUNT = 100
+/** A round of them may take its time. */
+const ROUND_MS_MAX = 2 * 60_000
 
 interface Filter {
   reason?: string
@@ -168,7 +170,12 @@ function lateness({ decoded, partition_ts: partitionTs }: DeadShown): [string, s
   return [['late', `by ${count(Math.round((partitionTs - ts) / 1_000))} s: sent again with this ts, it counts as late`]]
 }
 
-async function settle({ settings, out }: Context, what: 'retry' | 'drop', flags: SettleFlags, id: string | undefined): Promise<ExitCode> {
+async function settle(
+  { settings, out, io }: Context,
+  what: 'retry' | 'drop',
+  flags: SettleFlags,
+  id: string | undefined,
+): Promise<ExitCode> {
   const { reason, reader, topic, all, note, file } = flags
   if ([id, reason, reader, topic, all].every((each) => each === undefined)) {
     out.note('Say which letters: an id, --reason, --reader, --topic, or --all.')
@@ -183,22 +190,59 @@ async function settle({ settings, out }: Context, what: 'retry' | 'drop', flags:
     return EXIT.misused
   }
   const value = file === undefined ? undefined : textOf(file)
-  const body = JSON.stringify({ dead_id: id, reason, reader, topic, all, note, value })
   const url = `${settings.OPS_URL}/api/dead/${what}`
-  const settled = (await requestOk(url, { method: 'POST', body, key: keyForOps(settings), timeoutMs: SETTLE_MS_MAX })) as Settled
-  const { letters, records, failed, sent_to: sentTo } = settled
-  if (out.isJson) out.json(settled)
-  else {
-    out.line(
-      what === 'retry'
-        ? `${counted(records, 'record')} sent again${sentTo === undefined ? '' : ` to ${sentTo}`}, of ${counted(letters, 'letter')}.`
-        : `${counted(letters, 'letter')} given up.`,
-    )
-    for (const each of failed) out.line(`  ${out.colors.red('not')} ${each.dead_id}: ${printable(each.detail)}`)
+  const ask: Ask = async (more) =>
+    (await requestOk(url, {
+      method: 'POST',
+      body: JSON.stringify({ dead_id: id, reason, reader, topic, all, note, value, ...more }),
+      key: keyForOps(settings),
+      timeoutMs: ROUND_MS_MAX,
+      signal: io.signal,
+    })) as Settled
+  const { settled, left, error } = id === undefined ? await inRounds(ask, out) : { settled: await ask({}), left: 0 }
+  if (out.isJson) out.json({ ...settled, ...(left > 0 && { left }) })
+  else printSettled(out, what, settled)
+  if (error) {
+    out.note(`${counted(left, 'letter')} left as they were: the same command goes on with them.`)
+    throw error
   }
+  const { letters, failed } = settled
   if (letters === 0 && failed.length === 0)
     out.note(id === undefined ? 'No waiting letter fits.' : `There is no dead letter ${printable(id)} that waits: npx flowguard dead list`)
   return failed.length > 0 || (id !== undefined && letters === 0) ? EXIT.failed : EXIT.done
+}
+
+type Ask = (more: { limit?: number; after?: string; died_by?: string | undefined }) => Promise<Settled>
+
+/** Many letters, so many records at a time. What was done before the error is not forgotten. */
+async function inRounds(ask: Ask, out: Output): Promise<{ settled: Settled; left: number; error?: Error }> {
+  const settled: Settled = { letters: 0, records: 0, failed: [] }
+  let round = await ask({ limit: ROUND_COUNT })
+  for (;;) {
+    settled.letters += round.letters
+    settled.records += round.records
+    settled.failed.push(...round.failed)
+    const { left = 0, next_after: after, died_by: diedBy } = round
+    if (!after) break
+    out.progress(`${count(settled.letters)} of ${counted(settled.letters + settled.failed.length + left, 'letter')}`)
+    try {
+      round = await ask({ limit: ROUND_COUNT, after, died_by: diedBy })
+    } catch (error) {
+      out.endProgress()
+      return { settled, left, error: error as Error }
+    }
+  }
+  out.endProgress()
+  return { settled, left: 0 }
+}
+
+function printSettled(out: Output, what: 'retry' | 'drop', { letters, records, failed, sent_to: sentTo }: Settled): void {
+  out.line(
+    what === 'retry'
+      ? `${counted(records, 'record')} sent again${sentTo === undefined ? '' : ` to ${sentTo}`}, of ${counted(letters, 'letter')}.`
+      : `${counted(letters, 'letter')} given up.`,
+  )
+  for (const each of failed) out.line(`  ${out.colors.red('not')} ${each.dead_id}: ${printable(each.detail)}`)
 }
 
 function textOf(file: string): string {

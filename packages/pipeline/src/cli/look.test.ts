@@ -126,6 +126,33 @@ test('dead: retry and drop ask the operations API, and say what became of each',
   assert.deepEqual([unknown.code, unknown.stderr], [1, 'There is no dead letter nope that waits: npx flowguard dead list\n'])
 })
 
+test('dead: many letters go round by round; what is left is said where it ends early', async () => {
+  await using ops = await fakeGateway()
+  const options = ['--ops-url', ops.url]
+  const failed = [{ dead_id: 'stream/x', detail: 'made here' }]
+  const diedBy = '2026-03-01T12:00:00.000Z'
+  const answers = [
+    { letters: 200, records: 100, failed: [], left: 101, next_after: '0:7', died_by: diedBy },
+    { letters: 100, records: 100, failed, left: 0, next_after: null, died_by: diedBy },
+  ]
+  ops.told = (_url, at) => ({ body: answers[at - 1] })
+  const all = await run(['dead', 'retry', '--all', ...options])
+  assert.deepEqual([all.code, all.stdout], [1, '200 records sent again, of 300 letters.\n  not stream/x: made here\n'])
+  assert.deepEqual(
+    ops.requests.map(({ body }) => JSON.parse(body) as unknown),
+    [
+      { all: true, limit: 100 },
+      { all: true, limit: 100, after: '0:7', died_by: diedBy },
+    ],
+  )
+  const stage = ops.requests.length
+  ops.told = (_url, at) => (at === stage + 1 ? { body: answers[0] } : { status: 503, body: { detail: 'the gateway does not answer' } })
+  const part = await run(['dead', 'retry', '--all', ...options])
+  assert.equal(part.stdout, '100 records sent again, of 200 letters.\n')
+  assert.match(part.stderr, /^101 letters left as they were[^]*the gateway does not answer/)
+  assert.notEqual(part.code, 0)
+})
+
 test('dead: one letter is sent again as a file says, and what is wrong with it is told', async () => {
   await using ops = await fakeGateway()
   using edited = temporaryFolder()

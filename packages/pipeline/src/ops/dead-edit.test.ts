@@ -13,7 +13,8 @@ import { worker } from '../workers/worker.ts'
 import { audit } from './audit.ts'
 import { notEditable } from './dead-edit.ts'
 import { retryDead } from './dead-settle.ts'
-import { deadEdit, deadLetter, deadLetters, deadRound } from './dead.ts'
+import { deadRound } from './dead-round.ts'
+import { deadEdit, deadLetter, deadLetters } from './dead.ts'
 import { openMachine, smallDay, T0, temporaryFolder, TOPIC_SPECS, type TestMachine } from './fixture.ts'
 import { groups } from './groups.ts'
 import { FILES, type Stores } from './stores.ts'
@@ -51,7 +52,7 @@ async function edit(machine: TestMachine, stores: Stores, id: string, event: obj
     {
       db: machine.pipeline.db,
       clock: () => T0 + 70_000,
-      round: async (filter, except) => deadRound(stores, filter, except),
+      round: async (filter, asked) => deadRound(stores, filter, asked),
       send: async ({ topic, key, headers, value_base64: base64 }: DeadLetter) => {
         const [position] = await machine.raw.append(topic as typeof CLICKS, [
           { key: key ?? '', value: Buffer.from(base64, 'base64').toString(), headers },

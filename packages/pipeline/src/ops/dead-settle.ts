@@ -4,7 +4,8 @@ import { hasCode } from '../kernel/errors.ts'
 import { transaction } from '../kernel/sqlite.ts'
 import type { Position } from '../log/event-log.ts'
 import type { Edited } from './dead-edit.ts'
-import { originOf, type DeadFilter } from './dead.ts'
+import { ROUND_COUNT_MAX, type Round, type RoundAsked } from './dead-round.ts'
+import type { DeadFilter } from './dead.ts'
 import { isRaw } from './topics.ts'
 
 const REASON_CHARS_MAX = 500
@@ -16,13 +17,21 @@ export interface Settled {
   failed: { dead_id: string; detail: string }[]
   /** `topic-partition@offset`, where it was one record that was sent. */
   sent_to?: string
+  /** Of a round: letters that fit and have yet to be gone through. */
+  left?: number
+  /** Of a round: the next one's `after`; null where nothing is left. */
+  next_after?: string | null
+  /** Of a round: RFC 3339, what died later was left alone. The next one's `died_by`. */
+  died_by?: string
 }
 
 interface Settling {
   /** The pipeline's own connection: only its process writes there. */
   db: DatabaseSync
   clock: () => number
-  round: (filter: DeadFilter, except: ReadonlySet<string>) => Promise<{ ids: string[]; letter: DeadLetter }[]>
+  round: (filter: DeadFilter, asked: RoundAsked) => Promise<Round>
+  /** Only this round; else round after round, until nothing is left. */
+  only?: RoundAsked | undefined
   /** Appends a letter's bytes to its topic again; resolves to where they lie. */
   send: (letter: DeadLetter) => Promise<Pick<Position, 'partition' | 'offset'>>
 }
@@ -49,30 +58,38 @@ export async function dropDead(filter: DeadFilter, reason: string, settling: Omi
 
 async function settle(
   filter: DeadFilter,
-  { round, clock }: Pick<Settling, 'round' | 'clock'>,
+  { round, clock, only }: Pick<Settling, 'round' | 'clock' | 'only'>,
   each: (one: { ids: string[]; letter: DeadLetter }) => Promise<void>,
 ): Promise<Settled> {
   const settled: Settled = { letters: 0, records: 0, failed: [] }
-  const seen = new Set<string>()
   // What dies again meanwhile is another letter: with it, this would never end.
-  const known = { ...filter, diedBy: clock() }
+  const known = { ...filter, diedBy: Math.min(filter.diedBy ?? Infinity, clock()) }
+  const diedBy = new Date(known.diedBy).toISOString()
+  let after = only?.after
   for (;;) {
-    const batch = await round(known, seen)
-    if (batch.length === 0) return settled
-    for (const one of batch) {
-      seen.add(originOf(one.letter))
+    const { records, left } = await round(known, { after, limit: only?.limit ?? ROUND_COUNT_MAX })
+    for (const [index, one] of records.entries()) {
       try {
         await each(one)
         settled.letters += one.ids.length
         settled.records += 1
       } catch (error) {
-        if (hasCode(error, 'unreachable') && settled.records === 0) throw error
+        const isUnreachable = hasCode(error, 'unreachable')
+        if (isUnreachable && settled.records + settled.failed.length === 0) throw error
+        // Whoever goes round by round goes on from here, once the gateway answers.
+        if (isUnreachable && only)
+          return { ...settled, left: left + lettersOf(records.slice(index)), next_after: after ?? null, died_by: diedBy }
         settled.failed.push({ dead_id: one.letter.dead_id, detail: (error as Error).message })
-        if (hasCode(error, 'unreachable')) return settled
+        if (isUnreachable) return settled
       }
+      after = one.at
     }
+    if (only) return { ...settled, left, next_after: left === 0 ? null : (after ?? null), died_by: diedBy }
+    if (left === 0) return settled
   }
 }
+
+const lettersOf = (records: Round['records']) => records.reduce((sum, { ids }) => sum + ids.length, 0)
 
 interface Noted {
   action: 'retried' | 'dropped'

@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { CLICKS, DEAD, type DeadLetter } from '@flowguard/contract'
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { dropDead, retryDead } from './dead-settle.ts'
-import { deadLetter, deadLetters, deadRound, type DeadFilter } from './dead.ts'
+import { deadRound, type RoundAsked } from './dead-round.ts'
+import { deadLetter, deadLetters, type DeadFilter } from './dead.ts'
 import { openMachine, T0, temporaryFolder, type TestMachine } from './fixture.ts'
 import type { Stores } from './stores.ts'
 import { summary } from './summary.ts'
@@ -44,7 +45,7 @@ function settling({ machine, stores }: { machine: TestMachine; stores: Stores },
   return {
     db: machine.pipeline.db,
     clock: () => T0 + 5_000,
-    round: async (filter: DeadFilter, except: ReadonlySet<string>) => deadRound(stores, filter, except),
+    round: async (filter: DeadFilter, asked: RoundAsked) => deadRound(stores, filter, asked),
     send: async (letter: DeadLetter) => {
       await sent(letter)
       return { partition: 3, offset: 17 }
@@ -189,4 +190,76 @@ test('a letter that dies again while all are retried is left for the next time',
   assert.equal(sent, 3)
   assert.equal(settled.records, 3)
   assert.equal(deadLetters(stores, { reason: 'invalid_event', state: 'waiting' }, { after: undefined, limit: 10 }).total, 6)
+})
+
+const oneAtATime = (after: string | null | undefined): { only: RoundAsked } => ({ only: { after: after ?? undefined, limit: 1 } })
+
+test('round by round, each letter is gone through once, and what is left is told', async () => {
+  await using all = await withDead()
+  const sent: string[] = []
+  const told: (number | undefined)[] = []
+  let after: string | null | undefined
+  do {
+    const round = await retryDead({ reason: 'invalid_event' }, '', {
+      ...settling(all, async ({ topic, partition, offset }) => void sent.push(`${topic}-${partition}-${offset}`)),
+      ...oneAtATime(after),
+    })
+    assert.deepEqual([round.letters, round.records], [2, 1])
+    told.push(round.left)
+    after = round.next_after
+  } while (after)
+  assert.deepEqual(told, [4, 2, 0])
+  assert.equal(new Set(sent).size, 3)
+  assert.equal(sent.length, 3)
+})
+
+test('a round does not come back to what could not be sent', async () => {
+  await using all = await withDead()
+  const failed: string[] = []
+  let after: string | null | undefined
+  do {
+    const round = await retryDead(ALL, '', {
+      ...settling(all, async () => Promise.reject(new FlowGuardError('refused', 'too large'))),
+      ...oneAtATime(after),
+    })
+    failed.push(...round.failed.map(({ dead_id: id }) => id))
+    after = round.next_after
+  } while (after)
+  assert.equal(failed.length, 4)
+  assert.equal(new Set(failed).size, 4)
+})
+
+test('a round that the gateway leaves in the middle says where to go on; nothing is sent twice', async () => {
+  await using all = await withDead()
+  const sent: string[] = []
+  const only = { after: undefined, limit: 10 }
+  const first = await retryDead(ALL, '', {
+    ...settling(all, async ({ dead_id: id }) => {
+      if (sent.length === 2) throw new FlowGuardError('unreachable', 'nobody there')
+      sent.push(id)
+    }),
+    only,
+  })
+  assert.deepEqual([first.records, first.failed], [2, []])
+  const rest = await retryDead(ALL, '', {
+    ...settling(all, async ({ dead_id: id }) => void sent.push(id)),
+    only: { ...only, after: first.next_after ?? undefined },
+  })
+  assert.deepEqual([rest.letters, rest.left, rest.next_after], [first.left, 0, null])
+  assert.equal(new Set(sent).size, 4)
+  assert.equal(summary(all.stores).dead, 0)
+})
+
+test('what died after the count is left alone', async () => {
+  await using all = await withDead()
+  const { as_of: asOf } = deadLetters(all.stores, ALL, { after: undefined, limit: 1 })
+  assert.ok(!Number.isNaN(Date.parse(asOf)))
+  const before = { diedBy: T0 + 500 }
+  const result = await dropDead(
+    before,
+    'the first two',
+    settling(all, async () => undefined),
+  )
+  assert.equal(result.records, 2)
+  assert.equal(deadLetters(all.stores, { state: 'waiting' }, { after: undefined, limit: 10 }).total, 3)
 })

@@ -1,13 +1,11 @@
-import { DEAD, parseLogged, type DeadLetter, type DeadReason } from '@flowguard/contract'
+import { DEAD, LATENESS_MS, parseLogged, type DeadLetter, type DeadReason } from '@flowguard/contract'
 import { traceIdOf } from '../kernel/trace-context.ts'
 import type { LogView } from '../log/log-view.ts'
-import { editDead, eventIn, type Edit } from './dead-edit.ts'
+import { editDead, eventIn, notEditable, type Edit } from './dead-edit.ts'
 import { standingsOf, type Stores } from './stores.ts'
 import { isRaw } from './topics.ts'
 
 export const PAGE_COUNT_MAX = 500
-/** Letters of one round of retries: their bytes are held in memory. */
-const ROUND_COUNT = 200
 
 export type DeadState = 'waiting' | 'retried' | 'dropped'
 
@@ -39,6 +37,8 @@ export interface DeadGroup {
 }
 
 export interface DeadList {
+  /** RFC 3339: what died later is not counted here, and is left alone by a retry or drop that names this as its `died_by`. */
+  as_of: string
   /** Letters that fit the filter. */
   total: number
   groups: DeadGroup[]
@@ -57,8 +57,12 @@ export interface DeadShown extends DeadEntry {
   decoded?: unknown
   /** What is wrong with it as an event; null where it fits. */
   fault: string | null
+  /** Why no other event may be sent in its place; null where one may. */
+  not_editable: string | null
   /** The event time of its partition, integer ms: an event that is further behind it than 10 s counts as late. Null where the partition keeps none. */
   partition_ts: number | null
+  /** So far. */
+  lateness_ms: number
   actions: DeadAction[]
 }
 
@@ -75,10 +79,11 @@ interface DeadAction {
 /** Dead letters, the newest first. `after` is a page's `next_after`. */
 export function deadLetters(stores: Stores, filter: DeadFilter, { after, limit }: { after: string | undefined; limit: number }): DeadList {
   const states = statesIn(stores)
+  const asOf = new Date(stores.clock()).toISOString()
   const groups = new Map<string, DeadGroup>()
   const page: { key: string; letter: DeadLetter }[] = []
   let total = 0
-  for (const letter of lettersIn(stores.pipeline?.log, filter, states)) {
+  for (const { letter } of lettersIn(stores.pipeline?.log, filter, states)) {
     total += 1
     addTo(groups, letter, states.get(letter.dead_id) ?? 'waiting')
     const key = keyOf(letter)
@@ -89,6 +94,7 @@ export function deadLetters(stores: Stores, filter: DeadFilter, { after, limit }
   keepNewest(page, limit + 1)
   const letters = page.slice(0, limit)
   return {
+    as_of: asOf,
     total,
     groups: [...groups.values()].sort((a, b) => b.count - a.count),
     letters: letters.map(({ letter }) => entryOf(letter, states)),
@@ -98,7 +104,7 @@ export function deadLetters(stores: Stores, filter: DeadFilter, { after, limit }
 
 /** One letter with its bytes, or undefined where there is none of this id. */
 export function deadLetter(stores: Stores, deadId: string): DeadShown | undefined {
-  const letter = find(stores.pipeline?.log, deadId)
+  const letter = find(stores.pipeline?.log, deadId)?.letter
   if (!letter) return undefined
   const raw = Buffer.from(letter.value_base64, 'base64').toString('utf8')
   const { topic, partition } = letter
@@ -113,7 +119,9 @@ export function deadLetter(stores: Stores, deadId: string): DeadShown | undefine
     raw,
     ...jsonOf(raw),
     fault: faultIn(letter, stores.clock()),
+    not_editable: notEditable(letter) ?? null,
     partition_ts: timeMs === undefined || timeMs < 0 ? null : timeMs,
+    lateness_ms: LATENESS_MS,
     actions: ((rows?.all(deadId) ?? []) as (Omit<DeadAction, 'at' | 'edited'> & { at: number; edited: number })[]).map((row) => ({
       ...row,
       at: new Date(row.at).toISOString(),
@@ -134,42 +142,38 @@ function faultIn({ topic, value_base64: base64 }: DeadLetter, now: number): stri
 
 /** What is to be sent in place of a waiting letter's bytes; undefined where none of this id waits. */
 export function deadEdit(stores: Stores, deadId: string, text: string): Edit | undefined {
-  const [letter] = lettersIn(stores.pipeline?.log, { dead_id: deadId, state: 'waiting' }, statesIn(stores))
-  return letter && editDead(stores, letter, text)
+  const [found] = lettersIn(stores.pipeline?.log, { dead_id: deadId, state: 'waiting' }, statesIn(stores))
+  return found && editDead(stores, found.letter, text)
 }
 
-/** Every waiting letter that fits, with its bytes: at most a round of them, each record once whoever buried it. */
-export function deadRound(stores: Stores, filter: DeadFilter, except: ReadonlySet<string>): { ids: string[]; letter: DeadLetter }[] {
-  const round = new Map<string, { ids: string[]; letter: DeadLetter }>()
-  for (const letter of lettersIn(stores.pipeline?.log, { ...filter, state: 'waiting' }, statesIn(stores))) {
-    const origin = originOf(letter)
-    if (except.has(origin)) continue
-    const known = round.get(origin)
-    if (known) known.ids.push(letter.dead_id)
-    else if (round.size < ROUND_COUNT) round.set(origin, { ids: [letter.dead_id], letter })
-  }
-  return [...round.values()]
+/** A letter, and where it lies in dead.v1. */
+export interface LetterAt {
+  letter: DeadLetter
+  partition: number
+  offset: number
 }
 
-function* lettersIn(log: LogView | undefined, filter: DeadFilter, states: ReadonlyMap<string, DeadState>): Generator<DeadLetter> {
+/** The letters that fit: partition by partition, the newest of each first. */
+export function* lettersIn(log: LogView | undefined, filter: DeadFilter, states: ReadonlyMap<string, DeadState>): Generator<LetterAt> {
   if (!log) return
   if (filter.dead_id !== undefined) {
-    const letter = find(log, filter.dead_id)
-    if (!letter || !fits(letter, filter, states)) return
-    yield letter
+    const found = find(log, filter.dead_id)
+    if (!found || !fits(found.letter, filter, states)) return
+    yield found
     if (!filter.withTwins) return
-    for (const each of lettersWith(log, `/${originOf(letter)}"`)) {
-      const isTwin = originOf(each) === originOf(letter) && each.dead_id !== letter.dead_id
-      if (isTwin && fits(each, filter, states)) yield each
+    const origin = originOf(found.letter)
+    for (const each of lettersWith(log, `/${origin}"`)) {
+      const isTwin = originOf(each.letter) === origin && each.letter.dead_id !== found.letter.dead_id
+      if (isTwin && fits(each.letter, filter, states)) yield each
     }
     return
   }
   for (let partition = 0; partition < log.partitions(DEAD); partition += 1) {
     for (const batch of log.batchesBackwards(DEAD, partition)) {
       if (batch.fault !== undefined) continue
-      for (const { value } of batch.records().toReversed()) {
+      for (const { value, offset } of batch.records().toReversed()) {
         const letter = JSON.parse(value) as DeadLetter
-        if (fits(letter, filter, states)) yield letter
+        if (fits(letter, filter, states)) yield { letter, partition, offset }
       }
     }
   }
@@ -186,20 +190,22 @@ function fits(
   return reason === wantedReason && reader === wantedReader && topic === wantedTopic && isState
 }
 
-function find(log: LogView | undefined, deadId: string): DeadLetter | undefined {
+function find(log: LogView | undefined, deadId: string): LetterAt | undefined {
   if (!log) return undefined
-  for (const letter of lettersWith(log, `"dead_id":${JSON.stringify(deadId)}`)) if (letter.dead_id === deadId) return letter
+  for (const found of lettersWith(log, `"dead_id":${JSON.stringify(deadId)}`)) if (found.letter.dead_id === deadId) return found
   return undefined
 }
 
-function* lettersWith(log: LogView, text: string): Generator<DeadLetter> {
+function* lettersWith(log: LogView, text: string): Generator<LetterAt> {
   for (let partition = 0; partition < log.partitions(DEAD); partition += 1) {
-    for (const { value } of log.find(DEAD, partition, text, { from: 0 })) yield JSON.parse(value) as DeadLetter
+    for (const { value, offset } of log.find(DEAD, partition, text, { from: 0 })) {
+      yield { letter: JSON.parse(value) as DeadLetter, partition, offset }
+    }
   }
 }
 
 /** What became of the letters that an operator has dealt with. */
-function statesIn({ pipeline }: Stores): ReadonlyMap<string, DeadState> {
+export function statesIn({ pipeline }: Stores): ReadonlyMap<string, DeadState> {
   const rows = pipeline?.db.prepare('select dead_id as id, action from dead_actions order by seq').all() ?? []
   return new Map((rows as { id: string; action: DeadState }[]).map(({ id, action }) => [id, action]))
 }

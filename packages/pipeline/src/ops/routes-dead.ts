@@ -4,7 +4,8 @@ import { parseJson } from '../http/body.ts'
 import { sendProblem, type Fault } from '../http/problems.ts'
 import { hasCode } from '../kernel/errors.ts'
 import { EDITED_BYTES_MAX } from './dead-edit.ts'
-import { dropDead, retryDead } from './dead-settle.ts'
+import { dropDead, retryDead, type Settled } from './dead-settle.ts'
+import { ROUND_COUNT_MAX, type RoundAsked } from './dead-round.ts'
 import { PAGE_COUNT_MAX, type DeadFilter, type DeadState } from './dead.ts'
 import type { OpsDeps } from './deps.ts'
 
@@ -24,6 +25,11 @@ const Choice = Type.Object(
     topic: text('those from this topic'),
     all: Type.Optional(Type.Literal(true)),
     note: text('why; kept with what was done; a drop needs it'),
+    died_by: text('RFC 3339: only those that had died by then, as `as_of` of the list says it'),
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: ROUND_COUNT_MAX, description: 'only a round of so many records; the answer says what is left' }),
+    ),
+    after: Type.Optional(Type.String({ pattern: '^\\d{1,4}:\\d{1,15}$', description: 'with limit: `next_after` of the round before' })),
   },
   { additionalProperties: false, title: 'Dead letters to settle' },
 )
@@ -42,7 +48,8 @@ export function deadRoutes(app: FastifyInstance, { ask, db, clock, resend }: Pic
     config: { needsKey: true },
     schema: { tags: ['dead letters'], summary, ...more },
   })
-  const round = (filter: DeadFilter, except: ReadonlySet<string>) => ask('deadRound', filter, except)
+  const round = (filter: DeadFilter, asked: RoundAsked) => ask('deadRound', filter, asked)
+  const inTurn = oneAtATime()
 
   app.get('/api/dead', guarded('Dead letters by reason, and a page of them, the newest first'), async (request, reply) => {
     const { after, limit, state, ...filter } = request.query as Record<string, string | undefined>
@@ -68,16 +75,12 @@ export function deadRoutes(app: FastifyInstance, { ask, db, clock, resend }: Pic
     async (request, reply) => {
       const choice = choiceOf(request.body as Buffer | undefined)
       if ('code' in choice) return sendProblem(request, reply, choice)
-      const { note = '', all: _all, value, ...filter } = choice
+      const { note = '', value } = choice
+      const { filter, only } = askedOf(choice)
+      const settling = { db, clock, round, only, send: resend }
       try {
-        const edit = filter.dead_id !== undefined && value !== undefined ? await ask('deadEdit', filter.dead_id, value) : undefined
-        if (edit && 'errors' in edit) {
-          const [{ field, message } = { field: '', message: '' }] = edit.errors
-          const detail = `${field} ${message}`.trim()
-          return await sendProblem(request, reply, { status: 422, code: 'invalid_event', detail, errors: edit.errors })
-        }
-        const settled = await retryDead(filter, note, { db, clock, round, send: resend }, edit?.edited)
-        return await reply.send(settled)
+        const settled = await inTurn(() => (value === undefined ? retryDead(filter, note, settling) : retryEdited(filter, value, note)))
+        return await ('status' in settled ? sendProblem(request, reply, settled) : reply.send(settled))
       } catch (error) {
         if (!hasCode(error, 'unreachable')) throw error
         const headers = { 'retry-after': '2' }
@@ -90,14 +93,39 @@ export function deadRoutes(app: FastifyInstance, { ask, db, clock, resend }: Pic
       }
     },
   )
+
+  async function retryEdited(filter: DeadFilter, value: string, note: string): Promise<Settled | Fault> {
+    const edit = await ask('deadEdit', filter.dead_id ?? '', value)
+    if (!edit) return { status: 404, code: 'not_found', detail: 'there is no such dead letter' }
+    if ('errors' in edit) {
+      const [{ field, message } = { field: '', message: '' }] = edit.errors
+      return { status: 422, code: 'invalid_event', detail: `${field} ${message}`.trim(), errors: edit.errors }
+    }
+    const settled = await retryDead(filter, note, { db, clock, round, send: resend }, edit.edited)
+    const isWaiting = settled.letters > 0 || settled.failed.length > 0
+    return isWaiting
+      ? settled
+      : { status: 409, code: 'not_waiting', detail: 'the letter was retried or dropped meanwhile; nothing was sent' }
+  }
   app.post('/api/dead/drop', guarded('Give dead letters up', { body: Choice }), async (request, reply) => {
     const choice = choiceOf(request.body as Buffer | undefined)
     if ('code' in choice) return sendProblem(request, reply, choice)
-    const { note = '', all: _all, value, ...filter } = choice
+    const { note = '', value } = choice
     if (value !== undefined) return sendProblem(request, reply, wrongChoice('/value', 'is for a retry'))
     if (note.trim() === '') return sendProblem(request, reply, wrongChoice('/note', 'is required: why nobody wants them'))
-    return reply.send(await dropDead(filter, note, { db, clock, round }))
+    const { filter, only } = askedOf(choice)
+    return reply.send(await inTurn(() => dropDead(filter, note, { db, clock, round, only })))
   })
+}
+
+/** Whether a letter waits is known only once what was asked before is done: else two who retry one letter would both send it. */
+function oneAtATime() {
+  let last: Promise<unknown> = Promise.resolve()
+  return <T>(work: () => Promise<T>): Promise<T> => {
+    const done = last.then(work)
+    last = done.catch(() => undefined)
+    return done
+  }
 }
 
 function choiceOf(body: Buffer | undefined): Static<typeof Retry> | Fault {
@@ -111,10 +139,23 @@ function choiceOf(body: Buffer | undefined): Static<typeof Retry> | Fault {
   const others = [choice.reason, choice.reader, choice.topic, choice.all]
   if (choice.value !== undefined && (choice.dead_id === undefined || others.some((name) => name !== undefined)))
     return wrongChoice('/value', 'goes with dead_id alone')
+  if (choice.dead_id !== undefined)
+    for (const name of ['died_by', 'limit', 'after'] as const)
+      if (choice[name] !== undefined) return wrongChoice(`/${name}`, 'is for many letters: not with dead_id')
+  if (choice.died_by !== undefined && !isInstant(choice.died_by)) return wrongChoice('/died_by', 'must be RFC 3339')
+  if (choice.after !== undefined && choice.limit === undefined) return wrongChoice('/after', 'goes with limit')
   const names = [choice.dead_id, ...others]
   return names.some((name) => name !== undefined)
     ? choice
     : { status: 422, code: 'invalid_choice', detail: 'name dead_id, reason, reader or topic, or say "all": true' }
+}
+
+const isInstant = (text: string) => /^\d{4}-\d{2}-\d{2}T/.test(text) && !Number.isNaN(Date.parse(text))
+
+/** Of what was chosen: which letters, and whether a round of them. */
+function askedOf({ dead_id, reason, reader, topic, died_by: diedBy, limit, after }: Static<typeof Choice>) {
+  const filter: DeadFilter = { dead_id, reason, reader, topic, diedBy: diedBy === undefined ? undefined : Date.parse(diedBy) }
+  return { filter, only: limit === undefined ? undefined : { after, limit } }
 }
 
 function wrongChoice(field: string, message: string): Fault {

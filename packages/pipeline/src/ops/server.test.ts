@@ -8,6 +8,8 @@ import type { Keyed } from '../http/keys.ts'
 import { silentLogger } from '../kernel/logging.ts'
 import { READERS } from '../reader/readers.ts'
 import type { AlertsPage } from './alerts.ts'
+import type { Settled } from './dead-settle.ts'
+import type { DeadList } from './dead.ts'
 import { idleEtl, openMachine, smallDay, T0, temporaryFolder, type TestMachine } from './fixture.ts'
 import { createOps, type Ops } from './server.ts'
 import type { Stores } from './stores.ts'
@@ -196,6 +198,30 @@ test('dead letters are listed, shown, sent again and given up', async () => {
   const dropped = { letters: 2, records: 1, failed: [] }
   assert.deepEqual((await post('/api/dead/drop', { all: true, note: 'a test of theirs' })).json, dropped)
   assert.equal((await get('/api/summary')).json()['dead'], 0)
+})
+
+test('many dead letters are settled round by round, and a choice that does not fit together is refused', async () => {
+  for (const value of ['one', 'two', 'three']) await machine.raw.append(CLICKS, [{ key: 'u6', value, headers: {} }])
+  await machine.read()
+  const { total, as_of: asOf } = (await get('/api/dead?state=waiting&limit=1')).json() as unknown as DeadList
+  assert.equal(total, 6)
+  const drop = { all: true, note: 'a test of theirs', died_by: asOf, limit: 2 }
+  const first = (await post('/api/dead/drop', drop)).json as unknown as Settled
+  assert.deepEqual([first.letters, first.records, first.left, first.died_by], [4, 2, 2, asOf])
+  const last = (await post('/api/dead/drop', { ...drop, after: first.next_after })).json as unknown as Settled
+  assert.deepEqual([last.letters, last.left, last.next_after], [2, 0, null])
+  for (const [more, field] of [
+    [{ dead_id: 'x', limit: 1 }, '/limit'],
+    [{ dead_id: 'x', died_by: asOf }, '/died_by'],
+    [{ all: true, died_by: 'yesterday' }, '/died_by'],
+    [{ all: true, after: '0:1' }, '/after'],
+    [{ all: true, limit: 1, after: 'there' }, '/after'],
+    [{ all: true, limit: 201 }, '/limit'],
+    [{ all: true, limit: 0 }, '/limit'],
+  ] as const) {
+    const { status, json } = await post('/api/dead/retry', more)
+    assert.deepEqual([status, (json['errors'] as { field: string }[])[0]?.field], [422, field], JSON.stringify(more))
+  }
 })
 
 test('an edit that no reader knows is refused by its field, and nothing is sent or noted', async () => {

@@ -1,7 +1,8 @@
 import { alerts } from './alerts.ts'
 import { audit } from './audit.ts'
 import { recordAt, records } from './browse.ts'
-import { deadEdit, deadLetter, deadLetters, deadRound, type DeadFilter } from './dead.ts'
+import { deadRound } from './dead-round.ts'
+import { deadEdit, deadLetter, deadLetters } from './dead.ts'
 import { figures } from './figures.ts'
 import type { Stores } from './stores.ts'
 import { topics } from './topics.ts'
@@ -19,7 +20,7 @@ export const TASKS = {
   deadEdit,
   deadLetter,
   deadLetters,
-  deadRound: (stores: Stores, filter: DeadFilter, except: ReadonlySet<string>) => deadRound(stores, filter, except),
+  deadRound,
 } as const
 
 export type TaskName = keyof typeof TASKS

@@ -19,7 +19,7 @@ export async function withLoaded(trace: Trace, query: Warehouse['query']): Promi
     const found = rows as readonly (readonly [where: string, id: string, at: string, table: string])[]
     const steps = trace.steps.map((step) => {
       const [, id, at, table] = found.find(([where]) => step.part === 'loader' && step.what.startsWith(readBy(where))) ?? []
-      return id && at ? { at, part: 'loader', what: `loaded into ${table} as ${id}` } : step
+      return id && at ? { ...step, at, what: `loaded into ${table} as ${id}` } : step
     })
     return { ...trace, steps }
   } catch (error) {

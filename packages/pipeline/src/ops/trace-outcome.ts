@@ -13,7 +13,7 @@ import {
   type DeadLetter,
 } from '@flowguard/contract'
 import { partitionOf } from '../kernel/partition.ts'
-import type { LogRecord } from '../log/event-log.ts'
+import type { LogRecord, Position } from '../log/event-log.ts'
 import type { LogView } from '../log/log-view.ts'
 import { watermarkOf } from './groups.ts'
 import type { Standing } from '../reader/places.ts'
@@ -21,6 +21,7 @@ import { pendingIn } from '../stream/pending.ts'
 import type { Stores } from './stores.ts'
 import { iso } from './topics.ts'
 import { laneOutcome } from './trace-lane.ts'
+import { line, type Line, type Mention } from './trace-line.ts'
 
 type Event = Readonly<Record<string, unknown>>
 
@@ -40,21 +41,22 @@ export interface Sources {
 }
 
 /** What came of an event, or why nothing did: a line each. */
-export function outcomeOf(sources: Sources, found: readonly Found[], event: Event | null): string[] {
+export function outcomeOf(sources: Sources, found: readonly Found[], event: Event | null): Line[] {
   const { stores } = sources
   const { pipeline } = stores
-  if (found.length === 0 || !event) return ['not in the log yet: no reader has seen it']
-  if (!pipeline) return ['the pipeline has not run yet']
+  if (found.length === 0 || !event) return [line('coming', 'not in the log yet: no reader has seen it')]
+  if (!pipeline) return [line('coming', 'the pipeline has not run yet')]
   return found.filter(({ isRepeat }) => !isRepeat).flatMap((each) => outcomeOfOne(sources, pipeline.log, each, found))
 }
 
-function outcomeOfOne(sources: Sources, derived: LogView, one: Found, found: readonly Found[]): string[] {
+function outcomeOfOne(sources: Sources, derived: LogView, one: Found, found: readonly Found[]): Line[] {
   const { record, event } = one
   const { stores } = sources
   const dead = found.filter((each) => each === one || each.isRepeat).flatMap((each) => lettersOf(derived, each))
   if ('invalid' in parseLogged(record.value)) return dead
   const late = lateBy(sources, record)
-  if (late !== undefined) return [`late by ${late} ms: counted as late and kept, for reconciliation to settle`, ...dead]
+  if (late !== undefined)
+    return [line('amiss', (say) => `late by ${say(late)}: counted as late and kept, for reconciliation to settle`), ...dead]
   if (record.topic === ORDERS && event['order_type'] === 'placed') return [...orderOutcome(sources, derived, event), ...dead]
   if (record.topic === ORDERS) return [...creditOutcome(sources, event), ...dead]
   if (record.topic === CLICKS) return [...clickOutcome(sources, derived, one), ...dead]
@@ -62,35 +64,47 @@ function outcomeOfOne(sources: Sources, derived: LogView, one: Found, found: rea
   return dead
 }
 
-function orderOutcome({ stores, standings }: Sources, derived: LogView, event: Event): string[] {
+function orderOutcome({ stores, standings }: Sources, derived: LogView, event: Event): Line[] {
   const {
     event_id: id,
     user_id: user,
     order_id: orderId,
     ts,
   } = event as { event_id: string; user_id: string; order_id: string; ts: number }
-  const answer = answersTo(derived, user, id).find((each) => each.event_id === id)
-  if (!answer) {
+  const found = answersTo(derived, user, id).find(({ answer }) => answer.event_id === id)
+  if (!found) {
     const watermark = watermarkOf(stores, standings)
     const isPending = stores.pipeline && pendingIn(stores.pipeline.db).some((each) => each.id === id)
-    return isPending ? [`pending: ${waitsFor(ts, watermark)}`] : ['not answered by the stream yet']
+    return [
+      isPending ? line('coming', (say) => `pending: ${waitsFor(ts, watermark, say)}`) : line('coming', 'not answered by the stream yet'),
+    ]
   }
-  if (answer.is_bot) return ["a bot's order: it is due to no click, and counts in no metric"]
-  if (!answer.click) return ['attributed to no click: there was none by its user on its item in the 30 minutes before it']
+  const { answer, record, at } = found
+  if (answer.is_bot) return [line('plain', "a bot's order: it is due to no click, and counts in no metric", { at, record })]
+  if (!answer.click)
+    return [line('plain', 'attributed to no click: there was none by its user on its item in the 30 minutes before it', { at, record })]
   const { event_id: clickId, ad_id: adId } = answer.click
+  const lagMs = answer.lag_ms ?? 0
   return [
-    `attributed to click ${clickId} on ad ${adId}, ${answer.lag_ms} ms before it`,
+    line('done', (say) => `attributed to click ${clickId} on ad ${adId}, ${say(lagMs)} before it`, {
+      at,
+      record,
+      mentions: [mention(clickId)],
+    }),
     ...chargesOf(stores, { adId, eventId: id, ts, kind: 'cpa' }),
     ...creditOf(stores, orderId),
   ]
 }
 
-function creditOutcome({ stores }: Sources, event: Event): string[] {
-  const lines = [`status ${String(event['order_type'])} of order ${String(event['order_id'])}`]
-  return event['order_type'] === 'cancelled' ? [...lines, ...creditOf(stores, String(event['order_id']))] : lines
+const mention = (id: string, of: Mention['of'] = 'event'): Mention => ({ id, of })
+
+function creditOutcome({ stores }: Sources, event: Event): Line[] {
+  const orderId = String(event['order_id'])
+  const lines = [line('plain', `status ${String(event['order_type'])} of order ${orderId}`, { mentions: [mention(orderId, 'order')] })]
+  return event['order_type'] === 'cancelled' ? [...lines, ...creditOf(stores, orderId)] : lines
 }
 
-function creditOf({ pipeline }: Stores, orderId: string): string[] {
+function creditOf({ pipeline }: Stores, orderId: string): Line[] {
   const row = pipeline?.db
     .prepare(
       `select o.amount, o.credited_by as creditedBy, c.event_id as cancelledBy from cancellations c left join order_charges o using (order_id)
@@ -98,13 +112,17 @@ function creditOf({ pipeline }: Stores, orderId: string): string[] {
     )
     .get(orderId) as { amount: number | null; creditedBy: string | null; cancelledBy: string } | undefined
   if (!row) return []
-  if (row.amount === null) return [`cancelled by ${row.cancelledBy}: nothing had been charged for it`]
+  const { amount, creditedBy, cancelledBy } = row
+  const mentions = [mention(creditedBy ?? cancelledBy)]
+  if (amount === null) return [line('plain', `cancelled by ${cancelledBy}: nothing had been charged for it`, { mentions })]
   return [
-    row.creditedBy === null ? `cancelled by ${row.cancelledBy}, not credited yet` : `credited ${rupees(row.amount)} by ${row.creditedBy}`,
+    creditedBy === null
+      ? line('coming', `cancelled by ${cancelledBy}, not credited yet`, { mentions })
+      : line('done', `credited ${rupees(amount)} by ${creditedBy}`, { mentions }),
   ]
 }
 
-function clickOutcome(sources: Sources, derived: LogView, { event }: Found): string[] {
+function clickOutcome(sources: Sources, derived: LogView, { event }: Found): Line[] {
   const { stores, standings } = sources
   const {
     event_id: id,
@@ -113,10 +131,10 @@ function clickOutcome(sources: Sources, derived: LogView, { event }: Found): str
     ts,
     event_type: type,
   } = event as Record<string, string> & { event_id: string; user_id: string; ad_id: string; ts: number }
-  if (event['is_bot']) return ["a bot's: it counts in no metric, earns no order and is not charged"]
+  if (event['is_bot']) return [line('plain', "a bot's: it counts in no metric, earns no order and is not charged")]
   const isClick = type === 'click'
-  const lines = isClick ? earned(derived, user, id) : ['an impression earns no order']
-  if (isClick && event['item_id'] === undefined) lines.push('it names no item: it can earn no order')
+  const lines = isClick ? earned(derived, user, id) : [line('plain', 'an impression earns no order')]
+  if (isClick && event['item_id'] === undefined) lines.push(line('plain', 'it names no item: it can earn no order'))
   return [
     ...lines,
     ...chargesOf(stores, {
@@ -130,11 +148,11 @@ function clickOutcome(sources: Sources, derived: LogView, { event }: Found): str
   ]
 }
 
-function earned(derived: LogView, user: string, clickId: string): string[] {
-  const orders = answersTo(derived, user, clickId).filter(({ click }) => click?.event_id === clickId)
-  return orders.length === 0
-    ? ['it has earned no order so far']
-    : [`it earned ${orders.map(({ order_id: orderId }) => `order ${orderId}`).join(', ')}`]
+function earned(derived: LogView, user: string, clickId: string): Line[] {
+  const ids = answersTo(derived, user, clickId).flatMap(({ answer }) => (answer.click?.event_id === clickId ? [answer.order_id] : []))
+  return ids.length === 0
+    ? [line('plain', 'it has earned no order so far')]
+    : [line('done', `it earned ${ids.map((id) => `order ${id}`).join(', ')}`, { mentions: ids.map((id) => mention(id, 'order')) })]
 }
 
 interface Charge {
@@ -150,37 +168,43 @@ interface Charge {
 const PAID_BY: Record<string, string> = { cpm: 'the impression', cpc: 'the click', cpa: 'the order' }
 
 /** What was charged for it, or why nothing was. */
-function chargesOf({ pipeline, edge }: Stores, { adId, eventId, ts, kind, watermark, isHover }: Charge): string[] {
+function chargesOf({ pipeline, edge }: Stores, { adId, eventId, ts, kind, watermark, isHover }: Charge): Line[] {
   const rows = (pipeline?.db
     .prepare('select amount, day from ledger where ad_id = ? and day = ? and kind = ? and event_id = ?')
     .all(adId, dayOf(ts), kind, eventId) ?? []) as { amount: number; day: string }[]
-  if (rows.length > 0) return rows.map(({ amount, day }) => `charged ${rupees(amount)} to ad ${adId} on ${day} (${kind})`)
+  if (rows.length > 0) return rows.map(({ amount, day }) => line('done', `charged ${rupees(amount)} to ad ${adId} on ${day} (${kind})`))
   const ad = edge?.prepare('select pricing from ads where ad_id = ?').get(adId) as { pricing: string } | undefined
-  if (!ad) return [`not charged: there is no ad ${adId}`]
-  if (ad.pricing !== kind) return [`not charged: ad ${adId} is paid by ${PAID_BY[ad.pricing] ?? ad.pricing}`]
-  if (isHover) return ['not charged: a hover is counted as an impression, and never charged']
+  if (!ad) return [line('amiss', `not charged: there is no ad ${adId}`)]
+  if (ad.pricing !== kind) return [line('plain', `not charged: ad ${adId} is paid by ${PAID_BY[ad.pricing] ?? ad.pricing}`)]
+  if (isHover) return [line('plain', 'not charged: a hover is counted as an impression, and never charged')]
   if (kind === 'cpc' && (watermark === undefined || watermark === null || ts >= watermark))
-    return [`not charged yet: ${waitsFor(ts, watermark ?? null)}`]
+    return [line('coming', (say) => `not charged yet: ${waitsFor(ts, watermark ?? null, say)}`)]
   return [
     kind === 'cpc'
-      ? 'not charged: a double click, too soon after another of its user on the ad; or the ad was set up later'
-      : 'not charged yet',
+      ? line('plain', 'not charged: a double click, too soon after another of its user on the ad; or the ad was set up later')
+      : line('coming', 'not charged yet'),
   ]
 }
 
 /** Answers in the user's partition that name this id, as the order's or the click's. */
-function answersTo(derived: LogView, user: string, id: string): AttributedEvent[] {
-  const partition = partitionOf(user, derived.partitions(ATTRIBUTED))
-  return [...derived.find(ATTRIBUTED, partition, textOf(id), { from: 0 })].map(({ value }) => JSON.parse(value) as AttributedEvent)
+function answersTo(derived: LogView, user: string, id: string): { answer: AttributedEvent; record: Position; at: string | null }[] {
+  const inPartition = partitionOf(user, derived.partitions(ATTRIBUTED))
+  return [...derived.find(ATTRIBUTED, inPartition, textOf(id), { from: 0 })].map(({ value, topic, partition, offset, appendedAt }) => ({
+    answer: JSON.parse(value) as AttributedEvent,
+    record: { topic, partition, offset },
+    at: iso(appendedAt),
+  }))
 }
 
-function lettersOf(derived: LogView, { record: { topic, partition, offset } }: Found): string[] {
+function lettersOf(derived: LogView, { record: { topic, partition, offset } }: Found): Line[] {
   const place = `/${topic}-${partition}-${offset}"`
   return Array.from({ length: derived.partitions(DEAD) }, (_, each) => [...derived.find(DEAD, each, place, { from: 0 })])
     .flat()
     .map(({ value }) => JSON.parse(value) as DeadLetter)
     .filter((letter) => letter.topic === topic && letter.partition === partition && letter.offset === offset)
-    .map(({ dead_id: id, reason, detail }) => `dead letter ${id}: ${reason}, ${detail}`)
+    .map(({ dead_id: id, reason, detail, died_at: at }) =>
+      line('amiss', `dead letter ${id}: ${reason}, ${detail}`, { at, mentions: [mention(id, 'dead_letter')] }),
+    )
 }
 
 function lateBy({ stores }: Sources, { topic, partition, offset }: Found['record']): number | undefined {
@@ -195,9 +219,9 @@ export function textOf(eventId: string): string {
   return `"event_id":${JSON.stringify(eventId)}`
 }
 
-function waitsFor(ts: number, watermark: number | null): string {
+function waitsFor(ts: number, watermark: number | null, say: (ms: number) => string): string {
   if (watermark === null) return 'time has not begun in every partition'
-  return `its time is ${iso(ts)}, and the watermark is at ${iso(watermark)}, ${ts - watermark + 1} ms short of passing it`
+  return `its time is ${iso(ts)}, and the watermark is at ${iso(watermark)}, ${say(ts - watermark + 1)} short of passing it`
 }
 
 function rupees(milliPaise: number): string {

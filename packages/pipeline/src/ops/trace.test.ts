@@ -43,6 +43,38 @@ test("an order's way is told by its own id and by its event's", () => {
   assert.match(outcome('order-paid'), /not charged: ad cpc-1 is paid by the click/)
 })
 
+test('each line says whether it came to something or is still to come, in words, with what it names', () => {
+  const { outcome_lines: lines, is_open: isOpen, steps: way } = traceEvent(stores, 'order-paid')
+  const [attributed, charge] = lines
+  assert.equal(attributed?.what, 'attributed to click click-double on ad cpc-1, 3 s before it')
+  assert.deepEqual([attributed.state, attributed.mentions], ['done', [{ id: 'click-double', of: 'event' }]])
+  assert.equal(attributed.record?.topic, 'attributed.events.v1')
+  assert.match(attributed.at ?? '', /Z$/)
+  assert.equal(charge?.state, 'plain')
+  assert.deepEqual(
+    way.map(({ part, state, record }) => [part, state, record?.topic]),
+    [
+      ['gateway', 'done', undefined],
+      ['database', 'done', undefined],
+      ...['log', 'stream', 'billing', 'loader'].map((part) => [part, 'done', 'raw.orders.v1']),
+    ],
+  )
+  assert.equal(isOpen, false)
+  const state = (id: string) => traceEvent(stores, id).outcome_lines.map(({ state: each }) => each)
+  assert.deepEqual(state('order-pending'), ['coming'])
+  assert.deepEqual(state('click-late'), ['amiss'])
+  assert.deepEqual(traceEvent(stores, 'click-double').outcome_lines[0]?.mentions, [{ id: 'order-of-order-paid', of: 'order' }])
+})
+
+test('a trace is open for as long as a reader or the watermark has yet to come by', async () => {
+  using other = temporaryFolder()
+  await using fresh = openMachine(other.path)
+  await fresh.raw.append(CLICKS, [{ key: 'u1', value: '{"event_type":"click","event_id":"half"}', headers: {} }])
+  assert.equal(traceFresh(fresh, 'half').is_open, true)
+  assert.equal(traceEvent(stores, 'order-pending').is_open, true)
+  assert.equal(traceFresh(fresh, 'nothing').is_open, false)
+})
+
 test('why an order has no click is said', () => {
   assert.match(outcome('order-alone'), /no click/)
 })

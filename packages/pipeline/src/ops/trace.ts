@@ -7,6 +7,7 @@ import type { Standing } from '../reader/places.ts'
 import { READERS } from '../reader/readers.ts'
 import { inSnapshot, standingsOf, type Stores } from './stores.ts'
 import { iso } from './topics.ts'
+import { line, type LineState, type OutcomeLine } from './trace-line.ts'
 import { outcomeOf, textOf, type Found } from './trace-outcome.ts'
 
 export interface Step {
@@ -15,6 +16,9 @@ export interface Step {
   /** `gateway`, `database`, `outbox`, `log`, or a reader. */
   part: string
   what: string
+  state: Exclude<LineState, 'plain'>
+  /** The record that it speaks of. */
+  record: Position | null
 }
 
 export interface Trace {
@@ -32,6 +36,10 @@ export interface Trace {
   steps: Step[]
   /** What came of it in the end, or why nothing did; a line each. */
   outcome: string[]
+  /** The same lines, with what a page needs to show them. */
+  outcome_lines: OutcomeLine[]
+  /** Whether more is still to come by itself: a reader has yet to read it, or a line of the outcome says so. */
+  is_open: boolean
   /** Where it was looked for. */
   searched: string[]
 }
@@ -51,40 +59,56 @@ const CLOCKS_DIFFER_MS = 5 * SECOND_MS
 
 /** One event's whole way, by its event id or an order's id. Scans the log: from an id's own time on first, where it tells one. */
 export function traceEvent(stores: Stores, id: string): Trace {
-  return inSnapshot(stores, () => {
-    const standings = standingsOf(stores)
-    const order = orderBy(stores, id)
-    const eventId = order && order.order_id === id ? order.event_id : id
-    const searched: string[] = []
-    const outbox = inOutbox(stores, eventId, searched)
-    const found = inLog(stores, eventId, order, searched)
-    const [first] = found
-    const event = first?.event ?? outbox ?? null
-    const text = (name: string) => (typeof event?.[name] === 'string' ? event[name] : null)
-    const traceparent = first?.record.headers['traceparent']
-    const sources = { stores, standings }
-    const isFound = order !== undefined || event !== null
-    return {
-      id,
-      found: isFound,
-      event_id: isFound ? eventId : null,
-      order_id: text('order_id') ?? order?.order_id ?? null,
-      event_type: text('event_type') ?? (order ? 'order' : null),
-      user_id: text('user_id') ?? order?.user_id ?? null,
-      trace_id: traceparent === undefined ? null : traceIdOf(traceparent),
-      records: found.map(({ record: { topic, partition, offset } }) => ({ topic, partition, offset })),
-      event,
-      steps: [
-        ...(event ? [{ at: text('received_at'), part: 'gateway', what: 'received' }] : []),
-        ...(order ? databaseSteps(stores, order, eventId) : []),
-        ...(outbox ? [{ at: null, part: 'outbox', what: 'waiting to be shipped to the log' }] : []),
-        ...found.flatMap((each) => logSteps(each, standings)),
-      ],
-      outcome: isFound ? outcomeOf(sources, found, event) : ['not found'],
-      searched,
-    }
-  })
+  return inSnapshot(stores, () => withState(wayOf(stores, id)))
 }
+
+type Way = Omit<Trace, 'is_open'>
+
+const withState = (way: Way): Trace => ({ ...way, is_open: [...way.steps, ...way.outcome_lines].some(({ state }) => state === 'coming') })
+
+function wayOf(stores: Stores, id: string): Way {
+  const standings = standingsOf(stores)
+  const order = orderBy(stores, id)
+  const eventId = order && order.order_id === id ? order.event_id : id
+  const searched: string[] = []
+  const outbox = inOutbox(stores, eventId, searched)
+  const found = inLog(stores, eventId, order, searched)
+  const [first] = found
+  const event = first?.event ?? outbox ?? null
+  const textIn = (name: string) => (typeof event?.[name] === 'string' ? event[name] : null)
+  const traceparent = first?.record.headers['traceparent']
+  const sources = { stores, standings }
+  const isFound = order !== undefined || event !== null
+  const lines = isFound ? outcomeOf(sources, found, event) : [line('plain', 'not found')]
+  return {
+    id,
+    found: isFound,
+    event_id: isFound ? eventId : null,
+    order_id: textIn('order_id') ?? order?.order_id ?? null,
+    event_type: textIn('event_type') ?? (order ? 'order' : null),
+    user_id: textIn('user_id') ?? order?.user_id ?? null,
+    trace_id: traceparent === undefined ? null : traceIdOf(traceparent),
+    records: found.map(({ record: { topic, partition, offset } }) => ({ topic, partition, offset })),
+    event,
+    steps: [
+      ...(event ? [step('gateway', 'received', { at: textIn('received_at') })] : []),
+      ...(order ? databaseSteps(stores, order, eventId) : []),
+      ...(outbox ? [step('outbox', 'waiting to be shipped to the log', { state: 'coming' })] : []),
+      ...found.flatMap((each) => logSteps(each, standings)),
+    ],
+    outcome: lines.map(({ text }) => text),
+    outcome_lines: lines.map(({ text: _text, ...shown }) => shown),
+    searched,
+  }
+}
+
+const step = (part: string, what: string, { at = null, state = 'done', record = null }: Partial<Step> = {}): Step => ({
+  at,
+  part,
+  what,
+  state,
+  record,
+})
 
 /** The order whose id this is, or to which the event of this id belongs. */
 function orderBy({ edge }: Stores, id: string): OrderRow | undefined {
@@ -97,13 +121,13 @@ function orderBy({ edge }: Stores, id: string): OrderRow | undefined {
 
 function databaseSteps({ edge }: Stores, order: OrderRow, eventId: string): Step[] {
   const { order_id, event_id, status, created_at, updated_at } = order
-  if (eventId !== event_id) return [{ at: null, part: 'database', what: `a status of order ${order_id}, which is ${status} now` }]
+  if (eventId !== event_id) return [step('database', `a status of order ${order_id}, which is ${status} now`)]
   const events = (edge?.prepare('select event_id as id from order_events where order_id = ? and event_id <> ?').all(order_id, event_id) ??
     []) as { id: string }[]
   return [
-    { at: created_at, part: 'database', what: `order ${order_id} placed, with its row of the outbox` },
+    step('database', `order ${order_id} placed, with its row of the outbox`, { at: created_at }),
     ...(events.length > 0
-      ? [{ at: updated_at, part: 'database', what: `status ${status}, by the events ${events.map(({ id }) => id).join(', ')}` }]
+      ? [step('database', `status ${status}, by the events ${events.map(({ id }) => id).join(', ')}`, { at: updated_at })]
       : []),
   ]
 }
@@ -165,22 +189,28 @@ function logSteps({ record, event, isRepeat, isConflict }: Found, standings: rea
   const readers = READERS.filter(({ topics }) => (topics as readonly string[]).includes(topic))
   const who = topic === CLICKS ? ` for user ${String(event['user_id'])}` : ''
   const where = placeOf(record)
+  const place = { topic, partition, offset }
+  const again = isConflict ? 'its id again, with another content: ' : isRepeat ? 'sent again: ' : ''
   const steps: Step[] = [
-    {
+    step('log', `${again}in ${where}${who}${from === undefined ? '' : `, edited from ${from}`}`, {
       at: iso(appendedAt),
-      part: 'log',
-      what: `${isConflict ? 'its id again, with another content: ' : isRepeat ? 'sent again: ' : ''}in ${where}${who}${from === undefined ? '' : `, edited from ${from}`}`,
-    },
+      state: isConflict ? 'amiss' : 'done',
+      record: place,
+    }),
   ]
-  if (readers.length === 0) steps.push({ at: null, part: 'log', what: `no reader of ${topic} runs in this version` })
+  if (readers.length === 0) steps.push(step('log', `no reader of ${topic} runs in this version`))
   for (const { name } of readers) {
     const next = standings.find((each) => each.reader === name && each.topic === topic && each.partition === partition)?.next ?? 0
-    const isRead = next > offset
     // The loader keeps repeats too: silver says what they are.
-    const what = isRead
-      ? `${readBy(where)}${isRepeat && name !== 'loader' ? knownAs(isConflict) : ''}`
-      : `has yet to read ${where}; it is ${offset - next + 1} short of having done so`
-    steps.push({ at: null, part: name, what })
+    const isKnown = isRepeat && name !== 'loader'
+    steps.push(
+      next > offset
+        ? step(name, `${readBy(where)}${isKnown ? knownAs(isConflict) : ''}`, {
+            state: isKnown && isConflict ? 'amiss' : 'done',
+            record: place,
+          })
+        : step(name, `has yet to read ${where}; it is ${offset - next + 1} short of having done so`, { state: 'coming', record: place }),
+    )
   }
   return steps
 }

@@ -2,6 +2,7 @@ import type { DeadGroup } from 'flowguard/answers'
 import { count } from '../../model/format.ts'
 import { Badge, Empty, Panel, Time } from '../../ui/basics.tsx'
 import { Table, type Column } from '../../ui/table.tsx'
+import { useMedia } from '../../ui/use-media.ts'
 
 /** What each cause means, for whoever meets it for the first time. */
 const MEANINGS: Record<string, string> = {
@@ -20,6 +21,7 @@ interface Props {
 export function Causes({ groups, reason, reader, onChoose }: Props) {
   const isChosen = (group: DeadGroup) =>
     (reason !== '' || reader !== '') && (reason === '' || group.reason === reason) && (reader === '' || group.reader === reader)
+  const isPhone = useMedia('(max-width: 640px)')
   const columns: Column<DeadGroup>[] = [
     {
       name: 'cause',
@@ -31,14 +33,15 @@ export function Causes({ groups, reason, reader, onChoose }: Props) {
           onClick={() => onChoose(isChosen(group) ? { reason: null, reader: null } : { reason: group.reason, reader: group.reader })}
         >
           <span className="font-medium text-accent underline underline-offset-2">{group.reason}</span>
+          {isPhone && <span className="text-muted"> by {group.reader}</span>}
           <span className="block text-xs text-muted">{MEANINGS[group.reason]}</span>
         </button>
       ),
     },
-    { name: 'buried by', show: (group) => group.reader },
+    ...(isPhone ? [] : [{ name: 'buried by', show: (group: DeadGroup) => group.reader }]),
     { name: 'waiting', isNumber: true, show: ({ waiting }) => (waiting > 0 ? <Badge tone="warn">{count(waiting)}</Badge> : '0') },
     { name: 'in all', isNumber: true, show: (group) => count(group.count) },
-    { name: 'newest', isNumber: true, show: ({ newest }) => <Time iso={newest} /> },
+    ...(isPhone ? [] : [{ name: 'newest', isNumber: true, show: ({ newest }: DeadGroup) => <Time iso={newest} /> }]),
   ]
   return (
     <Panel title="By cause">

@@ -3,9 +3,8 @@ import type { DeadShown, Settled } from 'flowguard/answers'
 import { api, type ApiError } from '../../api/client.ts'
 import { duration } from '../../model/format.ts'
 import { Button, Failure } from '../../ui/basics.tsx'
+import { draftOf, dropDraft, keepDraft } from './drafts.ts'
 
-/** Further behind than this, an event counts as late. */
-const LATENESS_MS = 10_000
 const ROWS_MIN = 8
 const ROWS_MAX = 28
 
@@ -23,10 +22,10 @@ interface Props {
 
 /** The letter's event as text, to be mended and sent in its place. What the operations API says against it is shown at the lines that it speaks of. */
 export function Editor({ letter, onDone, onCancel }: Props) {
-  const [text, setText] = useState(() => (letter.decoded === undefined ? letter.raw : JSON.stringify(letter.decoded, null, 2)))
-  const [note, setNote] = useState('')
+  const { text, note, write } = useDraft(letter)
   const [problems, setProblems] = useState<readonly Problem[]>(() => firstProblems(letter))
   const { send, error, isSending } = useSending(letter.dead_id, onDone, setProblems)
+  const isWaiting = letter.state === 'waiting'
   const area = useRef<HTMLTextAreaElement>(null)
   const ids = { problems: useId(), hint: useId() }
   useEffect(() => area.current?.focus(), [])
@@ -39,9 +38,21 @@ export function Editor({ letter, onDone, onCancel }: Props) {
       className="flex flex-col gap-3 border-b border-line p-3"
       onSubmit={(event) => {
         event.preventDefault()
-        void send(text, note)
+        if (isWaiting && !isSending) void send(text, note)
+      }}
+      // Escape closes what is beside the list; from in here it gives up the edit alone, which is asked about first.
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape') return
+        event.stopPropagation()
+        event.preventDefault()
+        onCancel()
       }}
     >
+      {!isWaiting && (
+        <p role="status" className="rounded-md bg-warn-soft px-2 py-1.5 text-warn">
+          This letter was {letter.state} meanwhile. What you have written is kept here, but cannot be sent in its place any more.
+        </p>
+      )}
       <label className="flex flex-col gap-1">
         <span className="font-medium">The event to send in its place</span>
         <textarea
@@ -56,11 +67,9 @@ export function Editor({ letter, onDone, onCancel }: Props) {
           aria-describedby={`${ids.problems} ${ids.hint}`}
           className={`w-full resize-y overflow-auto rounded-md border bg-panel p-2 font-mono text-xs leading-5 whitespace-pre ${shown.length > 0 ? 'border-bad' : 'border-edge'}`}
           onChange={(event) => {
-            setText(event.target.value)
+            write({ text: event.target.value, note })
             setProblems([])
           }}
-          // Escape closes what is beside the list: not while somebody types here.
-          onKeyDown={(event) => event.key === 'Escape' && event.stopPropagation()}
         />
       </label>
       <div id={ids.problems} role="status">
@@ -74,7 +83,7 @@ export function Editor({ letter, onDone, onCancel }: Props) {
       </div>
       <p id={ids.hint} className="text-muted">
         Its key and its content hash are made anew from this; the other headers stay.{' '}
-        {lateMs > LATENESS_MS && (
+        {lateMs > letter.lateness_ms && (
           <span className="text-warn">
             Its time (<code>ts</code>) is {duration(lateMs)} behind its partition: sent so, it counts as late, and is left to
             reconciliation.
@@ -88,18 +97,30 @@ export function Editor({ letter, onDone, onCancel }: Props) {
           maxLength={500}
           placeholder="what was mended"
           value={note}
-          onChange={(event) => setNote(event.target.value)}
+          onChange={(event) => write({ text, note: event.target.value })}
         />
       </label>
       {error && <Failure error={error} />}
       <div className="flex justify-end gap-2">
         <Button onClick={onCancel}>Cancel</Button>
-        <Button type="submit" kind="primary" disabled={isSending || 'fault' in read}>
+        <Button type="submit" kind="primary" disabled={isSending || !isWaiting || 'fault' in read}>
           {isSending ? 'Sending…' : 'Send in its place'}
         </Button>
       </div>
     </form>
   )
+}
+
+/** Kept for as long as the console is open, whatever is looked at meanwhile; forgotten where it says what it said at first. */
+function useDraft({ dead_id: id, decoded, raw }: DeadShown) {
+  const [first] = useState(() => (decoded === undefined ? raw : JSON.stringify(decoded, null, 2)))
+  const [draft, setDraft] = useState(() => draftOf(id) ?? { text: first, note: '' })
+  const write = (next: typeof draft) => {
+    setDraft(next)
+    if (next.text === first && next.note === '') dropDraft(id)
+    else keepDraft(id, next)
+  }
+  return { ...draft, write }
 }
 
 function ProblemLine({
@@ -169,7 +190,10 @@ function useSending(deadId: string, onDone: Props['onDone'], onProblems: (proble
     setState({ isSending: true })
     try {
       const { sent_to: sentTo, failed } = await api<Settled>('/api/dead/retry', { body: { dead_id: deadId, value, ...(note && { note }) } })
-      if (sentTo !== undefined) return onDone(sentTo)
+      if (sentTo !== undefined) {
+        dropDraft(deadId)
+        return onDone(sentTo)
+      }
       setState({ isSending: false, error: new Error(failed[0]?.detail ?? 'It no longer waits: somebody else has seen to it.') })
     } catch (caught) {
       const error = caught as ApiError

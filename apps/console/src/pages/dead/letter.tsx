@@ -6,20 +6,30 @@ import { linkTo, useAddress } from '../../state/address.ts'
 import { Badge, Button, Facts, Failure, Loading, Time } from '../../ui/basics.tsx'
 import { Aside } from '../../ui/dialog.tsx'
 import { Json } from '../../ui/json.tsx'
+import { Mono, RecordLink, recordAddress } from '../../ui/record-link.tsx'
+import { Segments } from '../../ui/segments.tsx'
+import { draftOf } from './drafts.ts'
 import { Editor } from './edit.tsx'
 
 interface Props {
   id: string
+  /** Counts up when letters were settled from here: it is looked at again. */
+  turn: number
   onClose: () => void
+  /** The edit is to be left, the letter stays open. */
+  onLeaveEdit: () => void
   onSettle: (action: 'retry' | 'drop', letter: DeadEntry) => void
   /** It was edited and sent. */
   onSent: () => void
 }
 
 /** One letter: raw and decoded, what is wrong with it, and what was done. */
-export function Letter({ id, onClose, onSettle, onSent }: Props) {
+export function Letter({ id, turn, onClose, onLeaveEdit, onSettle, onSent }: Props) {
   const { data, error, reload } = useAsk<DeadShown>(`/api/dead/${id.split('/').map(encodeURIComponent).join('/')}`, { everyMs: 5_000 })
   const { get, set } = useAddress()
+  useEffect(() => {
+    if (turn > 0) reload()
+  }, [turn, reload])
   const [sentTo, setSentTo] = useState<string>()
   const sentLine = useRef<HTMLParagraphElement>(null)
   // The form that had the focus is gone.
@@ -33,7 +43,8 @@ export function Letter({ id, onClose, onSettle, onSent }: Props) {
     },
     [set, reload, onSent],
   )
-  const isEditing = get('edit') !== '' && data?.state === 'waiting' && isRaw(data.topic)
+  // Somebody else may settle it meanwhile: what was written is not thrown away for that.
+  const isEditing = get('edit') !== '' && data !== undefined && isRaw(data.topic) && (data.state === 'waiting' || draftOf(id) !== undefined)
   return (
     <Aside title={id} onClose={onClose}>
       {sentTo !== undefined && (
@@ -46,7 +57,7 @@ export function Letter({ id, onClose, onSettle, onSent }: Props) {
       ) : data ? (
         <>
           <Shown letter={data} onSettle={onSettle} onEdit={() => set({ edit: true })} isEditing={isEditing} />
-          {isEditing && <Editor letter={data} onDone={done} onCancel={() => set({ edit: null })} />}
+          {isEditing && <Editor letter={data} onDone={done} onCancel={onLeaveEdit} />}
           <Bytes letter={data} />
           <h3 className="border-t border-line px-3 pt-3 font-semibold">Headers</h3>
           <Json value={data.headers} label="The headers" />
@@ -61,17 +72,10 @@ export function Letter({ id, onClose, onSettle, onSent }: Props) {
 /** What was made here cannot be sent by anybody else. */
 const isRaw = (topic: string) => topic.startsWith('raw.')
 
-/** A record of the log, linked. */
+/** A record of the log, as what was done names it. */
 function Place({ at }: { at: string }) {
   const [, topic = '', partition = '', offset = ''] = /^(.+)-(\d+)@(\d+)$/.exec(at) ?? []
-  return (
-    <Link
-      href={linkTo('/topics', { topic, partition, offset, open: `${partition}:${offset}` })}
-      className="num text-accent underline underline-offset-2"
-    >
-      {at}
-    </Link>
-  )
+  return <RecordLink topic={topic} partition={partition} offset={offset} />
 }
 
 interface ShownProps {
@@ -100,22 +104,22 @@ function Shown({ letter, onSettle, onEdit, isEditing }: ShownProps) {
           ['died', <Time key="at" iso={at} />],
           ['buried by', reader],
           ['tries', tries],
-          [
-            'key',
-            <span key="key" className="font-mono text-xs break-all">
-              {letter.key ?? 'none'}
-            </span>,
-          ],
+          ['key', <Mono key="key">{letter.key ?? 'none'}</Mono>],
         ]}
       />
       <div className="flex flex-wrap gap-2">
+        {state === 'waiting' && letter.not_editable !== null && (
+          <p className="basis-full text-muted">Not to be edited: {letter.not_editable}.</p>
+        )}
         {state === 'waiting' && !isEditing && (
           <>
             {isRaw(topic) && (
               <>
-                <Button kind="primary" onClick={onEdit}>
-                  Edit and retry
-                </Button>
+                {letter.not_editable === null && (
+                  <Button kind="primary" onClick={onEdit}>
+                    Edit and retry
+                  </Button>
+                )}
                 <Button onClick={() => onSettle('retry', letter)}>Retry as it is</Button>
               </>
             )}
@@ -133,7 +137,7 @@ function Shown({ letter, onSettle, onEdit, isEditing }: ShownProps) {
           </Link>
         )}
         <Link
-          href={linkTo('/topics', { topic, partition, offset, open: `${partition}:${offset}` })}
+          href={recordAddress({ topic, partition, offset })}
           className="inline-flex h-7.5 items-center text-accent underline underline-offset-2"
         >
           In its topic
@@ -157,23 +161,22 @@ function Shown({ letter, onSettle, onEdit, isEditing }: ShownProps) {
   )
 }
 
+type Form = 'decoded' | 'raw' | 'base64'
+
 function Bytes({ letter: { raw, decoded, value_base64: base64 } }: { letter: DeadShown }) {
-  const forms = [...(decoded === undefined ? [] : ['decoded']), 'raw', 'base64']
-  const [chosen, setChosen] = useState(forms[0])
+  const { get, set } = useAddress()
+  const forms: readonly Form[] = decoded === undefined ? ['raw', 'base64'] : ['decoded', 'raw', 'base64']
+  const [first] = forms
+  const chosen = forms.find((form) => form === get('as')) ?? first
   return (
     <>
-      <div role="group" aria-label="The bytes as" className="flex gap-1 px-3 pt-3">
-        {forms.map((form) => (
-          <button
-            key={form}
-            type="button"
-            aria-pressed={form === chosen}
-            className={`rounded px-2 py-0.5 capitalize ${form === chosen ? 'bg-accent-soft font-medium text-accent' : 'text-muted hover:bg-hover'}`}
-            onClick={() => setChosen(form)}
-          >
-            {form}
-          </button>
-        ))}
+      <div className="px-3 pt-3">
+        <Segments
+          label="The bytes as"
+          choices={forms.map((form) => [form, form] as const)}
+          chosen={chosen ?? 'raw'}
+          onChoose={(form) => set({ as: form === first ? null : form }, { replace: true })}
+        />
       </div>
       {chosen === 'decoded' ? (
         <Json value={decoded} label="The bytes as JSON" />

@@ -1,4 +1,4 @@
-import { useCallback, useState } from 'react'
+import { useCallback } from 'react'
 import { Link } from 'wouter'
 import { liveState } from '../../api/live.ts'
 import type { RecordShown, TopicInfo } from 'flowguard/answers'
@@ -23,7 +23,12 @@ export function TopicsPage() {
   if (chosen) return <TopicPage key={chosen.topic} topic={chosen} all={data?.topics ?? []} />
   return (
     <Page title="Topics" about="What the log holds: sizes, ages, and every record.">
-      <div className="px-4 pb-6 md:px-6">
+      <div className="flex flex-col gap-3 px-4 pb-6 md:px-6">
+        {data && get('topic') !== '' && (
+          <p role="alert" className="rounded-md bg-warn-soft px-3 py-2 break-words text-warn">
+            There is no topic {get('topic')}. These there are:
+          </p>
+        )}
         {error && !data ? <Failure error={error} onRetry={reload} /> : data ? <Topics all={data.topics} /> : <Loading what="the topics" />}
       </div>
     </Page>
@@ -68,13 +73,12 @@ const age = (at: string | null | undefined, now: number) => (at ? <Age iso={at} 
 function TopicPage({ topic, all }: { topic: TopicInfo; all: readonly TopicInfo[] }) {
   const address = useAddress()
   const { get, set } = address
-  const [isTold, setTold] = useState(false)
   const [partition, offset, open] = [get('partition'), get('offset'), get('open')]
   const query = new URLSearchParams({ order: get('order') || 'newest' })
   for (const name of ['partition', 'time', 'key', 'type', 'text', 'heartbeats']) if (get(name) !== '') query.set(name, get(name))
   const isFollowing = get('follow') === '1' && !query.has('time') && offset === '' && query.get('order') === 'newest'
   const records = useRecords(topic.topic, query.toString(), partition !== '' && offset !== '' ? `${partition}:${offset}` : '', isFollowing)
-  const close = useCallback(() => set({ open: null }), [set])
+  const close = useCallback(() => set({ open: null, as: null }), [set])
   const choose = useCallback((record: RecordShown) => set({ open: `${record.partition}:${record.offset}` }), [set])
   return (
     <Page
@@ -105,7 +109,11 @@ function TopicPage({ topic, all }: { topic: TopicInfo; all: readonly TopicInfo[]
       <div
         className={`grid min-h-0 flex-1 grid-rows-[auto_minmax(26rem,1fr)] gap-3 px-4 pb-4 md:px-6 ${open ? 'lg:grid-cols-[minmax(0,1fr)_26rem]' : ''}`}
       >
-        <details className="panel lg:col-span-full" open={isTold} onToggle={(event) => setTold(event.currentTarget.open)}>
+        <details
+          className="panel lg:col-span-full"
+          open={get('parts') !== ''}
+          onToggle={(event) => set({ parts: event.currentTarget.open }, { replace: true })}
+        >
           <summary className="px-3 py-1.5 text-muted">Partitions</summary>
           <Partitions topic={topic} onChoose={(chosen) => set({ partition: chosen, offset: null })} chosen={partition} />
         </details>

@@ -2,10 +2,12 @@ import { Link } from 'wouter'
 import type { RecordWhole } from 'flowguard/answers'
 import { useAsk } from '../../api/use-ask.ts'
 import { bytes } from '../../model/format.ts'
-import { linkTo } from '../../state/address.ts'
+import { linkTo, useAddress } from '../../state/address.ts'
 import { Button, Facts, Failure, Loading, Time } from '../../ui/basics.tsx'
 import { Aside } from '../../ui/dialog.tsx'
 import { Json } from '../../ui/json.tsx'
+import { Mono } from '../../ui/record-link.tsx'
+import { Segments } from '../../ui/segments.tsx'
 
 /** One record, whole: its value, its headers, and the way to its trace. */
 export function RecordAside({ topic, place, onClose }: { topic: string; place: string; onClose: () => void }) {
@@ -20,30 +22,18 @@ export function RecordAside({ topic, place, onClose }: { topic: string; place: s
 
 function Shown({ record }: { record: RecordWhole }) {
   const { event_id: eventId, appended_at: at, key, headers, trace_id: traceId, decoded, value, value_base64: base64 } = record
+  const { get, set } = useAddress()
+  const isRaw = get('as') === 'raw'
   return (
     <>
       <div className="flex flex-col gap-3 border-b border-line p-3">
         <Facts
           of={[
             ['appended', <Time key="at" iso={at} />],
-            [
-              'key',
-              <span key="key" className="font-mono text-xs break-all">
-                {key ?? 'none'}
-              </span>,
-            ],
+            ['key', <Mono key="key">{key ?? 'none'}</Mono>],
             ['type', record.type ?? 'none'],
             ['size', bytes(record.bytes)],
-            ...(traceId === null
-              ? []
-              : [
-                  [
-                    'trace id',
-                    <span key="trace" className="font-mono text-xs break-all">
-                      {traceId}
-                    </span>,
-                  ] as const,
-                ]),
+            ...(traceId === null ? [] : [['trace id', <Mono key="trace">{traceId}</Mono>] as const]),
           ]}
         />
         <div className="flex flex-wrap gap-2">
@@ -58,8 +48,21 @@ function Shown({ record }: { record: RecordWhole }) {
           <Button onClick={() => void navigator.clipboard.writeText(value)}>Copy the value</Button>
         </div>
       </div>
-      <h3 className="px-3 pt-3 font-semibold">Value</h3>
-      {decoded !== undefined ? (
+      <div className="flex min-h-7.5 items-center justify-between gap-2 px-3 pt-3">
+        <h3 className="font-semibold">Value</h3>
+        {decoded !== undefined && (
+          <Segments
+            label="The value as"
+            choices={[
+              ['decoded', 'decoded'],
+              ['raw', 'raw'],
+            ]}
+            chosen={isRaw ? 'raw' : 'decoded'}
+            onChoose={(form) => set({ as: form === 'raw' ? form : null }, { replace: true })}
+          />
+        )}
+      </div>
+      {decoded !== undefined && !isRaw ? (
         <Json value={decoded} label="The value as JSON" />
       ) : (
         <pre role="group" aria-label="The value as text" tabIndex={0} className="p-3 font-mono text-xs break-all whitespace-pre-wrap">

@@ -10,6 +10,8 @@ const PAGE_COUNT = 1_000
 const FOLLOW_MS = 1_000
 /** More than anybody looks through; older ones are asked for by offset or time. */
 const SHOWN_COUNT_MAX = 200_000
+/** Looked at unasked: where next to nothing fits, a person says whether it is to go on. */
+const LOOKED_COUNT_MAX = 500_000
 
 export interface Records {
   rows: readonly RecordShown[]
@@ -18,14 +20,22 @@ export interface Records {
   isLoading: boolean
   /** Nothing is left that way. */
   isDone: boolean
+  /** Many were looked at, and more are left: it goes on by `further`. */
+  isPaused: boolean
+  /** Newer ones that came while following, and are not among the rows yet. */
+  fresh: number
   error: ApiError | undefined
   more: () => void
+  further: () => void
+  takeFresh: () => void
   reload: () => void
 }
 
 interface State {
   rows: readonly RecordShown[]
+  fresh: readonly RecordShown[]
   looked: number
+  lookedMax: number
   next: RecordsPage['next']
   ends: RecordsPage['ends']
   isLoading: boolean
@@ -33,7 +43,7 @@ interface State {
   error?: ApiError | undefined
 }
 
-const NOTHING: State = { rows: [], looked: 0, next: null, ends: {}, isLoading: true, isDone: false }
+const NOTHING: State = { rows: [], fresh: [], looked: 0, lookedMax: LOOKED_COUNT_MAX, next: null, ends: {}, isLoading: true, isDone: false }
 const placesOf = (places: Record<number, number>) =>
   Object.entries(places)
     .map(([partition, offset]) => `${partition}:${offset}`)
@@ -90,37 +100,63 @@ export function useRecords(topic: string, query: string, start: string, isFollow
   useEffect(() => {
     if (!isFollowing) return
     const ended = new AbortController()
-    const timer = window.setInterval(() => {
+    const { signal } = ended
+    let timer = 0
+    // The next one is asked for once the last has answered, however long that took.
+    const later = () => (timer = window.setTimeout(() => void look(), FOLLOW_MS))
+    async function look() {
       const { ends } = current.current
-      if (document.visibilityState !== 'visible' || Object.keys(ends).length === 0) return
-      ask(placesOf(ends), 'order=oldest', ended.signal)
-        .then((page) => !ended.signal.aborted && setState((before) => (before.ends === ends ? followed(before, page) : before)))
-        // The next second asks again; that nothing answers is said by the page's head.
-        .catch(() => undefined)
-    }, FOLLOW_MS)
+      if (document.visibilityState === 'visible' && Object.keys(ends).length > 0) {
+        try {
+          const page = await ask(placesOf(ends), 'order=oldest', signal)
+          if (!signal.aborted) setState((before) => (before.ends === ends ? followed(before, page) : before))
+        } catch {
+          // That nothing answers is said by the page's head.
+        }
+      }
+      if (!signal.aborted) later()
+    }
+    later()
     return () => {
       ended.abort()
-      window.clearInterval(timer)
+      window.clearTimeout(timer)
     }
   }, [isFollowing, ask])
 
   const more = useCallback(() => {
-    const { next, isDone, isLoading, error } = current.current
-    if (next && !isDone && !isLoading && !error) void load(placesOf(next))
+    const { next, isLoading, error } = current.current
+    if (next && !isLoading && !error && !current.current.isDone && !isPaused(current.current)) void load(placesOf(next))
   }, [load])
+  const further = useCallback(() => {
+    const { next, looked } = current.current
+    setState((before) => ({ ...before, lookedMax: looked + LOOKED_COUNT_MAX }))
+    if (next) void load(placesOf(next))
+  }, [load])
+  const takeFresh = useCallback(() => setState(withFresh), [])
   const reload = useCallback(() => setTurn((before) => before + 1), [])
-  return { rows: state.rows, looked: state.looked, isLoading: state.isLoading, isDone: state.isDone, error: state.error, more, reload }
+  const { rows, fresh, looked, isLoading, isDone, error } = state
+  return { rows, fresh: fresh.length, looked, isLoading, isDone, isPaused: isPaused(state), error, more, further, takeFresh, reload }
 }
+
+const isPaused = ({ isDone, looked, lookedMax }: State) => !isDone && looked >= lookedMax
+
+const withFresh = (before: State): State => ({
+  ...before,
+  rows: [...before.fresh, ...before.rows].slice(0, SHOWN_COUNT_MAX),
+  fresh: [],
+})
 
 function joined(before: State, { records, next, ends, looked }: RecordsPage): State {
   const rows = [...before.rows, ...records]
   return {
+    ...before,
     rows,
     looked: before.looked + looked,
     next,
     // Where following begins: at the ends of the first page.
     ends: Object.keys(before.ends).length > 0 ? before.ends : ends,
     isLoading: false,
+    error: undefined,
     isDone: next === null || rows.length >= SHOWN_COUNT_MAX,
   }
 }
@@ -128,8 +164,10 @@ function joined(before: State, { records, next, ends, looked }: RecordsPage): St
 function followed(before: State, { records, next, ends, looked }: RecordsPage): State {
   return {
     ...before,
-    rows: records.length > 0 ? [...records.toReversed(), ...before.rows].slice(0, SHOWN_COUNT_MAX) : before.rows,
+    fresh: records.length > 0 ? [...records.toReversed(), ...before.fresh].slice(0, SHOWN_COUNT_MAX) : before.fresh,
     looked: before.looked + looked,
+    // What is looked at because it comes is no search.
+    lookedMax: before.lookedMax + looked,
     ends: next ?? ends,
   }
 }

@@ -3,27 +3,35 @@ import { Link } from 'wouter'
 import type { RecordsPage, Trace } from 'flowguard/answers'
 import { useAsk } from '../../api/use-ask.ts'
 import { linkTo, useAddress } from '../../state/address.ts'
-import { Badge, Button, Empty, Facts, Failure, Loading, Page, Panel, Time } from '../../ui/basics.tsx'
+import { Button, Empty, Facts, Failure, Loading, Page, Panel, Time } from '../../ui/basics.tsx'
 import { Json } from '../../ui/json.tsx'
+import { Mono, RecordLink } from '../../ui/record-link.tsx'
+import { duration } from '../../model/format.ts'
+import { Outcome } from './outcome.tsx'
 import { Timeline } from './timeline.tsx'
 
-/** So long after it came in, more becomes of an event: it is looked at again by itself. */
-const FRESH_MS = 5 * 60_000
+/** While more is to come of it, it is looked at again so often; more seldom once that has gone on for long: a reader may stand still. */
 const EVERY_MS = 1_000
-const WORTH_KNOWING = /^(charged|credited|attributed to click|it earned)/
-const AMISS = /(dead letter|late by|not charged|no click|earned no|not found|pending|not in the log)/
+const LONG_MS = 5 * 60_000
+const SELDOM_MS = 15_000
 
 export function TracePage() {
   const { get, set } = useAddress()
   const id = get('id')
   const [text, setText] = useState(id)
   useEffect(() => setText(id), [id])
-  const [isFresh, setFresh] = useState(false)
+  const [everyMs, setEveryMs] = useState<number>()
   const { data, error, isLoading, reload } = useAsk<Trace>(id === '' ? null : `/api/trace/${encodeURIComponent(id)}`, {
     alsoGood: [404],
-    ...(isFresh && { everyMs: EVERY_MS }),
+    ...(everyMs !== undefined && { everyMs }),
   })
-  useEffect(() => setFresh(data !== undefined && ageOf(data) < FRESH_MS), [data])
+  const isOpen = data?.is_open === true
+  useEffect(() => {
+    setEveryMs(isOpen ? EVERY_MS : undefined)
+    if (!isOpen) return
+    const timer = window.setTimeout(() => setEveryMs(SELDOM_MS), LONG_MS)
+    return () => window.clearTimeout(timer)
+  }, [isOpen, id])
   return (
     <Page title="Trace" about="An event's whole way, from the gateway to the warehouse, or why it went no further.">
       <div className="flex flex-col gap-3 px-4 pb-6 md:px-6">
@@ -56,7 +64,7 @@ export function TracePage() {
         ) : error && !data ? (
           <Failure error={error} onRetry={reload} />
         ) : data ? (
-          <Way trace={data} isFresh={isFresh} onReload={reload} isLoading={isLoading} />
+          <Way trace={data} everyMs={everyMs} onReload={reload} isLoading={isLoading} />
         ) : (
           <Loading what="the trace" />
         )}
@@ -65,21 +73,15 @@ export function TracePage() {
   )
 }
 
-/** Milliseconds since the gateway took it. */
-function ageOf({ event }: Trace): number {
-  const receivedAt = event?.['received_at']
-  return typeof receivedAt === 'string' ? Date.now() - Date.parse(receivedAt) : Infinity
-}
-
 interface WayProps {
   trace: Trace
-  /** It is looked at again by itself. */
-  isFresh: boolean
+  /** It is looked at again by itself, so often. */
+  everyMs: number | undefined
   onReload: () => void
   isLoading: boolean
 }
 
-function Way({ trace, isFresh, onReload, isLoading }: WayProps) {
+function Way({ trace, everyMs, onReload, isLoading }: WayProps) {
   if (!trace.found)
     return (
       <Panel>
@@ -103,56 +105,31 @@ function Way({ trace, isFresh, onReload, isLoading }: WayProps) {
       <Panel
         title="What became of it"
         actions={
-          isFresh ? (
-            <span className="text-xs text-muted">looked at again each second</span>
-          ) : (
+          everyMs === undefined ? (
             <Button onClick={onReload} disabled={isLoading}>
               Look again
             </Button>
+          ) : (
+            <span className="text-xs text-muted">
+              more is to come: looked at again every {everyMs === EVERY_MS ? 'second' : duration(everyMs)}
+            </span>
           )
         }
       >
-        <ul className="flex flex-col gap-1.5 border-b border-line p-3">
-          {trace.outcome.map((line) => (
-            <li key={line} className="flex items-baseline gap-2">
-              <Badge tone={WORTH_KNOWING.test(line) ? 'good' : AMISS.test(line) ? 'warn' : 'plain'}>
-                {WORTH_KNOWING.test(line) ? 'done' : AMISS.test(line) ? 'note' : 'is'}
-              </Badge>
-              <span className="min-w-0 break-words">{line}</span>
-            </li>
-          ))}
-        </ul>
+        <Outcome lines={trace.outcome_lines} />
         <Timeline steps={trace.steps} />
         <p className="border-t border-line px-3 py-2 text-xs text-muted">Looked for in {trace.searched.join('; ')}.</p>
       </Panel>
       <div className="flex min-w-0 flex-col gap-3">
         <Panel title="Ids">
           <div className="p-3">
-            <Facts
-              of={known.flatMap(([name, value]) =>
-                value === null
-                  ? []
-                  : [
-                      [
-                        name,
-                        <span key={name} className="font-mono text-xs break-all">
-                          {value}
-                        </span>,
-                      ] as const,
-                    ],
-              )}
-            />
+            <Facts of={known.flatMap(([name, value]) => (value === null ? [] : [[name, <Mono key={name}>{value}</Mono>] as const]))} />
           </div>
           {trace.records.length > 0 && (
             <ul className="flex flex-col gap-1 border-t border-line p-3">
               {trace.records.map(({ topic, partition, offset }) => (
                 <li key={`${topic}-${partition}-${offset}`}>
-                  <Link
-                    href={linkTo('/topics', { topic, partition, offset, open: `${partition}:${offset}` })}
-                    className="num text-accent underline underline-offset-2"
-                  >
-                    {topic}-{partition}@{offset}
-                  </Link>
+                  <RecordLink topic={topic} partition={partition} offset={offset} />
                 </li>
               ))}
             </ul>
