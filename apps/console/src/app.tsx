@@ -1,4 +1,4 @@
-import { lazy, Suspense, type ComponentType } from 'react'
+import { lazy, Suspense, useEffect, useRef, type ComponentType } from 'react'
 import { Link, Route, Switch, useLocation } from 'wouter'
 import { connection, liveState } from './api/live.ts'
 import { brief, duration, rate } from './model/format.ts'
@@ -8,8 +8,10 @@ import { nextTheme, setTheme, setZone, theme, zone } from './state/preferences.t
 import { useStore } from './state/store.ts'
 import { AlertToast } from './ui/alert-toast.tsx'
 import { Empty, Loading, Page } from './ui/basics.tsx'
+import { Boundary } from './ui/boundary.tsx'
 import { Icon, type IconName } from './ui/icons.tsx'
 import { KeyDialog } from './ui/key-dialog.tsx'
+import { useOverflow } from './ui/use-overflow.ts'
 
 interface Place {
   path: string
@@ -77,6 +79,8 @@ const PLACES: readonly Place[] = [
 ]
 
 export function App() {
+  const [at] = useLocation()
+  const main = useFreshMain(at)
   return (
     <div className="flex h-full flex-col md:flex-row">
       <a href="#main" className="sr-only z-50 rounded bg-panel px-3 py-2 focus:not-sr-only focus:absolute focus:top-2 focus:left-2">
@@ -85,23 +89,25 @@ export function App() {
       <Side />
       <div className="flex min-h-0 min-w-0 flex-1 flex-col">
         <Pulse />
-        <main id="main" tabIndex={-1} className="flex min-h-0 flex-1 flex-col overflow-y-auto outline-none">
-          <Suspense fallback={<Loading what="the page" />}>
-            <Switch>
-              {PLACES.map(({ path, page }) => (
-                <Route key={path} path={path} component={page} />
-              ))}
-              <Route>
-                <Page title="Not found" about="There is no such page.">
-                  <Empty title="Nothing is here">
-                    <Link href="/" className="text-accent underline">
-                      To the pipeline
-                    </Link>
-                  </Empty>
-                </Page>
-              </Route>
-            </Switch>
-          </Suspense>
+        <main ref={main} id="main" tabIndex={-1} className="flex min-h-0 flex-1 flex-col overflow-y-auto outline-none">
+          <Boundary key={at}>
+            <Suspense fallback={<Loading what="the page" />}>
+              <Switch>
+                {PLACES.map(({ path, page }) => (
+                  <Route key={path} path={path} component={page} />
+                ))}
+                <Route>
+                  <Page title="Not found" about="There is no such page.">
+                    <Empty title="Nothing is here">
+                      <Link href="/" className="text-accent underline">
+                        To the pipeline
+                      </Link>
+                    </Empty>
+                  </Page>
+                </Route>
+              </Switch>
+            </Suspense>
+          </Boundary>
         </main>
       </div>
       <AlertToast />
@@ -110,10 +116,28 @@ export function App() {
   )
 }
 
+/** Another page begins at its top, and with the focus there; the first one leaves it to the browser. */
+function useFreshMain(at: string) {
+  const main = useRef<HTMLElement>(null)
+  const before = useRef(at)
+  useEffect(() => {
+    if (before.current === at) return
+    before.current = at
+    main.current?.scrollTo(0, 0)
+    main.current?.focus({ preventScroll: true })
+  }, [at])
+  return main
+}
+
 function Side() {
   const [at] = useLocation()
   const state = useStore(liveState)
   const unseen = unseenCount(state?.alerts, useStore(seenAlerts))
+  const here = useRef<HTMLAnchorElement>(null)
+  // On a phone not all pages have room.
+  useEffect(() => {
+    here.current?.scrollIntoView({ block: 'nearest', inline: 'center' })
+  }, [at])
   const waiting: Record<string, { count: number; what: string }> = {
     '/dead': { count: state?.summary.dead ?? 0, what: 'waiting' },
     '/alerts': { count: unseen, what: 'not seen yet' },
@@ -129,13 +153,17 @@ function Side() {
           <Preferences />
         </span>
       </div>
-      <nav aria-label="Pages" className="flex gap-0.5 overflow-x-auto px-2 pb-2 [scrollbar-width:none] md:flex-col md:overflow-visible">
+      <nav
+        aria-label="Pages"
+        className="edge-fade flex gap-0.5 overflow-x-auto px-2 pb-2 [scrollbar-width:none] md:flex-col md:overflow-visible"
+      >
         {PLACES.map(({ path, name, icon }) => {
           const isHere = at === path
           const told = waiting[path]
           return (
             <Link
               key={path}
+              ref={isHere ? here : undefined}
               href={path}
               aria-current={isHere ? 'page' : undefined}
               className={`flex items-center gap-2.5 rounded-md px-2.5 py-1.5 whitespace-nowrap ${isHere ? 'bg-accent-soft font-medium text-accent' : 'text-muted hover:bg-hover hover:text-ink'}`}
@@ -193,6 +221,8 @@ const CONNECTIONS = {
 function Pulse() {
   const [state, connected] = [useStore(liveState), useStore(connection)]
   const [colour, words] = CONNECTIONS[connected]
+  const figuresBox = useRef<HTMLDListElement>(null)
+  const { canScroll } = useOverflow(figuresBox)
   const summary = state?.summary
   const watermark = state?.watermark_ms ?? undefined
   const behindMs = state === undefined || watermark === undefined ? undefined : Date.parse(state.at) - watermark
@@ -208,13 +238,17 @@ function Pulse() {
   return (
     <section
       aria-label="Right now"
-      className="flex h-9 shrink-0 items-center gap-4 overflow-hidden border-b border-line bg-panel px-4 text-xs whitespace-nowrap md:px-6"
+      className="flex h-9 shrink-0 items-center gap-4 border-b border-line bg-panel px-4 text-xs whitespace-nowrap md:px-6"
     >
       <span role="status" className="flex items-center gap-2 font-medium">
         <span aria-hidden className={`size-2 rounded-full ${colour}`} />
         {words}
       </span>
-      <dl className={`flex gap-4 overflow-hidden ${connected === 'lost' ? 'opacity-60' : ''}`}>
+      <dl
+        tabIndex={canScroll ? 0 : undefined}
+        ref={figuresBox}
+        className={`edge-fade flex min-w-0 gap-4 overflow-x-auto [scrollbar-width:none] ${connected === 'lost' ? 'opacity-60' : ''}`}
+      >
         {figures.map(([name, value]) => (
           <div key={name} className="flex gap-1.5">
             <dt className="text-muted">{name}</dt>

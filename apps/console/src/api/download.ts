@@ -6,7 +6,7 @@ export async function download(path: string): Promise<void> {
   const response = await fetch(path, { headers: { accept: 'text/csv', ...authorization() } }).catch(() => {
     throw new ApiError(0, 'The operations API does not answer. Is FlowGuard running?')
   })
-  if (!response.ok) throw await refusalOf(response)
+  if (!response.ok) throw await refusalOf(response, true)
   const [, name = 'flowguard.csv'] = /filename="([^"]+)"/.exec(response.headers.get('content-disposition') ?? '') ?? []
   const address = URL.createObjectURL(await response.blob())
   const link = document.createElement('a')

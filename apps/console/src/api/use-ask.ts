@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useState } from 'react'
 import { useStore } from '../state/store.ts'
+import { keepAsking, type Known } from './asking.ts'
 import { api, type ApiError } from './client.ts'
 import { operatorKey } from './key.ts'
 
@@ -13,16 +14,13 @@ export interface Answer<T> {
 
 interface Options {
   alsoGood?: readonly number[]
-  /** Asked again so often, while the page is seen. */
+  /** Asked again so long after each answer, while the page is seen. */
   everyMs?: number
 }
 
 /** The answer to a question, asked again when it changes, when `reload` is called, and when the key does. `null` asks nothing. */
 export function useAsk<T>(path: string | null, { alsoGood, everyMs }: Options = {}): Answer<T> {
-  const [state, setState] = useState<{ path: string | null; data?: T; error?: ApiError; isLoading: boolean }>({
-    path: null,
-    isLoading: false,
-  })
+  const [state, setState] = useState<Known<T> & { path: string | null }>({ path: null, isLoading: false })
   const [turn, setTurn] = useState(0)
   const key = useStore(operatorKey)
   const reload = useCallback(() => setTurn((before) => before + 1), [])
@@ -30,27 +28,22 @@ export function useAsk<T>(path: string | null, { alsoGood, everyMs }: Options = 
 
   useEffect(() => {
     if (path === null) return
-    const stop = new AbortController()
-    setState((before) => ({ ...(before.path === path && before.data !== undefined && { data: before.data }), path, isLoading: true }))
-    api<T>(path, { signal: stop.signal, alsoGood: good ? good.split(',').map(Number) : [] })
-      .then((data) => setState({ path, data, isLoading: false }))
-      .catch((error: unknown) => {
-        if (stop.signal.aborted) return
-        setState((before) => ({ ...before, path, error: error as ApiError, isLoading: false }))
-      })
-    return () => stop.abort()
-  }, [path, turn, key, good])
-
-  useEffect(() => {
-    if (everyMs === undefined || path === null) return
-    const timer = window.setInterval(() => document.visibilityState === 'visible' && reload(), everyMs)
-    return () => window.clearInterval(timer)
-  }, [everyMs, path, reload])
+    return keepAsking<T>({
+      ask: (signal) => api<T>(path, { signal, alsoGood: good ? good.split(',').map(Number) : [] }),
+      everyMs,
+      isSeen: () => document.visibilityState === 'visible',
+      onChange: (change) => setState((before) => ({ ...change(before.path === path ? before : { isLoading: false }), path })),
+      later(work, ms) {
+        const timer = window.setTimeout(work, ms)
+        return () => window.clearTimeout(timer)
+      },
+    })
+  }, [path, turn, key, good, everyMs])
 
   const isCurrent = state.path === path
   return {
     data: isCurrent ? state.data : undefined,
-    error: isCurrent ? state.error : undefined,
+    error: isCurrent ? (state.error as ApiError | undefined) : undefined,
     isLoading: path !== null && (!isCurrent || state.isLoading),
     reload,
   }

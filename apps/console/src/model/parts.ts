@@ -1,21 +1,8 @@
 import { brief, count, duration, money, rate } from './format.ts'
+import { figuresOf, type Figures, type PartId } from './figures.ts'
 import type { LiveState } from 'flowguard/answers'
 
 export type Status = 'good' | 'idle' | 'busy' | 'bad'
-export type PartId =
-  | 'gateway'
-  | 'database'
-  | 'log'
-  | 'stream'
-  | 'billing'
-  | 'billing-orders'
-  | 'workers'
-  | 'loader'
-  | 'attributed'
-  | 'ledger'
-  | 'dead'
-  | 'etl'
-
 export interface Part {
   id: PartId
   title: string
@@ -38,22 +25,34 @@ export interface Part {
 }
 
 const LAG_BUSY_MIN = 2_000
+/** So much waits, and nothing was read for the ten seconds that a rate is over. */
+const LAG_STUCK_MIN = 100
 const OUTBOX_BUSY_MIN = 500
 const WATERMARK_MS_BUSY_MIN = 60_000
 
 const STATES: Record<Status, string> = { good: 'working', idle: 'idle', busy: 'behind', bad: 'in trouble' }
 
-type Sketch = Omit<Part, 'state' | 'status' | 'faults' | 'links' | 'figures'> &
-  Partial<Pick<Part, 'faults' | 'links' | 'figures'>> & { isBusy?: boolean; busyWord?: string }
+type Sketch = Omit<Part, 'state' | 'status' | 'faults' | 'links' | 'figures' | 'rate' | 'lag'> &
+  Partial<Pick<Part, 'faults' | 'links' | 'figures'>> & {
+    /** How its lag is said. */
+    lagText?: string
+    isBusy?: boolean
+    busyWord?: string
+  }
 
 /** The picture of the pipeline, as it is now. */
 export function partsOf(state: LiveState): readonly Part[] {
-  return [...entry(state), ...readers(state), ...results(state)].map(finished)
+  const figures = figuresOf(state)
+  return [...entry(state), ...readers(state), ...results(state)].map((sketch) => finished(sketch, figures[sketch.id]))
 }
 
-function finished({ isBusy = false, busyWord = STATES.busy, faults = [], links = [], figures = [], ...sketch }: Sketch): Part {
-  const status: Status = faults.length > 0 ? 'bad' : isBusy ? 'busy' : (sketch.rate ?? 0) > 0 ? 'good' : 'idle'
-  return { ...sketch, faults, links, figures, status, state: status === 'busy' ? busyWord : STATES[status] }
+function finished(
+  { isBusy = false, busyWord = STATES.busy, faults = [], links = [], figures = [], lagText = '', ...sketch }: Sketch,
+  { rate: perSecond, lag }: Figures,
+): Part {
+  const status: Status = faults.length > 0 ? 'bad' : isBusy ? 'busy' : (perSecond ?? 0) > 0 ? 'good' : 'idle'
+  const told = { rate: perSecond, lag: lag === null ? null : { value: lag, text: lagText } }
+  return { ...sketch, ...told, faults, links, figures, status, state: status === 'busy' ? busyWord : STATES[status] }
 }
 
 function entry({ gateway, summary, topic_rates: topics }: LiveState): Sketch[] {
@@ -64,8 +63,7 @@ function entry({ gateway, summary, topic_rates: topics }: LiveState): Sketch[] {
       id: 'gateway',
       title: 'Gateway',
       about: 'Takes events in by HTTP, and makes each durable before it answers.',
-      rate: gateway.events_per_s,
-      lag: { value: gateway.queue, text: gateway.queue > 0 ? `${count(gateway.queue)} on their way` : 'none waiting' },
+      lagText: gateway.queue > 0 ? `${count(gateway.queue)} on their way` : 'none waiting',
       note: `p50 / p99 ${latency}`,
       faults: gateway.up
         ? gateway.unwritten > 0
@@ -84,8 +82,7 @@ function entry({ gateway, summary, topic_rates: topics }: LiveState): Sketch[] {
       id: 'database',
       title: 'Orders & outbox',
       about: 'An order and its outbox row are one transaction; the relay ships them to the log.',
-      rate: topics['raw.orders.v1'] ?? null,
-      lag: { value: summary.outbox, text: summary.outbox > 0 ? `${count(summary.outbox)} to be shipped` : 'all shipped' },
+      lagText: summary.outbox > 0 ? `${count(summary.outbox)} to be shipped` : 'all shipped',
       note: 'SQLite, flushed each commit',
       isBusy: summary.outbox > OUTBOX_BUSY_MIN,
       figures: [['in the outbox', count(summary.outbox)]],
@@ -94,8 +91,6 @@ function entry({ gateway, summary, topic_rates: topics }: LiveState): Sketch[] {
       id: 'log',
       title: 'Log',
       about: 'The raw topics: all that was accepted, in order, by partition.',
-      rate: summary.events_per_s,
-      lag: null,
       note: `${brief(summary.events_total)} events`,
       figures: [
         ['events since it began', count(summary.events_total)],
@@ -129,8 +124,7 @@ function readers(state: LiveState): Sketch[] {
       title,
       about,
       reader: id,
-      rate: state.reader_rates[id] ?? null,
-      lag: { value: lag, text: lag === 0 ? 'level' : `${count(lag)} behind` },
+      lagText: lag === 0 ? 'level' : `${count(lag)} behind`,
       note: isStream
         ? behindMs === null
           ? 'no watermark yet'
@@ -138,6 +132,10 @@ function readers(state: LiveState): Sketch[] {
         : `${brief(tally?.applied ?? 0)} applied`,
       // The loader goes by batches: being some seconds behind is how it works.
       isBusy: (id === 'loader' ? lag > 20 * LAG_BUSY_MIN : lag > LAG_BUSY_MIN) || (isStream && (behindMs ?? 0) > WATERMARK_MS_BUSY_MIN),
+      faults:
+        lag >= LAG_STUCK_MIN && state.reader_rates[id] === 0
+          ? [`nothing was read these ten seconds, and ${count(lag)} records wait: the log of the pipeline says why`]
+          : [],
       figures: [
         ...(isStream ? ([['orders waiting for the watermark', count(summary.pending_orders)]] as const) : []),
         ...(['read', 'applied', 'duplicate', 'late', 'skipped', 'dead'] as const).map((key) => [key, count(tally?.[key] ?? 0)] as const),
@@ -150,7 +148,14 @@ function readers(state: LiveState): Sketch[] {
   })
 }
 
-function results({ summary, topic_rates: topics, readers: all, etl, reader_rates: rates }: LiveState): Sketch[] {
+const CHARGES = [
+  ['cpm', 'by impressions'],
+  ['cpc', 'by clicks'],
+  ['cpa', 'by orders'],
+  ['credit', 'credits'],
+] as const
+
+function results({ summary, readers: all, etl, alerts, charge_rates: charges }: LiveState): Sketch[] {
   const share = summary.orders > 0 ? `${((summary.attributed / summary.orders) * 100).toFixed(1)} % due to a click` : 'no orders yet'
   const buried = all.reduce((sum, { tally }) => sum + tally.dead, 0)
   return [
@@ -158,11 +163,7 @@ function results({ summary, topic_rates: topics, readers: all, etl, reader_rates
       id: 'attributed',
       title: 'Attributed orders',
       about: 'Every order with the click that it is due to, or none.',
-      rate: topics['attributed.events.v1'] ?? null,
-      lag: {
-        value: summary.pending_orders,
-        text: summary.pending_orders > 0 ? `${count(summary.pending_orders)} pending` : 'none pending',
-      },
+      lagText: summary.pending_orders > 0 ? `${count(summary.pending_orders)} pending` : 'none pending',
       note: share,
       figures: [
         ['orders answered', count(summary.orders)],
@@ -177,21 +178,27 @@ function results({ summary, topic_rates: topics, readers: all, etl, reader_rates
       id: 'ledger',
       title: 'Ledger',
       about: 'One row a charge; counters are sums of it, credits rows of their own.',
-      rate: rates['billing'] ?? null,
-      lag: null,
       note: `${brief(summary.charged.count)} charges`,
       figures: [
         ['charges less credits', count(summary.charged.count)],
         ['charged', money(summary.charged.amount)],
+        ...CHARGES.map(([kind, name]) => [`${name} a second`, rate(charges[kind])] as const),
       ],
       links: [['Audit the books', '/audit']],
+    },
+    {
+      id: 'alerts',
+      title: 'Alerts',
+      about: 'What somebody should know of the moment it happens: a day that passes its ad’s budget.',
+      note: `${brief(alerts.total)} kept`,
+      figures: [['kept', count(alerts.total)]],
+      links: [['See them', '/alerts']],
     },
     {
       id: 'dead',
       title: 'Dead letters',
       about: 'What could not be worked off, with its bytes and why; nothing waits for it.',
-      rate: rates['lane-dead'] ?? null,
-      lag: { value: summary.dead, text: summary.dead > 0 ? `${count(summary.dead)} waiting` : 'none waiting' },
+      lagText: summary.dead > 0 ? `${count(summary.dead)} waiting` : 'none waiting',
       note: `${brief(buried)} in all`,
       isBusy: summary.dead > 0,
       busyWord: `${count(summary.dead)} to be seen to`,
@@ -205,8 +212,7 @@ function results({ summary, topic_rates: topics, readers: all, etl, reader_rates
       id: 'etl',
       title: 'Warehouse',
       about: 'Bronze as it came; silver flags; gold by day.',
-      rate: rates['loader'] ?? null,
-      lag: etl ? { value: etl.days - etl.days_done, text: `${etl.days_done} of ${etl.days} days` } : { value: 0, text: 'no run at work' },
+      lagText: etl ? `${etl.days_done} of ${etl.days} days` : 'no run at work',
       note: etl ? `run ${etl.run_id}: ${etl.at || 'beginning'}` : 'DuckDB',
       figures: etl
         ? [

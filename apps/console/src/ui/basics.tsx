@@ -1,5 +1,8 @@
 import type { ButtonHTMLAttributes, ReactNode } from 'react'
 import type { ApiError } from '../api/client.ts'
+import { Link } from 'wouter'
+import { keyWanted } from '../api/key.ts'
+import { linkTo } from '../state/address.ts'
 import { duration, moment } from '../model/format.ts'
 import type { Status } from '../model/parts.ts'
 import { zone } from '../state/preferences.ts'
@@ -49,7 +52,7 @@ export function Button({
   )
 }
 
-/** An instant, in the zone that was chosen; the other one when pointed at. */
+/** An instant, in the zone that was chosen; in UTC when pointed at. */
 export function Time({ iso, isTimeOnly = false }: { iso: string; isTimeOnly?: boolean }) {
   const chosen = useStore(zone)
   const { day, time } = moment(iso, chosen)
@@ -121,7 +124,11 @@ export function Failure({ error, onRetry }: { error: ApiError | Error; onRetry?:
   return (
     <div role="alert" className="m-3 flex flex-wrap items-center gap-3 rounded-md bg-bad-soft px-3 py-2 text-bad">
       <span className="min-w-0 flex-1 break-words">{error.message}</span>
-      {onRetry && <Button onClick={onRetry}>Try again</Button>}
+      {'status' in error && error.status === 401 ? (
+        <Button onClick={() => keyWanted.set(error.message)}>Give a key</Button>
+      ) : (
+        onRetry && <Button onClick={onRetry}>Try again</Button>
+      )}
     </div>
   )
 }
@@ -146,5 +153,27 @@ export function Facts({ of }: { of: readonly (readonly [string, ReactNode])[] })
         </div>
       ))}
     </dl>
+  )
+}
+
+/** The way to a record of the log. */
+export function RecordLink({
+  topic,
+  partition,
+  offset,
+  children,
+}: {
+  topic: string
+  partition: number
+  offset: number
+  children: ReactNode
+}) {
+  return (
+    <Link
+      href={linkTo('/topics', { topic, partition, offset, open: `${partition}:${offset}` })}
+      className="num text-accent underline underline-offset-2"
+    >
+      {children}
+    </Link>
   )
 }

@@ -2,6 +2,7 @@
 
 import { type MouseEvent, useEffect, useRef } from 'react'
 import type { Food } from '../lib/food.ts'
+import { scrollBehavior } from '../lib/scroll.ts'
 import { selectionHref, type Selection } from '../lib/selection.ts'
 
 interface Props {
@@ -17,7 +18,8 @@ export function CategoryRail({ categories, items, selection, onPick }: Props) {
 
   useEffect(() => {
     const link = list.current?.querySelector<HTMLElement>('[aria-current]')
-    if (link) list.current?.scrollTo({ left: link.offsetLeft - list.current.clientWidth / 2 + link.clientWidth / 2, behavior: 'smooth' })
+    if (link)
+      list.current?.scrollTo({ left: link.offsetLeft - list.current.clientWidth / 2 + link.clientWidth / 2, behavior: scrollBehavior() })
   }, [selection.category])
 
   return (

@@ -3,6 +3,7 @@
 import { useSearchParams } from 'next/navigation'
 import { type MouseEvent, type SubmitEvent, useEffect, useState } from 'react'
 import type { MenuItem } from '../lib/answers.ts'
+import { scrollBehavior } from '../lib/scroll.ts'
 import { QUERY_CHARS_MAX, readSelection, select, selectionHref, summary, type Selection } from '../lib/selection.ts'
 import { CategoryRail } from './category-rail.tsx'
 import { DishCard } from './dish-card.tsx'
@@ -39,7 +40,7 @@ export function Menu({ items }: { items: readonly MenuItem[] }) {
   }
   function onSubmit(event: SubmitEvent) {
     event.preventDefault()
-    document.getElementById('dishes')?.scrollIntoView({ block: 'start', behavior: 'smooth' })
+    document.getElementById('dishes')?.scrollIntoView({ block: 'start', behavior: scrollBehavior() })
   }
   function onPick(event: MouseEvent, picked: string) {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return

@@ -1,5 +1,5 @@
 // The answers of the operations API, as types: for the console, which is built without any of the code behind them.
-export type { LiveState } from './live-look.ts'
+export type { LiveState, PastState } from './live-look.ts'
 export type { AlertShown, AlertsPage } from './alerts.ts'
 export type { TopicInfo } from './topics.ts'
 export type { Group, GroupPartition, Groups } from './groups.ts'

@@ -3,9 +3,9 @@ import { test } from 'node:test'
 import type { Readable } from 'node:stream'
 import { LISTENERS_MAX, liveFeed } from './live.ts'
 
-function feedOf(look: () => Promise<object> = async () => ({ n: 1 })) {
+function feedOf(look: () => Promise<{ n: number }> = async () => ({ n: 1 })) {
   const busy: boolean[] = []
-  const feed = liveFeed({ look, onBusy: (isBusy) => busy.push(isBusy) })
+  const feed = liveFeed({ look, brief: ({ n }) => ({ was: n }), onBusy: (isBusy) => busy.push(isBusy) })
   const listen = () => {
     const listener = feed.listen()
     assert.ok(listener)
@@ -25,11 +25,26 @@ test('one state is computed for all who listen, and told to each', async () => {
   for (const each of all) assert.match(taken(each), /event: state\ndata: \{"n":1\}\n\n$/)
 })
 
-test('whoever comes later is told the latest state at once', async () => {
-  const { feed, listen } = feedOf()
-  listen()
+test('whoever comes later is told what has been and the latest state at once', async () => {
+  let n = 0
+  const { feed, listen } = feedOf(async () => ({ n: (n += 1) }))
+  assert.match(taken(listen()), /^retry: \d+\n\n$/)
   await feed.tick()
-  assert.match(taken(listen()), /^retry: \d+\n\nevent: state\ndata: \{"n":1\}\n\n$/)
+  await feed.tick()
+  assert.match(taken(listen()), /^retry: \d+\n\nevent: past\ndata: \[\{"was":1\},\{"was":2\}\]\n\nevent: state\ndata: \{"n":2\}\n\n$/)
+})
+
+test('what has been is kept when the last listener goes, but for no more than some minutes', async () => {
+  let n = 0
+  const { feed, listen } = feedOf(async () => ({ n: (n += 1) }))
+  const listener = listen()
+  for (let tick = 0; tick < 200; tick += 1) await feed.tick()
+  const gone = new Promise((resolve) => listener.once('close', resolve))
+  listener.destroy()
+  await gone
+  const [, past = ''] = /^event: past\ndata: (.*)$/m.exec(taken(listen())) ?? []
+  const kept = JSON.parse(past) as { was: number }[]
+  assert.deepEqual([kept.length, kept[0], kept.at(-1)], [180, { was: 21 }, { was: 200 }])
 })
 
 test('nothing is computed while nobody listens', async () => {
@@ -58,7 +73,7 @@ test('a listener too many is refused, and there is room again when one leaves', 
 })
 
 test('a state that takes longer than a second is not asked for twice, and the line is kept alive meanwhile', async () => {
-  const slow = Promise.withResolvers<object>()
+  const slow = Promise.withResolvers<{ n: number }>()
   let looks = 0
   const { feed, listen } = feedOf(() => {
     looks += 1

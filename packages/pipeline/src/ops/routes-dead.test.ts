@@ -53,8 +53,8 @@ test('one letter that several retry at once is sent once; an edit of one that wa
     answers.map(({ status, records, code }) => [status, records ?? code]),
     [
       [200, 1],
-      [409, 'not_waiting'],
-      [409, 'not_waiting'],
+      [404, 'not_found'],
+      [404, 'not_found'],
     ],
   )
   assert.equal(sent.length, 1)

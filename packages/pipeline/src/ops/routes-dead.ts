@@ -96,16 +96,17 @@ export function deadRoutes(app: FastifyInstance, { ask, db, clock, resend }: Pic
 
   async function retryEdited(filter: DeadFilter, value: string, note: string): Promise<Settled | Fault> {
     const edit = await ask('deadEdit', filter.dead_id ?? '', value)
-    if (!edit) return { status: 404, code: 'not_found', detail: 'there is no such dead letter' }
+    if (!edit)
+      return {
+        status: 404,
+        code: 'not_found',
+        detail: 'no such dead letter waits: it was retried or dropped, or never was; nothing was sent',
+      }
     if ('errors' in edit) {
       const [{ field, message } = { field: '', message: '' }] = edit.errors
       return { status: 422, code: 'invalid_event', detail: `${field} ${message}`.trim(), errors: edit.errors }
     }
-    const settled = await retryDead(filter, note, { db, clock, round, send: resend }, edit.edited)
-    const isWaiting = settled.letters > 0 || settled.failed.length > 0
-    return isWaiting
-      ? settled
-      : { status: 409, code: 'not_waiting', detail: 'the letter was retried or dropped meanwhile; nothing was sent' }
+    return retryDead(filter, note, { db, clock, round, send: resend }, edit.edited)
   }
   app.post('/api/dead/drop', guarded('Give dead letters up', { body: Choice }), async (request, reply) => {
     const choice = choiceOf(request.body as Buffer | undefined)

@@ -2,7 +2,7 @@ import { SECOND_MS } from '@flowguard/contract'
 import type { FastifyInstance } from 'fastify'
 import { sendProblem } from '../http/problems.ts'
 import type { OpsDeps } from './deps.ts'
-import { liveLook } from './live-look.ts'
+import { liveLook, pastOf } from './live-look.ts'
 import { LISTENERS_MAX, liveFeed } from './live.ts'
 
 const EVERY_MS = SECOND_MS
@@ -23,6 +23,7 @@ export function liveRoutes(
         throw error
       }
     },
+    brief: pastOf,
     onBusy(isBusy) {
       clearInterval(timer)
       if (!isBusy) return

@@ -2,7 +2,7 @@ import { Link } from 'wouter'
 import type { RecordWhole } from 'flowguard/answers'
 import { useAsk } from '../../api/use-ask.ts'
 import { linkTo } from '../../state/address.ts'
-import { Badge, Facts, Failure, Loading, Time } from '../../ui/basics.tsx'
+import { Badge, Facts, Failure, Loading, RecordLink, Time } from '../../ui/basics.tsx'
 import { Aside } from '../../ui/dialog.tsx'
 import { Json } from '../../ui/json.tsx'
 import { SEVERITIES, SEVERITY_TONES } from '../../ui/severity.ts'
@@ -60,9 +60,11 @@ function Shown({ record: { decoded, value, appended_at: appended }, offset }: { 
               Its statement{date !== null && ' of that day'}
             </Link>
           )}
-          <Link href={linkTo('/topics', { topic: TOPIC, partition: PARTITION, offset, open: `${PARTITION}:${offset}` })} className={LINK}>
-            In its topic
-          </Link>
+          <span className="inline-flex h-7.5 items-center">
+            <RecordLink topic={TOPIC} partition={PARTITION} offset={Number(offset)}>
+              In its topic
+            </RecordLink>
+          </span>
         </div>
       </div>
       {decoded === undefined ? (

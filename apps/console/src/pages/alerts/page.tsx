@@ -7,7 +7,8 @@ import { lastSeen } from '../../model/unseen.ts'
 import { useAddress } from '../../state/address.ts'
 import { markSeen, seenAlerts } from '../../state/seen-alerts.ts'
 import { useStore } from '../../state/store.ts'
-import { Badge, Button, Empty, Failure, Loading, Page, Panel, Time } from '../../ui/basics.tsx'
+import { Badge, Empty, Failure, Loading, Page, Panel, Time } from '../../ui/basics.tsx'
+import { Pager, Select } from '../../ui/pick.tsx'
 import { SEVERITIES, SEVERITY_TONES } from '../../ui/severity.ts'
 import { Table, type Column } from '../../ui/table.tsx'
 import { AlertAside } from './alert.tsx'
@@ -57,8 +58,10 @@ export function AlertsPage() {
               />
               <div className="flex flex-wrap items-center gap-3 border-t border-line px-3 py-2 text-muted">
                 <span className="num">{count(data.total)} fit</span>
-                {after !== '' && <Button onClick={() => set({ after: null })}>To the newest</Button>}
-                {data.next_after !== null && <Button onClick={() => set({ after: data.next_after })}>Older</Button>}
+                <Pager
+                  first={after !== '' && { name: 'To the newest', onChoose: () => set({ after: null }) }}
+                  next={data.next_after !== null && { name: 'Older', onChoose: () => set({ after: data.next_after }) }}
+                />
               </div>
             </>
           )}
@@ -91,6 +94,7 @@ function columnsOf(isNew: (offset: number) => boolean, onOpen: (offset: number) 
     { name: 'severity', show: ({ alert: { severity } }) => <Badge tone={SEVERITY_TONES[severity]}>{severity}</Badge> },
     {
       name: 'alert',
+      isName: true,
       show: ({ offset, alert: { title, detail, raised_at: raised } }) => (
         <div className="min-w-56">
           <button
@@ -101,15 +105,15 @@ function columnsOf(isNew: (offset: number) => boolean, onOpen: (offset: number) 
             {title}
           </button>{' '}
           {isNew(offset) && <Badge tone="accent">new</Badge>}
-          <span className="block text-xs text-muted md:hidden">
+          <span className="block text-xs text-muted @3xl:hidden">
             <Time iso={raised} />
           </span>
           <span className="line-clamp-2 text-xs break-words text-muted">{detail}</span>
         </div>
       ),
     },
-    { name: 'kind', show: ({ alert: { kind } }) => <span className="whitespace-nowrap">{kind}</span> },
-    { name: 'raised', isNumber: true, show: ({ alert }) => <Time iso={alert.raised_at} /> },
+    { name: 'kind', isMinor: true, show: ({ alert: { kind } }) => <span className="whitespace-nowrap">{kind}</span> },
+    { name: 'raised', isNumber: true, isMinor: true, show: ({ alert }) => <Time iso={alert.raised_at} /> },
   ]
 }
 
@@ -126,28 +130,20 @@ function Filters({ groups, kind, severity, onChoose }: FiltersProps) {
   const kinds = [...new Set([...groups.map((group) => group.kind), ...(kind === '' ? [] : [kind])])]
   return (
     <div role="search" aria-label="Alerts" className="flex flex-wrap items-center gap-2">
-      <label>
-        <span className="sr-only">Kind</span>
-        <select className="field" value={kind} onChange={(event) => onChoose({ kind: event.target.value })}>
-          <option value="">any kind</option>
-          {kinds.map((each) => (
-            <option key={each} value={each}>
-              {each} ({counted((group) => group.kind === each)})
-            </option>
-          ))}
-        </select>
-      </label>
-      <label>
-        <span className="sr-only">Severity</span>
-        <select className="field" value={severity} onChange={(event) => onChoose({ severity: event.target.value })}>
-          <option value="">any severity</option>
-          {SEVERITIES.map((each) => (
-            <option key={each} value={each}>
-              {each} ({counted((group) => group.severity === each)})
-            </option>
-          ))}
-        </select>
-      </label>
+      <Select
+        label="Kind"
+        value={kind}
+        all="any kind"
+        options={kinds.map((each) => [each, `${each} (${counted((group) => group.kind === each)})`] as const)}
+        onChoose={(chosen) => onChoose({ kind: chosen })}
+      />
+      <Select
+        label="Severity"
+        value={severity}
+        all="any severity"
+        options={SEVERITIES.map((each) => [each, `${each} (${counted((group) => group.severity === each)})`] as const)}
+        onChoose={(chosen) => onChoose({ severity: chosen })}
+      />
     </div>
   )
 }

@@ -66,7 +66,7 @@ export function AuditPage() {
         </>
       }
     >
-      <div className="flex flex-col gap-3 px-4 pb-6 md:px-6">
+      <div className="flex max-w-6xl flex-col gap-3 px-4 pb-6 md:px-6">
         {error && <Failure error={error} onRetry={() => void run()} />}
         {books && audited && <Verdict books={books} at={audited.at} />}
         {books ? (
@@ -121,6 +121,7 @@ const COLUMNS: Column<Check>[] = [
   { name: 'holds', show: ({ ok }) => (ok ? <Badge tone="good">yes</Badge> : <Badge tone="bad">no</Badge>) },
   {
     name: 'check',
+    isName: true,
     show: ({ name, detail }) => (
       <>
         <span className="font-medium">{name}</span>
@@ -128,8 +129,8 @@ const COLUMNS: Column<Check>[] = [
       </>
     ),
   },
-  { name: 'expected', isNumber: true, show: ({ expected }) => count(expected) },
-  { name: 'actual', isNumber: true, show: ({ actual }) => count(actual) },
+  { name: 'expected', isMinor: true, isNumber: true, show: ({ expected }) => count(expected) },
+  { name: 'actual', isMinor: true, isNumber: true, show: ({ actual }) => count(actual) },
   { name: 'off by', isNumber: true, show: ({ expected, actual }) => (expected === actual ? '' : count(actual - expected)) },
 ]
 

@@ -1,13 +1,13 @@
 import { Link } from 'wouter'
 import type { AdvertiserBill, AdvertiserBills } from 'flowguard/answers'
 import { useAsk } from '../../api/use-ask.ts'
-import { count, exactMoney, sumOfMoney } from '../../model/format.ts'
+import type { Range } from '../../model/days.ts'
+import { count, exactMoney, exactMoneyOf, sumOfMoney } from '../../model/format.ts'
 import { linkTo, useAddress } from '../../state/address.ts'
 import { Empty, Failure, Loading, Panel } from '../../ui/basics.tsx'
 import { CsvButton } from '../../ui/csv-button.tsx'
 import { Table, type Column } from '../../ui/table.tsx'
 import { Bar, Charged, Figures } from './figures.tsx'
-import type { Range } from './range.ts'
 
 export const EVERY_MS = 5_000
 
@@ -24,9 +24,12 @@ export function Advertisers({ range: { from, to } }: { range: Range }) {
         <Empty title="Nobody advertises">The ads table is empty: the setting ADS_FILE names the file that it is loaded from.</Empty>
       </Panel>
     )
-  const days = { month: get('month'), from: get('from'), to: get('to') }
+  const days = { range: get('range'), from: get('from'), to: get('to') }
   const credits = sumOfMoney(data.advertisers.map(({ credit }) => credit.amount))
   const greatest = data.advertisers[0]?.total ?? 0
+  const charged = (key: 'cpm' | 'cpc' | 'cpa' | 'credit') => exactMoneyOf(data.advertisers.map((bill) => bill[key].amount))
+  const shows = { cpm: charged('cpm'), cpc: charged('cpc'), cpa: charged('cpa'), credit: charged('credit') }
+  const showTotal = exactMoneyOf(data.advertisers.map(({ total }) => total))
   const columns: Column<AdvertiserBill>[] = [
     {
       name: 'advertiser',
@@ -42,12 +45,12 @@ export function Advertisers({ range: { from, to } }: { range: Range }) {
         </div>
       ),
     },
-    { name: 'ads', isNumber: true, show: ({ ads }) => count(ads) },
-    { name: 'impressions (cpm)', isNumber: true, show: ({ cpm }) => <Charged of={cpm} /> },
-    { name: 'clicks (cpc)', isNumber: true, show: ({ cpc }) => <Charged of={cpc} /> },
-    { name: 'orders (cpa)', isNumber: true, show: ({ cpa }) => <Charged of={cpa} /> },
-    { name: 'credits', isNumber: true, show: ({ credit }) => <Charged of={credit} isCredit /> },
-    { name: 'total', isNumber: true, show: ({ total }) => <strong className="font-semibold">{exactMoney(total)}</strong> },
+    { name: 'ads', isMinor: true, isNumber: true, show: ({ ads }) => count(ads) },
+    { name: 'impressions (cpm)', isNumber: true, isMinor: true, show: ({ cpm }) => <Charged of={cpm} show={shows.cpm} /> },
+    { name: 'clicks (cpc)', isNumber: true, isMinor: true, show: ({ cpc }) => <Charged of={cpc} show={shows.cpc} /> },
+    { name: 'orders (cpa)', isNumber: true, isMinor: true, show: ({ cpa }) => <Charged of={cpa} show={shows.cpa} /> },
+    { name: 'credits', isNumber: true, isMinor: true, show: ({ credit }) => <Charged of={credit} show={shows.credit} isCredit /> },
+    { name: 'total', isNumber: true, show: ({ total }) => <strong className="font-semibold">{showTotal(total)}</strong> },
   ]
   return (
     <>

@@ -1,11 +1,12 @@
 import { Link } from 'wouter'
 import type { StatementEvents, StatementLine } from 'flowguard/answers'
 import { useAsk } from '../../api/use-ask.ts'
-import { exactMoney } from '../../model/format.ts'
+import { exactMoneyOf } from '../../model/format.ts'
 import { linkTo, useAddress } from '../../state/address.ts'
-import { Button, Empty, Failure, Loading } from '../../ui/basics.tsx'
+import { Empty, Failure, Loading } from '../../ui/basics.tsx'
 import { CsvButton } from '../../ui/csv-button.tsx'
 import { Aside } from '../../ui/dialog.tsx'
+import { Pager } from '../../ui/pick.tsx'
 import { counted } from './kinds.ts'
 
 const PAGE_COUNT = 100
@@ -21,6 +22,7 @@ export function EventsAside({ line, onClose }: { line: string; onClose: () => vo
   const path = `/api/v1/billing/ads/${encodeURIComponent(ad)}/events?${new URLSearchParams({ date, kind })}`
   const after = get('after')
   const { data, error, reload } = useAsk<StatementEvents>(`${path}&limit=${PAGE_COUNT}${after === '' ? '' : `&after=${after}`}`)
+  const showAmount = exactMoneyOf(data?.events.map(({ amount }) => amount) ?? [])
   return (
     <Aside title={`${ad}, ${date}, ${kind}`} onClose={onClose}>
       {error ? (
@@ -46,14 +48,16 @@ export function EventsAside({ line, onClose }: { line: string; onClose: () => vo
                 >
                   {id}
                 </Link>
-                <span className="num whitespace-nowrap">{exactMoney(amount)}</span>
+                <span className="num whitespace-nowrap">{showAmount(amount)}</span>
               </li>
             ))}
           </ul>
           {(after !== '' || data.next_after !== null) && (
             <div className="flex gap-2 px-3 py-2">
-              {after !== '' && <Button onClick={() => set({ after: null })}>To the first</Button>}
-              {data.next_after !== null && <Button onClick={() => set({ after: data.next_after })}>More</Button>}
+              <Pager
+                first={after !== '' && { name: 'To the first', onChoose: () => set({ after: null }) }}
+                next={data.next_after !== null && { name: 'More', onChoose: () => set({ after: data.next_after }) }}
+              />
             </div>
           )}
         </>

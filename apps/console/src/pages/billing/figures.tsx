@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react'
 import { liveState } from '../../api/live.ts'
-import { count, exactMoney } from '../../model/format.ts'
+import { count } from '../../model/format.ts'
 import { useStore } from '../../state/store.ts'
 import { Age, Time } from '../../ui/basics.tsx'
 
@@ -30,12 +30,19 @@ export function Figures({ of, asOf }: { of: readonly (readonly [string, ReactNod
   )
 }
 
+interface ChargedProps {
+  of: { count: number; amount: number }
+  /** As the amounts of its column are shown. */
+  show: (amount: number) => string
+  isCredit?: boolean
+}
+
 /** An amount, and of how many it is. */
-export function Charged({ of, isCredit = false }: { of: { count: number; amount: number }; isCredit?: boolean }) {
+export function Charged({ of, show, isCredit = false }: ChargedProps) {
   if (of.count === 0) return <span className="text-muted">–</span>
   return (
     <>
-      <span className={isCredit ? 'text-good' : ''}>{exactMoney(of.amount)}</span>
+      <span className={isCredit ? 'text-good' : ''}>{show(of.amount)}</span>
       <span className="block text-xs text-muted">{count(of.count)}</span>
     </>
   )

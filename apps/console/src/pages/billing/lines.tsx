@@ -1,8 +1,9 @@
 import type { ReactNode } from 'react'
 import type { Statement, StatementLine } from 'flowguard/answers'
-import { count, exactMoney, sumOfMoney } from '../../model/format.ts'
+import { count, exactMoney, exactMoneyOf, sumOfMoney } from '../../model/format.ts'
 import type { useAddress } from '../../state/address.ts'
-import { Badge, Button, Empty, Panel } from '../../ui/basics.tsx'
+import { Badge, Empty, Panel } from '../../ui/basics.tsx'
+import { Pager, Select } from '../../ui/pick.tsx'
 import { Table, type Column } from '../../ui/table.tsx'
 import { lineName } from './events.tsx'
 import { counted, KINDS } from './kinds.ts'
@@ -24,9 +25,10 @@ export function Lines({ statement: { lines, lines_total: total, ads }, address: 
   const last = Math.max(0, Math.ceil(fitting.length / PAGE_COUNT) - 1)
   const page = Math.min(Math.max(0, Number(get('page')) || 0), last)
   const shown = fitting.slice(page * PAGE_COUNT, (page + 1) * PAGE_COUNT)
+  const showAmount = exactMoneyOf(shown.map(({ amount }) => amount))
   const columns: Column<StatementLine>[] = [
     { name: 'day', show: ({ date }) => <span className="num whitespace-nowrap">{date}</span> },
-    { name: 'ad', show: ({ ad_id: id }) => <span className="block min-w-40 break-all">{id}</span> },
+    { name: 'ad', isName: true, show: ({ ad_id: id }) => <span className="block min-w-24 break-all">{id}</span> },
     { name: 'kind', show: (line) => <Badge tone={line.kind === 'credit' ? 'good' : 'plain'}>{line.kind}</Badge> },
     {
       name: 'events',
@@ -44,7 +46,7 @@ export function Lines({ statement: { lines, lines_total: total, ads }, address: 
     {
       name: 'amount',
       isNumber: true,
-      show: (line) => <span className={line.kind === 'credit' ? 'text-good' : ''}>{exactMoney(line.amount)}</span>,
+      show: (line) => <span className={line.kind === 'credit' ? 'text-good' : ''}>{showAmount(line.amount)}</span>,
     },
   ]
   return (
@@ -52,14 +54,14 @@ export function Lines({ statement: { lines, lines_total: total, ads }, address: 
       title="Lines"
       actions={
         <div className="flex flex-wrap items-center gap-2">
-          <Choice
+          <Select
             label="Ad"
             value={ad}
             all="all ads"
             options={ads.map(({ ad_id: id }) => id)}
             onChoose={(next) => set({ ad: next, page: null })}
           />
-          <Choice label="Kind" value={kind} all="all kinds" options={KINDS} onChoose={(next) => set({ kind: next, page: null })} />
+          <Select label="Kind" value={kind} all="all kinds" options={KINDS} onChoose={(next) => set({ kind: next, page: null })} />
           {actions}
         </div>
       }
@@ -87,33 +89,13 @@ export function Lines({ statement: { lines, lines_total: total, ads }, address: 
                 of the first {count(lines.length)} of {count(total)}, by ad; the CSV has all
               </span>
             )}
-            {page > 0 && <Button onClick={() => set({ page: page - 1 || null })}>Newer</Button>}
-            {page < last && <Button onClick={() => set({ page: page + 1 })}>Older</Button>}
+            <Pager
+              first={page > 0 && { name: 'Newer', onChoose: () => set({ page: page - 1 || null }) }}
+              next={page < last && { name: 'Older', onChoose: () => set({ page: page + 1 }) }}
+            />
           </div>
         </>
       )}
     </Panel>
-  )
-}
-
-interface ChoiceProps {
-  label: string
-  value: string
-  all: string
-  options: readonly string[]
-  onChoose: (value: string) => void
-}
-
-function Choice({ label, value, all, options, onChoose }: ChoiceProps) {
-  return (
-    <label className="min-w-0">
-      <span className="sr-only">{label}</span>
-      <select className="field max-w-52" value={value} onChange={(event) => onChoose(event.target.value)}>
-        <option value="">{all}</option>
-        {options.map((each) => (
-          <option key={each}>{each}</option>
-        ))}
-      </select>
-    </label>
   )
 }

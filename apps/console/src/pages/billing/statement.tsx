@@ -1,7 +1,8 @@
 import { Link } from 'wouter'
 import type { Statement, StatementAd } from 'flowguard/answers'
 import { useAsk } from '../../api/use-ask.ts'
-import { count, exactMoney, sumOfMoney } from '../../model/format.ts'
+import type { Range } from '../../model/days.ts'
+import { count, exactMoney, exactMoneyOf, sumOfMoney } from '../../model/format.ts'
 import { linkTo, useAddress } from '../../state/address.ts'
 import { Badge, Failure, Loading, Panel } from '../../ui/basics.tsx'
 import { CsvButton } from '../../ui/csv-button.tsx'
@@ -10,7 +11,6 @@ import { EVERY_MS } from './advertisers.tsx'
 import { Bar, Figures } from './figures.tsx'
 import { PER } from './kinds.ts'
 import { Lines } from './lines.tsx'
-import type { Range } from './range.ts'
 
 /** One advertiser's statement: sums, ads with their budgets, and every line. */
 export function StatementOf({ advertiser, range: { from, to } }: { advertiser: string; range: Range }) {
@@ -22,7 +22,7 @@ export function StatementOf({ advertiser, range: { from, to } }: { advertiser: s
     <>
       <nav aria-label="Where this is" className="flex min-w-0 flex-wrap items-center gap-1.5">
         <Link
-          href={linkTo('/billing', { month: get('month'), from: get('from'), to: get('to') })}
+          href={linkTo('/billing', { range: get('range'), from: get('from'), to: get('to') })}
           className="text-accent underline underline-offset-2"
         >
           All advertisers
@@ -55,7 +55,7 @@ export function StatementOf({ advertiser, range: { from, to } }: { advertiser: s
           <Panel title="Ads">
             <Table
               label="Ads"
-              columns={adColumns((ad) => set({ ad: ad === get('ad') ? null : ad, page: null }))}
+              columns={adColumns(data.ads, (ad) => set({ ad: ad === get('ad') ? null : ad, page: null }))}
               rows={data.ads}
               keyOf={({ ad_id: ad }) => ad}
               isChosen={({ ad_id: ad }) => ad === get('ad')}
@@ -68,7 +68,8 @@ export function StatementOf({ advertiser, range: { from, to } }: { advertiser: s
   )
 }
 
-function adColumns(onChoose: (ad: string) => void): Column<StatementAd>[] {
+function adColumns(ads: readonly StatementAd[], onChoose: (ad: string) => void): Column<StatementAd>[] {
+  const showTotal = exactMoneyOf(ads.map(({ total }) => total))
   return [
     {
       name: 'ad',
@@ -91,6 +92,7 @@ function adColumns(onChoose: (ad: string) => void): Column<StatementAd>[] {
     {
       name: 'pays',
       isNumber: true,
+      isMinor: true,
       show: ({ pricing, rate }) => (
         <>
           {exactMoney(rate)}
@@ -98,14 +100,15 @@ function adColumns(onChoose: (ad: string) => void): Column<StatementAd>[] {
         </>
       ),
     },
-    { name: 'spent of its daily budget', show: (ad) => <Budget of={ad} /> },
+    { name: 'spent of its daily budget', isMinor: true, show: (ad) => <Budget of={ad} /> },
     {
       name: 'days over it',
       isNumber: true,
+      isMinor: true,
       show: ({ days_over: days, daily_budget: budget }) =>
         budget === null ? <span className="text-muted">–</span> : days > 0 ? <Badge tone="warn">{count(days)}</Badge> : 0,
     },
-    { name: 'total', isNumber: true, show: ({ total }) => exactMoney(total) },
+    { name: 'total', isNumber: true, show: ({ total }) => showTotal(total) },
   ]
 }
 

@@ -1,5 +1,5 @@
 import { count, percent } from '../../model/format.ts'
-import { bucketsOf, spanText, type Range } from './range.ts'
+import { bucketsOf, spanText, type Range } from '../../model/days.ts'
 import { sumOf, type ReportRow } from './use-report.ts'
 
 const STEPS = [

@@ -1,14 +1,22 @@
 import { useState } from 'react'
+import type { Fresh } from 'flowguard/answers'
 import { briefMoney, count, money, rupeesOf } from '../../model/format.ts'
-import { bucketsOf, shortDay, spanText, type Range } from './range.ts'
+import { bucketsOf, shortDay, spanText, type Range } from '../../model/days.ts'
 import { sumOf, type ReportRow } from './use-report.ts'
 
 /** Revenue and orders, a bar a day; each of the two with a scale of its own. */
-export function GmvChart({ rows, range }: { rows: readonly ReportRow[]; range: Range }) {
+export function GmvChart({ rows, range, behind }: { rows: readonly ReportRow[]; range: Range; behind: Fresh['behind'] }) {
   const [pointed, setPointed] = useState<number>()
   const bars = bucketsOf(range).map((bucket) => {
     const within = rows.filter(({ date }) => String(date) >= bucket.from && String(date) <= bucket.to)
-    return { ...bucket, revenue: sumOf(within, 'total_revenue'), orders: sumOf(within, 'order_count'), isKnown: within.length > 0 }
+    const isBehind = behind !== null && bucket.from <= behind.to && bucket.to >= behind.from
+    return {
+      ...bucket,
+      isBehind,
+      revenue: sumOf(within, 'total_revenue'),
+      orders: sumOf(within, 'order_count'),
+      isKnown: within.length > 0,
+    }
   })
   const [revenueMax, ordersMax] = [niceMax(bars.map(({ revenue }) => revenue)), niceMax(bars.map(({ orders }) => orders))]
   const shown = pointed === undefined ? undefined : bars[pointed]
@@ -28,13 +36,14 @@ export function GmvChart({ rows, range }: { rows: readonly ReportRow[]; range: R
         ) : (
           `A bar for ${size} days`
         )}
+        {!shown && behind && '; hatched where newer events are to come'}
       </p>
       <div role="img" aria-label={label} className="flex flex-col gap-2" onMouseLeave={() => setPointed(undefined)}>
         <Bars
           title="GMV"
           max={revenueMax}
           scale={briefMoney}
-          values={bars.map(({ revenue }) => revenue)}
+          bars={bars.map(({ revenue, isBehind }) => ({ value: revenue, isBehind }))}
           {...{ pointed, setPointed }}
           className="h-44"
           colour="bg-accent"
@@ -43,7 +52,7 @@ export function GmvChart({ rows, range }: { rows: readonly ReportRow[]; range: R
           title="orders"
           max={ordersMax}
           scale={count}
-          values={bars.map(({ orders }) => orders)}
+          bars={bars.map(({ orders, isBehind }) => ({ value: orders, isBehind }))}
           {...{ pointed, setPointed }}
           className="h-18"
           colour="bg-good"
@@ -62,14 +71,14 @@ interface BarsProps {
   title: string
   max: number
   scale: (value: number) => string
-  values: readonly number[]
+  bars: readonly { value: number; isBehind: boolean }[]
   pointed: number | undefined
   setPointed: (at: number) => void
   className: string
   colour: string
 }
 
-function Bars({ title, max, scale, values, pointed, setPointed, className, colour }: BarsProps) {
+function Bars({ title, max, scale, bars, pointed, setPointed, className, colour }: BarsProps) {
   return (
     <div aria-hidden className={`flex ${className}`}>
       <div className="num flex w-12 shrink-0 flex-col justify-between pr-1.5 text-right text-2xs leading-none text-muted">
@@ -80,14 +89,14 @@ function Bars({ title, max, scale, values, pointed, setPointed, className, colou
       <div className="relative flex min-w-0 flex-1 border-b border-edge">
         <span className="absolute inset-x-0 top-0 border-t border-dashed border-line" />
         <span className="absolute inset-x-0 top-1/2 border-t border-dashed border-line" />
-        {values.map((value, at) => (
+        {bars.map(({ value, isBehind }, at) => (
           <span
             key={at}
             className={`relative flex min-w-0 flex-1 items-end justify-center ${pointed === at ? 'bg-hover' : ''}`}
             onMouseEnter={() => setPointed(at)}
           >
             <span
-              className={`w-[76%] max-w-10 rounded-t-xs ${colour} ${pointed === undefined || pointed === at ? '' : 'opacity-45'}`}
+              className={`w-[76%] max-w-10 rounded-t-xs ${colour} ${isBehind ? 'hatched' : ''} ${pointed === undefined || pointed === at ? '' : 'opacity-45'}`}
               style={{ height: value > 0 ? `max(2px, ${(100 * value) / max}%)` : 0 }}
             />
           </span>

@@ -1,6 +1,6 @@
 import { useState } from 'react'
 import { count, rupeesOf } from '../../model/format.ts'
-import { WEEKDAYS } from './range.ts'
+import { WEEKDAYS } from '../../model/days.ts'
 import { numberIn, type ReportRow } from './use-report.ts'
 
 const HOURS = Array.from({ length: 24 }, (_, hour) => hour)

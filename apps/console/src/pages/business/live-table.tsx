@@ -15,18 +15,19 @@ const WHICH = [
 
 type Counted = Pick<AdFigures, 'impressions' | 'clicks' | 'attributed_orders' | 'attributed_revenue' | 'ctr' | 'cvr'>
 
-const number = <T,>(name: string, of: (row: T) => number, show: (value: number) => string = count): Column<T> => ({
+const number = <T,>(name: string, of: (row: T) => number, show: (value: number) => string = count, isMinor = false): Column<T> => ({
   name,
+  isMinor,
   isNumber: true,
   sortBy: of,
   show: (row) => show(of(row)),
 })
 
 const COUNTED: readonly Column<Counted>[] = [
-  number('impressions', (row) => row.impressions),
-  number('clicks', (row) => row.clicks),
+  number('impressions', (row) => row.impressions, count, true),
+  number('clicks', (row) => row.clicks, count, true),
   number('CTR', (row) => row.ctr, percent),
-  number('attributed', (row) => row.attributed_orders),
+  number('attributed', (row) => row.attributed_orders, count, true),
   number('CVR', (row) => row.cvr, percent),
 ]
 
@@ -43,10 +44,11 @@ const DISHES: readonly Column<DishFigures>[] = [
 
 const adColumns = (nameOf: (itemId: number) => string): readonly Column<AdFigures>[] => [
   { name: 'ad', sortBy: ({ ad_id: id }) => id, show: ({ ad_id: id }) => <Named name={id} note={null} /> },
-  { name: 'campaign', sortBy: ({ campaign_id: id }) => id ?? '', show: ({ campaign_id: id }) => id ?? <NotOurs /> },
-  { name: 'advertiser', sortBy: ({ advertiser_id: id }) => id ?? '', show: ({ advertiser_id: id }) => id ?? '' },
+  { name: 'campaign', isMinor: true, sortBy: ({ campaign_id: id }) => id ?? '', show: ({ campaign_id: id }) => id ?? <NotOurs /> },
+  { name: 'advertiser', isMinor: true, sortBy: ({ advertiser_id: id }) => id ?? '', show: ({ advertiser_id: id }) => id ?? '' },
   {
     name: 'dish',
+    isMinor: true,
     sortBy: ({ item_id: id }) => (id === null ? '' : nameOf(id)),
     show: ({ item_id: id }) =>
       id !== null && (
@@ -140,16 +142,15 @@ function Sorted<T>({ label, columns, rows, total, first, keyOf }: SortedProps<T>
   const sorted = sortedBy(rows, columns, sort, keyOf)
   return (
     <>
-      <div className={isAll ? 'max-h-144 overflow-y-auto' : ''}>
-        <Table
-          label={label}
-          columns={columns}
-          rows={isAll ? sorted : sorted.slice(0, ROWS_COUNT)}
-          keyOf={keyOf}
-          sort={sort}
-          onSort={(by) => set({ sort: nextSort(sort, by, columns, first) }, { replace: true })}
-        />
-      </div>
+      <Table
+        label={label}
+        className={isAll ? 'max-h-144' : ''}
+        columns={columns}
+        rows={isAll ? sorted : sorted.slice(0, ROWS_COUNT)}
+        keyOf={keyOf}
+        sort={sort}
+        onSort={(by) => set({ sort: nextSort(sort, by, columns, first) }, { replace: true })}
+      />
       {rows.length > ROWS_COUNT && (
         <div className="flex flex-wrap items-center gap-3 border-t border-line px-3 py-1.5 text-muted">
           <Button aria-expanded={isAll} onClick={() => set({ all: !isAll }, { replace: true })}>

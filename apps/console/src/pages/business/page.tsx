@@ -2,27 +2,33 @@ import type { Figures } from 'flowguard/answers'
 import { useAsk } from '../../api/use-ask.ts'
 import { useAddress } from '../../state/address.ts'
 import { Failure, Loading, Page } from '../../ui/basics.tsx'
-import { Segments } from '../../ui/segments.tsx'
+import { DaysPicker, useToday } from '../../ui/days.tsx'
 import { Cohorts } from './cohorts.tsx'
 import { Funnel } from './funnel.tsx'
 import { GmvChart } from './gmv-chart.tsx'
 import { Headlines } from './headline.tsx'
 import { HeatMap } from './heat-map.tsx'
 import { LiveTable } from './live-table.tsx'
-import { dayOf, monthsTo, rangeOf, RANGES, spanText, type Range } from './range.ts'
+import { monthsTo, rangeOf, spanText } from '../../model/days.ts'
 import { ReportPanel } from './report-panel.tsx'
 import { TopDishes } from './top-dishes.tsx'
 import { useReport } from './use-report.ts'
 
 const LIVE_MS = 2_000
 const BEFORE_MS = 60_000
+const CHOICES = ['7', 'today', '28', '90', 'own'] as const
 
 export function BusinessPage() {
-  const { get } = useAddress()
-  const range = rangeOf(get, Date.now())
+  const { get, set } = useAddress()
+  const today = useToday()
+  const range = rangeOf(get, today, CHOICES)
+  const { over, before } = range
   const query = `from=${range.from}&to=${range.to}`
   const { data: figures, error, reload } = useAsk<Figures>(`/api/figures?${query}`, { everyMs: LIVE_MS })
-  const { data: before } = useAsk<Figures>(`/api/figures?from=${range.before.from}&to=${range.before.to}`, { everyMs: BEFORE_MS })
+  const { data: past } = useAsk<Figures>(`/api/figures?from=${before.from}&to=${before.to}`, { everyMs: BEFORE_MS })
+  const { data: whole } = useAsk<Figures>(over && range.isOpen ? `/api/figures?from=${over.from}&to=${over.to}` : null, {
+    everyMs: BEFORE_MS,
+  })
   const [gmv, funnel, hours, dishes] = [
     useReport('gmv', range),
     useReport('funnel', range),
@@ -34,19 +40,19 @@ export function BusinessPage() {
     <Page
       title="Business"
       about={`${spanText(range)}${range.isOpen ? ', today so far' : ''}. Days are UTC.`}
-      actions={<RangePicker range={range} />}
+      actions={<DaysPicker range={range} choices={CHOICES} today={today} onChoose={set} />}
     >
       <div className="flex flex-col gap-3 px-4 pb-6 md:px-6">
         {error && !figures ? (
           <Failure error={error} onRetry={reload} />
         ) : figures ? (
-          <Headlines totals={figures.totals} before={before?.totals} range={range} />
+          <Headlines totals={figures.totals} over={range.isOpen ? whole?.totals : figures.totals} before={past?.totals} range={range} />
         ) : (
           <Loading what="the figures" rows={2} />
         )}
         <div className="grid gap-3 lg:grid-cols-[minmax(0,5fr)_minmax(0,3fr)]">
           <ReportPanel answer={gmv} title="GMV and orders by day">
-            <GmvChart rows={gmv.rows} range={range} />
+            <GmvChart rows={gmv.rows} range={range} behind={gmv.report?.fresh.behind ?? null} />
           </ReportPanel>
           <ReportPanel answer={funnel} title="Funnel">
             <Funnel rows={funnel.rows} range={range} />
@@ -66,38 +72,5 @@ export function BusinessPage() {
         </ReportPanel>
       </div>
     </Page>
-  )
-}
-
-function RangePicker({ range }: { range: Range }) {
-  const { set } = useAddress()
-  const today = dayOf(Date.now())
-  const day = (label: string, value: string, change: (day: string) => { from: string; to: string }) => (
-    <input
-      aria-label={label}
-      className="field num"
-      type="date"
-      required
-      max={today}
-      value={value}
-      onChange={({ target }) => target.value !== '' && set({ range: 'own', ...change(target.value) }, { replace: true })}
-    />
-  )
-  return (
-    <>
-      <Segments
-        label="Days"
-        choices={RANGES}
-        chosen={range.name}
-        onChoose={(name) => set({ range: name, ...(name === 'own' ? { from: range.from, to: range.to } : { from: null, to: null }) })}
-      />
-      {range.name === 'own' && (
-        <span className="flex items-center gap-1.5">
-          {day('From, a UTC day', range.from, (from) => ({ from, to: range.to < from ? from : range.to }))}
-          <span className="text-muted">to</span>
-          {day('To, included', range.to, (to) => ({ from: range.from > to ? to : range.from, to }))}
-        </span>
-      )}
-    </>
   )
 }

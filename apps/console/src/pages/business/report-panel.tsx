@@ -5,11 +5,11 @@ import { ago, count, duration, moment, money, percent } from '../../model/format
 import { linkTo, useAddress } from '../../state/address.ts'
 import { zone } from '../../state/preferences.ts'
 import { useStore } from '../../state/store.ts'
-import { Empty, Failure, Loading, Panel } from '../../ui/basics.tsx'
+import { Badge, Empty, Failure, Loading, Panel } from '../../ui/basics.tsx'
 import { CsvButton } from '../../ui/csv-button.tsx'
 import { Segments } from '../../ui/segments.tsx'
 import { Table } from '../../ui/table.tsx'
-import { WEEKDAYS } from './range.ts'
+import { WEEKDAYS } from '../../model/days.ts'
 import type { ReportAnswer, ReportRow, ReportValue } from './use-report.ts'
 
 const TABLE_ROWS_MAX = 200
@@ -36,6 +36,7 @@ export function ReportPanel({ answer, title, children }: Props) {
       className="flex flex-col"
       actions={
         <span className="flex items-center gap-2">
+          <Badge>gold</Badge>
           <CsvButton path={path} of={title} />
           <Segments
             label={`${title}: as`}
@@ -106,9 +107,10 @@ function Freshness({ fresh: { made_at: madeAt, loaded_through: through, behind }
 function ReportTable({ report: { columns, title, truncated }, rows }: { report: Report; rows: readonly ReportRow[] }) {
   const shown = rows.slice(0, TABLE_ROWS_MAX)
   return (
-    <div className="max-h-96 overflow-y-auto">
+    <>
       <Table
         label={title}
+        className="max-h-96"
         columns={columns.map((column) => ({
           name: column.title,
           isNumber: !['day', 'month', 'text'].includes(column.kind),
@@ -123,7 +125,7 @@ function ReportTable({ report: { columns, title, truncated }, rows }: { report: 
           {count(rows.length)} rows; the CSV has {truncated ? `the first ${count(rows.length)}` : 'all of them'}.
         </p>
       )}
-    </div>
+    </>
   )
 }
 

@@ -2,7 +2,7 @@ import { useEffect, useMemo } from 'react'
 import type { Report, ReportName } from 'flowguard/answers'
 import { liveState } from '../../api/live.ts'
 import { useAsk, type Answer } from '../../api/use-ask.ts'
-import type { Days } from './range.ts'
+import type { Days } from '../../model/days.ts'
 
 const EVERY_MS = 60_000
 

@@ -4,14 +4,14 @@ import type { Plan } from 'flowguard/answers'
 import { count } from '../../model/format.ts'
 import { useAddress } from '../../state/address.ts'
 import { Badge, Button, Empty, Failure, Panel } from '../../ui/basics.tsx'
+import { DayField, useToday } from '../../ui/days.tsx'
 import { Table } from '../../ui/table.tsx'
-
-const today = () => new Date().toISOString().slice(0, 10)
 
 /** A day, or a stretch of them: first what it would do, then done. */
 export function Backfill({ isRunning, onStarted }: { isRunning: boolean; onStarted: (runId: number) => void }) {
   const { get, set } = useAddress()
-  const [from, to] = [get('from') || today(), get('to') || get('from') || today()]
+  const today = useToday()
+  const [from, to] = [get('from') || today, get('to') || get('from') || today]
   const [plan, setPlan] = useState<{ of: string; plan: Plan }>()
   const [error, setError] = useState<ApiError>()
   const [isAsking, setAsking] = useState(false)
@@ -41,16 +41,18 @@ export function Backfill({ isRunning, onStarted }: { isRunning: boolean; onStart
           void planned()
         }}
       >
-        <Day
+        <DayField
+          isLabelSeen
           label="From (UTC day)"
           value={from}
-          max={today()}
-          onChange={(day) => set({ from: day, ...(to < day && { to: day }) }, { replace: true })}
+          today={today}
+          onChange={(day) => set({ from: day, to: to < day ? day : to }, { replace: true })}
         />
-        <Day
+        <DayField
+          isLabelSeen
           label="To, included"
           value={to}
-          max={today()}
+          today={today}
           onChange={(day) => set({ from: from > day ? day : from, to: day }, { replace: true })}
         />
         <Button type="submit" disabled={isAsking}>
@@ -69,22 +71,6 @@ export function Backfill({ isRunning, onStarted }: { isRunning: boolean; onStart
       {error && <Failure error={error} />}
       {current && <Planned plan={current} />}
     </Panel>
-  )
-}
-
-function Day({ label, value, max, onChange }: { label: string; value: string; max: string; onChange: (day: string) => void }) {
-  return (
-    <label className="flex flex-col gap-0.5">
-      <span className="text-2xs text-muted">{label}</span>
-      <input
-        className="field num"
-        type="date"
-        required
-        max={max}
-        value={value}
-        onChange={(event) => event.target.value !== '' && onChange(event.target.value)}
-      />
-    </label>
   )
 }
 

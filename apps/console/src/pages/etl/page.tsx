@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef } from 'react'
+import { useCallback, useEffect, useRef, useState } from 'react'
 import { liveState } from '../../api/live.ts'
 import type { Progress, RunShown } from 'flowguard/answers'
 import { useAsk } from '../../api/use-ask.ts'
@@ -22,9 +22,12 @@ export function EtlPage() {
   // What ended or began is in the list at once.
   const runId = progress?.run_id
   const before = useRef(runId)
+  const [said, setSaid] = useState('')
   useEffect(() => {
-    if (before.current !== runId) reload()
+    if (before.current === runId) return
+    setSaid(runId === undefined ? `Run ${before.current} has ended` : `Run ${runId} has begun`)
     before.current = runId
+    reload()
   }, [runId, reload])
 
   const columns: Column<RunShown>[] = [
@@ -45,17 +48,20 @@ export function EtlPage() {
         </span>
       ),
     },
-    { name: 'began', show: ({ started_at: at }) => <Time iso={utc(at)} /> },
-    { name: 'took', isNumber: true, show: ({ seconds }) => duration(seconds * 1_000) },
-    { name: 'days', isNumber: true, show: ({ days, days_done: done }) => (done === days ? days : `${done} of ${days}`) },
-    { name: 'rows in', isNumber: true, show: ({ rows_in: rows }) => count(rows) },
-    { name: 'rows out', isNumber: true, show: ({ rows_out: rows }) => count(rows) },
+    { name: 'began', isMinor: true, show: ({ started_at: at }) => <Time iso={utc(at)} /> },
+    { name: 'took', isMinor: true, isNumber: true, show: ({ seconds }) => duration(seconds * 1_000) },
+    { name: 'days', isMinor: true, isNumber: true, show: ({ days, days_done: done }) => (done === days ? days : `${done} of ${days}`) },
+    { name: 'rows in', isMinor: true, isNumber: true, show: ({ rows_in: rows }) => count(rows) },
+    { name: 'rows out', isMinor: true, isNumber: true, show: ({ rows_out: rows }) => count(rows) },
     { name: 'checks failed', isNumber: true, show: ({ checks_failed: failed }) => (failed > 0 ? <Badge tone="bad">{failed}</Badge> : 0) },
   ]
   return (
     <Page title="ETL" about="Silver and gold from bronze: by day, in chunks, each checked.">
       <div className={`grid items-start gap-3 px-4 pb-6 md:px-6 ${open ? 'lg:grid-cols-[minmax(0,1fr)_30rem]' : ''}`}>
         <div className="flex min-w-0 flex-col gap-3">
+          <p role="status" className="sr-only">
+            {said}
+          </p>
           {progress && <AtWork progress={progress} />}
           <Backfill isRunning={progress !== null} onStarted={(id) => set({ run: id })} />
           <Panel title="Runs">
@@ -84,7 +90,7 @@ export function EtlPage() {
 
 function AtWork({ progress: { run_id: id, days, days_done: done, chunk, chunks, at } }: { progress: Progress }) {
   return (
-    <div role="status" className="panel flex flex-wrap items-center gap-x-4 gap-y-1 border-accent px-3 py-2">
+    <div className="panel flex flex-wrap items-center gap-x-4 gap-y-1 border-accent px-3 py-2">
       <strong>Run {id} is at work</strong>
       <span>{at || 'beginning'}</span>
       <progress className="h-1.5 min-w-40 flex-1" max={Math.max(1, days)} value={done} aria-label="Days done" />

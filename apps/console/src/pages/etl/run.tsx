@@ -62,7 +62,7 @@ function Shown({ run }: { run: RunDetail }) {
         columns={[
           { name: 'holds', show: ({ failing_rows: rows }) => (rows === 0 ? <Badge tone="good">yes</Badge> : <Badge tone="bad">no</Badge>) },
           { name: 'table', show: ({ model }) => model },
-          { name: 'check', show: ({ name }) => name },
+          { name: 'check', isName: true, show: ({ name }) => name },
           { name: 'failing', isNumber: true, show: ({ failing_rows: rows }) => count(rows) },
         ]}
         rows={run.checks}

@@ -4,8 +4,15 @@ import { count, rate } from '../../model/format.ts'
 import { useAddress } from '../../state/address.ts'
 import { useStore } from '../../state/store.ts'
 import { Badge, Empty, Loading, Page, Panel, Time } from '../../ui/basics.tsx'
-import { Table, type Column } from '../../ui/table.tsx'
 import { Icon } from '../../ui/icons.tsx'
+import { Stale } from '../../ui/stale.tsx'
+import { Table, type Column } from '../../ui/table.tsx'
+
+const LAG_MANY_MIN = 2_000
+
+/** What came within the last second is on its way: nobody is behind by it. The loader goes by batches of some seconds. */
+const secondsOf = (reader: Group['name']) => (reader === 'loader' ? 5 : 1)
+const isLevel = ({ name, lag }: Group, perSecond: number | null | undefined) => lag <= Math.max(1, (perSecond ?? 0) * secondsOf(name))
 
 const TALLY = ['read', 'applied', 'duplicate', 'late', 'skipped', 'dead'] as const
 
@@ -20,7 +27,7 @@ export function GroupsPage() {
         <button
           type="button"
           aria-expanded={open === name}
-          className="flex items-center gap-1.5 font-medium"
+          className="flex items-center gap-1.5 font-medium whitespace-nowrap"
           onClick={() => set({ reader: open === name ? null : name })}
         >
           <Icon name={open === name ? 'down' : 'right'} className="size-3.5 text-muted" />
@@ -30,14 +37,21 @@ export function GroupsPage() {
     },
     {
       name: 'state',
-      show: ({ caught_up: isLevel, lag }) =>
-        isLevel ? <Badge tone="good">level</Badge> : <Badge tone={lag > 2_000 ? 'warn' : 'plain'}>behind</Badge>,
+      show: (group) =>
+        connected === 'lost' ? (
+          <Badge>not known</Badge>
+        ) : isLevel(group, state?.reader_rates[group.name]) ? (
+          <Badge tone="good">level</Badge>
+        ) : (
+          <Badge tone={group.lag > LAG_MANY_MIN ? 'warn' : 'plain'}>behind</Badge>
+        ),
     },
     { name: 'lag', isNumber: true, show: ({ lag }) => count(lag) },
     { name: 'records/s', isNumber: true, show: ({ name }) => rate(state?.reader_rates[name]) },
     ...TALLY.map((key): Column<Group> => ({
       name: key,
       isNumber: true,
+      isMinor: key !== 'dead',
       show: ({ tally }) => <Figure of={tally[key]} isBad={key === 'dead'} />,
     })),
   ]
@@ -46,16 +60,21 @@ export function GroupsPage() {
       title="Groups"
       about="Each reader: its place, how far behind it is, and what became of what it read."
       actions={
-        state?.watermark && (
-          <span className="text-muted">
-            watermark <Time iso={state.watermark} />
-          </span>
+        state && (
+          <>
+            <Stale />
+            {state.watermark && (
+              <span className="text-muted">
+                watermark <Time iso={state.watermark} />
+              </span>
+            )}
+          </>
         )
       }
     >
       <div className="px-4 pb-6 md:px-6">
         {state ? (
-          <Panel>
+          <Panel className={connected === 'lost' ? 'opacity-60' : ''}>
             <Table
               label="Readers"
               columns={columns}

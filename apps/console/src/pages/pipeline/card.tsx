@@ -1,6 +1,7 @@
 import { history } from '../../api/live.ts'
 import { rate } from '../../model/format.ts'
-import type { Part, PartId } from '../../model/parts.ts'
+import type { PartId } from '../../model/figures.ts'
+import type { Part } from '../../model/parts.ts'
 import { useStore } from '../../state/store.ts'
 import { Dot } from '../../ui/basics.tsx'
 
@@ -24,7 +25,7 @@ export function PartCard({ part, isChosen, onChoose }: { part: Part; isChosen: b
       <span className="flex items-end justify-between gap-2">
         <span className="num text-2xl leading-8 font-semibold tracking-tight">
           {rate(part.rate)}
-          <span className="ml-1 text-xs font-normal tracking-normal text-muted">/s</span>
+          {part.rate !== null && <span className="ml-1 text-xs font-normal tracking-normal text-muted">/s</span>}
         </span>
         <Spark id={id} />
       </span>
@@ -39,7 +40,7 @@ export function PartCard({ part, isChosen, onChoose }: { part: Part; isChosen: b
 /** The last minute's rate. */
 function Spark({ id }: { id: PartId }) {
   const samples = (useStore(history).get(id) ?? []).slice(-SPARK.samples)
-  const rates = samples.map((sample) => sample.rate ?? 0)
+  const rates = samples.flatMap((sample) => sample.rate ?? [])
   const top = Math.max(1, ...rates)
   // Until there is a minute of it, what there is takes the room.
   const span = Math.max(SPARK.samplesMin, rates.length) - 1

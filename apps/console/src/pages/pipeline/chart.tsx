@@ -1,13 +1,13 @@
 import { useEffect, useRef } from 'react'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
+import { SPAN_SECONDS } from '../../model/figures.ts'
 import { brief } from '../../model/format.ts'
 import { theme, zone } from '../../state/preferences.ts'
+import { useMedia } from '../../ui/use-media.ts'
 import { useStore } from '../../state/store.ts'
 
 const HEIGHT = 110
-/** So much is shown, however short the page has been open. */
-const SPAN_SECONDS = 180
 
 interface Props {
   /** What is drawn, in words: for whoever does not see it. */
@@ -22,6 +22,8 @@ export function Chart({ label, at, values }: Props) {
   const plot = useRef<uPlot>(undefined)
   const data = useRef<uPlot.AlignedData>([[], []])
   const [shownTheme, shownZone] = [useStore(theme), useStore(zone)]
+  // The system's theme may change under way.
+  const isDark = useMedia('(prefers-color-scheme: dark)')
   data.current = [[...at], [...values]]
 
   useEffect(() => {
@@ -64,7 +66,7 @@ export function Chart({ label, at, values }: Props) {
       made.destroy()
       plot.current = undefined
     }
-  }, [shownTheme, shownZone])
+  }, [shownTheme, shownZone, isDark])
 
   useEffect(() => plot.current?.setData(data.current))
   return <div ref={box} role="img" aria-label={label} className="min-w-0" style={{ height: HEIGHT }} />

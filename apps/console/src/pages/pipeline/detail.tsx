@@ -10,11 +10,11 @@ import { Chart } from './chart.tsx'
 const TONES = { good: 'good', idle: 'plain', busy: 'warn', bad: 'bad' } as const
 
 /** One part: what it does, how it did these last minutes, and where to look further. */
-export function Detail({ part, onClose }: { part: Part; onClose: () => void }) {
+export function Detail({ part, onClose, className }: { part: Part; onClose: () => void; className: string }) {
   const samples = useStore(history).get(part.id) ?? []
   const at = samples.map((sample) => sample.at)
   return (
-    <Aside title={part.title} onClose={onClose}>
+    <Aside title={part.title} onClose={onClose} className={className}>
       <div className="flex flex-col gap-4 p-3">
         <div className="flex flex-col gap-2">
           <div>

@@ -10,16 +10,21 @@ import {
   type NodeProps,
 } from '@xyflow/react'
 import '@xyflow/react/dist/base.css'
-import { memo, useEffect, useMemo, useState } from 'react'
-import { liveState, parts } from '../../api/live.ts'
+import { memo, useEffect, useMemo } from 'react'
+import { connection, liveState, parts } from '../../api/live.ts'
 import { rate } from '../../model/format.ts'
-import type { Part, PartId } from '../../model/parts.ts'
+import type { PartId } from '../../model/figures.ts'
+import type { Part } from '../../model/parts.ts'
 import { useStore } from '../../state/store.ts'
+import { useMedia } from '../../ui/use-media.ts'
 import { PartCard } from './card.tsx'
 import { LINKS, NODE, placed } from './layout.ts'
 
 const NARROW = '(max-width: 767px)'
 const FIT = { padding: 0.02, maxZoom: 1.1 }
+/** Room at the sides, for the lines that go around. */
+const NARROW_FIT = { padding: 0.05, maxZoom: 1.1 }
+const AROUND_PX = 14
 const SIDES = { left: Position.Left, right: Position.Right, top: Position.Top, bottom: Position.Bottom } as const
 
 type PartNode = Node<{ part: Part; isChosen: boolean; onChoose: (id: PartId) => void }, 'part'>
@@ -55,7 +60,7 @@ export function Graph(props: Props) {
 }
 
 function Drawing({ chosen, onChoose }: Props) {
-  const [all, state] = [useStore(parts), useStore(liveState)]
+  const [all, state, connected] = [useStore(parts), useStore(liveState), useStore(connection)]
   const isNarrow = useMedia(NARROW)
   const { position, sides } = useMemo(() => placed(isNarrow), [isNarrow])
   const { fitView } = useReactFlow()
@@ -68,7 +73,7 @@ function Drawing({ chosen, onChoose }: Props) {
     data: { part, isChosen: part.id === chosen, onChoose },
   }))
   const edges: Edge[] = LINKS.map((link) => {
-    const flow = state ? link.rate(state) : null
+    const flow = state && connected !== 'lost' ? link.rate(state) : null
     const [out, into] = sides(link)
     return {
       id: `${link.from}-${link.to}`,
@@ -77,21 +82,24 @@ function Drawing({ chosen, onChoose }: Props) {
       sourceHandle: `out-${out}`,
       targetHandle: `in-${into}`,
       focusable: false,
+      ...(out === into && { type: 'smoothstep', pathOptions: { offset: AROUND_PX, borderRadius: 8 } }),
       animated: (flow ?? 0) > 0,
-      ...(flow !== null && flow > 0 && { label: rate(flow) }),
+      // Around the others there is no room for a figure; the cards have it.
+      ...(flow !== null && flow > 0 && out !== into && { label: rate(flow) }),
       style: { strokeWidth: 1.5 + Math.min(3, Math.log10(1 + (flow ?? 0))) },
     }
   })
   // What fits changes with the layout, and with the room that the window and the detail leave.
   const room = useFlow(({ width, height }) => `${width} ${height}`)
-  useEffect(() => void fitView(FIT), [fitView, isNarrow, room, all.length])
+  const fit = isNarrow ? NARROW_FIT : FIT
+  useEffect(() => void fitView(fit), [fitView, fit, room, all.length])
   return (
     <ReactFlow
       nodes={nodes}
       edges={edges}
       nodeTypes={nodeTypes}
       fitView
-      fitViewOptions={FIT}
+      fitViewOptions={fit}
       minZoom={0.3}
       nodesDraggable={false}
       nodesConnectable={false}
@@ -106,15 +114,4 @@ function Drawing({ chosen, onChoose }: Props) {
       proOptions={{ hideAttribution: true }}
     />
   )
-}
-
-function useMedia(query: string): boolean {
-  const [isMatching, setMatching] = useState(() => window.matchMedia(query).matches)
-  useEffect(() => {
-    const media = window.matchMedia(query)
-    const follow = () => setMatching(media.matches)
-    media.addEventListener('change', follow)
-    return () => media.removeEventListener('change', follow)
-  }, [query])
-  return isMatching
 }

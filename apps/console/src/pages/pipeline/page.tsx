@@ -1,10 +1,12 @@
 import { lazy, Suspense, useCallback } from 'react'
 import { connection, parts } from '../../api/live.ts'
-import type { PartId } from '../../model/parts.ts'
+import type { PartId } from '../../model/figures.ts'
 import { useAddress } from '../../state/address.ts'
 import { useStore } from '../../state/store.ts'
 import { Badge, Empty, Loading, Page } from '../../ui/basics.tsx'
+import { Stale } from '../../ui/stale.tsx'
 import { Graph } from './graph.tsx'
+import { isOnTheRight } from './layout.ts'
 
 const Detail = lazy(async () => ({ default: (await import('./detail.tsx')).Detail }))
 
@@ -22,7 +24,9 @@ export function PipelinePage() {
       about="What comes in, where it goes, and how far each part has got."
       actions={
         all.length > 0 &&
-        (troubled.length === 0 ? (
+        (connected === 'lost' ? (
+          <Stale />
+        ) : troubled.length === 0 ? (
           <Badge tone="good">all is well</Badge>
         ) : (
           troubled.map(({ id, title, state, status }) => (
@@ -33,8 +37,11 @@ export function PipelinePage() {
         ))
       }
     >
-      <div className={`grid min-h-0 flex-1 gap-3 px-4 pb-4 md:px-6 ${part ? 'lg:grid-cols-[minmax(0,1fr)_20rem]' : ''}`}>
-        <section aria-label="The parts of the pipeline" className="h-[62rem] min-h-0 md:h-auto md:min-h-[30rem]">
+      <div className="relative flex min-h-0 flex-1 flex-col px-4 pb-4 md:px-6">
+        <section
+          aria-label="The parts of the pipeline"
+          className={`h-[66rem] shrink-0 md:h-auto md:min-h-[30rem] md:flex-1 ${connected === 'lost' ? 'opacity-55 grayscale' : ''}`}
+        >
           {all.length > 0 ? (
             <Graph chosen={chosen} onChoose={choose} />
           ) : connected === 'lost' ? (
@@ -45,7 +52,11 @@ export function PipelinePage() {
         </section>
         {part && (
           <Suspense fallback={<Loading what={part.title} />}>
-            <Detail part={part} onClose={close} />
+            <Detail
+              part={part}
+              onClose={close}
+              className={`lg:absolute lg:inset-y-0 lg:z-10 lg:mb-4 lg:w-88 lg:shadow-xl ${isOnTheRight(part.id) ? 'lg:left-6' : 'lg:right-6'}`}
+            />
           </Suspense>
         )}
       </div>

@@ -1,13 +1,16 @@
 const DAY_MS = 86_400_000
 
-export const RANGES = [
-  ['today', 'Today'],
-  ['7', '7 days'],
-  ['28', '28 days'],
-  ['90', '90 days'],
-  ['own', 'Own'],
-] as const
-export type RangeName = (typeof RANGES)[number][0]
+const NAMES = {
+  today: 'Today',
+  7: '7 days',
+  28: '28 days',
+  90: '90 days',
+  month: 'This month',
+  previous: 'Last month',
+  own: 'Custom',
+} as const
+export type RangeName = `${keyof typeof NAMES}`
+export const rangeTitle = (name: RangeName): string => NAMES[name]
 
 /** UTC days, both ends included. */
 export interface Days {
@@ -18,32 +21,49 @@ export interface Days {
 export interface Range extends Days {
   name: RangeName
   days: number
-  /** As many days right before. */
-  before: Days
   /** Today is among them, so they are not over. */
   isOpen: boolean
+  /** Those of them that are over; none where there is today alone. */
+  over: (Days & { days: number }) | undefined
+  /** As many days right before as are over, or the day before today. */
+  before: Days & { days: number }
 }
 
 export const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
 const addDays = (day: string, count: number): string => dayOf(Date.parse(day) + count * DAY_MS)
 const isDay = (text: string) => /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text)) && dayOf(Date.parse(text)) === text
+const firstOfMonth = (day: string) => `${day.slice(0, 7)}-01`
+const lengthOf = ({ from, to }: Days) => (Date.parse(to) - Date.parse(from)) / DAY_MS + 1
 
-/** What the address says, or the last 7 days where it says nothing that can be shown. */
-export function rangeOf(get: (name: string) => string, nowMs: number): Range {
-  const today = dayOf(nowMs)
-  const name = RANGES.find(([each]) => each === get('range'))?.[0] ?? '7'
-  const last = name === 'today' ? 1 : name === 'own' ? 7 : Number(name)
-  let days: Days = { from: addDays(today, 1 - last), to: today }
+/** What the address says, one of the choices or days of its own; the first choice where it says nothing that can be shown. */
+export function rangeOf(get: (name: string) => string, today: string, choices: readonly RangeName[]): Range {
+  const said = get('range')
   const [from, to] = [get('from'), get('to')]
-  if (name === 'own' && isDay(from) && isDay(to) && from <= to) days = { from, to }
-  const count = (Date.parse(days.to) - Date.parse(days.from)) / DAY_MS + 1
+  const isOwn = (said === '' || said === 'own') && isDay(from) && isDay(to) && from <= to
+  const name = isOwn ? 'own' : (choices.find((each) => each === said && each !== 'own') ?? choices[0] ?? '7')
+  const days = isOwn ? { from, to } : namedDays(name, today)
+  const isOpen = days.to >= today
+  const upTo = isOpen ? addDays(today, -1) : days.to
+  const over = upTo < days.from ? undefined : { from: days.from, to: upTo, days: lengthOf({ from: days.from, to: upTo }) }
+  const count = over?.days ?? 1
   return {
     ...days,
     name,
-    days: count,
-    before: { from: addDays(days.from, -count), to: addDays(days.from, -1) },
-    isOpen: days.to >= today,
+    days: lengthOf(days),
+    isOpen,
+    over,
+    before: { from: addDays(days.from, -count), to: addDays(days.from, -1), days: count },
   }
+}
+
+function namedDays(name: RangeName, today: string): Days {
+  if (name === 'today') return { from: today, to: today }
+  if (name === 'month') return { from: firstOfMonth(today), to: today }
+  if (name === 'previous') {
+    const to = addDays(firstOfMonth(today), -1)
+    return { from: firstOfMonth(to), to }
+  }
+  return { from: addDays(today, 1 - Number(name)), to: today }
 }
 
 /** The twelve months that end with that day's. */
