@@ -103,7 +103,6 @@ async function take(): Promise<void> {
     await seenPage(seen.page, pages, each)
     // What is drawn of the last seconds needs some.
     if (each.name === 'console: the pipeline') await new Promise((resolved) => setTimeout(resolved, 12_000))
-    else await seen.page.waitForFunction("!document.querySelector('[aria-label^=Loading]')")
     await seen.page.screenshot({ path: file })
     process.stderr.write(`${file}\n`)
   }

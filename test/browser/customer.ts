@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AdMetrics } from '@flowguard/contract'
 import type { Trace } from 'flowguard/answers'
+import type { Page } from 'playwright-core'
 import { visit } from '../support/browser.ts'
 import { until } from '../support/machine.ts'
 import { answer, card, order, skip, type Stage } from './stage.ts'
@@ -11,6 +12,13 @@ const SEEN_MS_MAX = 2_000
 const TRIES_MAX = 3
 /** The watermark is 10 s behind the newest event. */
 const SETTLED_MS_MAX = 60_000
+
+/** Points at the dish's card until that is sent, or tried to be. */
+async function hovered(page: Page, item: number): Promise<void> {
+  const sent = page.waitForRequest((request) => (request.postData() ?? '').includes('"impression":"hover"'))
+  await card(page, item).hover()
+  await sent
+}
 
 export function customerTests(stage: Stage): void {
   const figuresOf = (item: number) => answer<AdMetrics>(`${stage.machine.gatewayUrl}/api/v1/ads/metrics/${item}`)
@@ -31,8 +39,7 @@ export function customerTests(stage: Stage): void {
       const took: number[] = []
       do {
         await customer.page.goto(stage.storeUrl)
-        await card(customer.page, 7).hover()
-        await customer.page.waitForRequest((request) => /hover/.test(request.postData() ?? ''))
+        await hovered(customer.page, 7)
         await card(customer.page, 4).getByRole('link').click()
         await customer.page.waitForURL(/\/food\/4$/)
         const id = await order(customer.page)
@@ -43,7 +50,7 @@ export function customerTests(stage: Stage): void {
         assert.equal(await customer.page.locator('main').innerText(), shown, 'a reload shows the order again')
 
         await operator.page.goto(`${stage.consoleUrl}/trace?id=${id}`)
-        await operator.page.getByText('pending').first().waitFor()
+        await operator.page.getByRole('heading', { name: 'What became of it' }).waitFor()
         const { event } = await answer<Trace>(`${stage.machine.opsUrl}/api/trace/${id}`)
         await until('the watermark passes the order', async () => (await watermark()) > Number(event?.['ts']), SETTLED_MS_MAX)
         const passedAt = performance.now()
@@ -80,15 +87,12 @@ export function customerTests(stage: Stage): void {
     await other.goto(`${stage.storeUrl}/food/14`)
 
     await stage.machine.stop('edge')
-    await card(page, 10).hover()
-    await page.waitForRequest((request) => /hover/.test(request.postData() ?? ''))
+    await hovered(page, 10)
     await card(page, 10).getByRole('link').click()
     await page.getByRole('heading', { name: /not here right now|cannot show/ }).waitFor()
+    const failed = other.waitForEvent('requestfailed', (request) => request.url().endsWith('/api/v1/orders'))
     const placed = order(other)
-    await other.waitForEvent('requestfailed', (request) => request.url().endsWith('/api/v1/orders'))
-    await stage.machine.start('edge')
-
-    await placed
+    await Promise.all([failed.then(() => stage.machine.start('edge')), placed])
     await page.reload()
     await order(page)
     await until('what waited in the browser is sent', () =>

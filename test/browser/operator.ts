@@ -91,7 +91,7 @@ export function operatorTests(stage: Stage): void {
     const start = page.getByRole('button', { name: 'Start', exact: true })
     assert.equal(await start.isDisabled(), true, 'nothing is started that was not planned')
     await page.getByRole('button', { name: 'Plan' }).click()
-    await page.getByText(/1 day of \d+ bronze rows, \d+ tables/).waitFor()
+    await page.getByText(/\d+ days? of \d+ bronze rows, \d+ tables/).waitFor()
     await start.click()
     const run = page.getByRole('complementary', { name: /^Run \d+/ })
     await run.getByText('done', { exact: true }).waitFor({ timeout: RUN_MS_MAX })

@@ -126,5 +126,6 @@ export async function seenPage(page: Page, place: Place, { of, path, heading, ac
   await page.goto(base + (typeof path === 'string' ? path : await path(place)), { waitUntil: 'load' })
   await page.getByRole('heading', { name: heading }).first().waitFor()
   await act?.(page)
+  await page.locator('[aria-label^=Loading]').first().waitFor({ state: 'detached' })
   await page.evaluate('document.fonts.ready')
 }

@@ -6,6 +6,7 @@ import { Badge, Button, Empty, Panel, Time } from '../../ui/basics.tsx'
 import { Segments } from '../../ui/segments.tsx'
 import { Table, type Column, type Sort } from '../../ui/table.tsx'
 import { CsvButton } from '../../ui/csv-button.tsx'
+import { withUnpaid } from './unpaid.ts'
 
 const ROWS_COUNT = 12
 const WHICH = [
@@ -61,7 +62,7 @@ const adColumns = (nameOf: (itemId: number) => string): readonly Column<AdFigure
   number('revenue', (row) => row.attributed_revenue, money),
 ]
 
-const NotOurs = () => <span className="text-muted">not in the ads table</span>
+const NotOurs = () => <span className="text-muted">dishes’ own places, which nobody pays for</span>
 
 function Named({ name, note }: { name: string; note: string | null }) {
   return (
@@ -78,6 +79,7 @@ function Named({ name, note }: { name: string; note: string | null }) {
 export function LiveTable({ figures, error, query }: { figures: Figures; error: Error | undefined; query: string }) {
   const { get, set } = useAddress()
   const by = get('by') === 'ad' ? 'ad' : 'dish'
+  const ads = withUnpaid(figures.ads)
   const names = new Map(figures.dishes.map(({ item_id: id, name }) => [id, name]))
   return (
     <Panel
@@ -111,14 +113,15 @@ export function LiveTable({ figures, error, query }: { figures: Figures; error: 
         <Sorted
           label="Figures by ad"
           columns={adColumns((id) => names.get(id) ?? `item ${id}`)}
-          rows={figures.ads}
-          total={figures.ads_total}
+          rows={ads}
+          total={figures.ads_total - figures.ads.length + ads.length}
           first="revenue"
           keyOf={(row) => row.ad_id}
         />
       )}
       <p className="border-t border-line px-3 py-1.5 text-2xs text-muted">
-        Counted with each charge, bots left out. CTR: clicks by impressions. CVR: orders due to a click, by clicks.
+        Counted with each charge, bots left out. CTR: clicks by impressions. CVR: orders due to a click, by clicks. GMV: what was ordered, a
+        cancelled order included.
       </p>
     </Panel>
   )

@@ -40,6 +40,7 @@ export function Letters({ list: { letters, total, next_after: next }, isPage, pi
   }
   const where: Column<DeadEntry> = {
     name: 'where from',
+    isName: true,
     show: ({ dead_id: id, topic, partition, offset }) => (
       <button type="button" className="num text-left whitespace-nowrap text-accent underline underline-offset-2" onClick={() => onOpen(id)}>
         {topic}-{partition}@{offset}
