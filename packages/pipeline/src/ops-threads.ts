@@ -39,7 +39,13 @@ function startThread(folder: Folder, signal: AbortSignal) {
   let answer: { resolve: (value: unknown) => void; reject: (error: unknown) => void } | undefined
   let idleTimer: NodeJS.Timeout | undefined
   const stop = () => void thread.terminate()
-  signal.addEventListener('abort', stop, { once: true })
+  const stopped = () => new FlowGuardError('part_failed', 'it stopped before it had an answer')
+  // At once: an answer that is on its way while the thread ends would come after all.
+  const abort = () => {
+    answer?.reject(stopped())
+    stop()
+  }
+  signal.addEventListener('abort', abort, { once: true })
   if (signal.aborted) stop()
   thread.on('message', (reply: Reply) => {
     if ('value' in reply) answer?.resolve(reply.value)
@@ -48,8 +54,8 @@ function startThread(folder: Folder, signal: AbortSignal) {
   thread.on('error', (error) => answer?.reject(error))
   thread.on('exit', () => {
     isAlive = false
-    signal.removeEventListener('abort', stop)
-    answer?.reject(new FlowGuardError('part_failed', 'it stopped before it had an answer'))
+    signal.removeEventListener('abort', abort)
+    answer?.reject(stopped())
   })
   return {
     isAlive: () => isAlive,
@@ -59,7 +65,8 @@ function startThread(folder: Folder, signal: AbortSignal) {
       try {
         return await new Promise((resolve, reject) => {
           answer = { resolve, reject }
-          thread.postMessage(question)
+          if (signal.aborted) reject(stopped())
+          else thread.postMessage(question)
         })
       } finally {
         answer = undefined

@@ -15,6 +15,14 @@ type Params = Promise<{ orderId: string }>
 const ABSENT = { kind: 'absent' } as const
 const ORDER_ID = /^[\w-]{1,128}$/
 
+/** By the order's status. */
+const TITLES: Readonly<Record<string, string>> & { placed: string } = {
+  placed: 'Thank you. We have your order.',
+  confirmed: 'Thank you. It is on the stove.',
+  delivered: 'Thank you. Enjoy your meal.',
+  cancelled: 'This order was cancelled',
+}
+
 export const metadata: Metadata = { title: 'Your order', robots: { index: false } }
 
 export default async function OrderPage({ params }: { params: Params }) {
@@ -37,13 +45,11 @@ export default async function OrderPage({ params }: { params: Params }) {
   return (
     <div className="mx-auto grid max-w-5xl gap-x-16 gap-y-12 px-5 pt-8 sm:px-8 sm:pt-14 lg:grid-cols-[1fr_24rem] lg:items-start">
       <div>
-        <h1 className="text-4xl leading-[1.08] font-semibold sm:text-5xl">
-          {cancelled ? 'This order was cancelled' : 'Thank you. It is on the stove.'}
-        </h1>
+        <h1 className="text-4xl leading-[1.08] font-semibold sm:text-5xl">{TITLES[order.status] ?? TITLES.placed}</h1>
         <p className="mt-4 max-w-prose text-lg leading-relaxed text-pretty text-muted">
           {cancelled
             ? 'Nothing will be brought, and nothing is charged.'
-            : 'The kitchen has your order. Keep the address of this page: it shows how far it is whenever you come back.'}
+            : 'Keep the address of this page: it shows how far your order is whenever you come back.'}
         </p>
         <OrderSteps status={order.status} />
         <div className="mt-10 flex flex-wrap gap-3">
