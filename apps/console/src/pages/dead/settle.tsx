@@ -80,6 +80,11 @@ function Question({ choice: { action, ids, filter = {} }, all, note, onNote }: Q
         <strong className="num">{all === undefined ? 'Counting…' : letters(all)}</strong> will be {WORDS[action].does}.
         {!ids && Object.keys(filter).length > 0 && <span className="block text-muted">Those of {Object.values(filter).join(' by ')}.</span>}
         {!ids && <span className="block text-muted">What dies from now on is left alone.</span>}
+        {action === 'retry' && (
+          <span className="block text-muted">
+            For what failed by a fault that was mended since. What was wrong in itself dies again: that is to be edited, one by one.
+          </span>
+        )}
         {action === 'retry' && all !== 1 && <span className="block text-muted">A record that two readers buried is sent once.</span>}
       </p>
       <label className="flex flex-col gap-1">
