@@ -8,12 +8,12 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { DAY_MS, MINUTE_MS, type Food } from '@flowguard/contract'
-import { mulberry32 } from '../packages/pipeline/src/cli/prng.ts'
-import { simulatePeople, type SimulatedAd } from '../packages/pipeline/src/cli/simulate-people.ts'
-import { PAGES, seenPage, type PageSeen } from '../test/browser/pages.ts'
-import { DESKTOP, openBrowser, PHONE, THEMES, visit, type Theme } from '../test/support/browser.ts'
-import { startMachine, type Machine } from '../test/support/machine.ts'
-import { openPages } from '../test/support/pages.ts'
+import { mulberry32 } from '../../packages/pipeline/src/cli/prng.ts'
+import { simulatePeople, type SimulatedAd } from '../../packages/pipeline/src/cli/simulate-people.ts'
+import { PAGES, seenPage, type PageSeen } from './pages.ts'
+import { DESKTOP, openBrowser, PHONE, THEMES, visit, type Theme } from '../support/browser.ts'
+import { startMachine, type Machine } from '../support/machine.ts'
+import { openPages } from '../support/pages.ts'
 
 const DAYS = 35
 const SEED = 7
@@ -31,7 +31,7 @@ const BEST: readonly { page: string; file: string; theme: Theme; width: 'desktop
   { page: 'console: a trace', file: 'console-trace.png', theme: 'light', width: 'desktop' },
 ]
 
-const root = resolve(import.meta.dirname, '..')
+const root = resolve(import.meta.dirname, '../..')
 const read = <T>(file: string) => JSON.parse(readFileSync(join(root, 'data', file), 'utf8')) as T
 
 /** Five weeks of customers, more of them on weekends, and more from week to week. */
