@@ -56,7 +56,7 @@ function history(folder: string, untilMs: number): string {
 function smallBudgets(folder: string): string {
   const file = join(folder, 'ads.json')
   const ads = read<(SimulatedAd & { daily_budget: number })[]>('ads.json')
-  writeFileSync(file, JSON.stringify(ads.map((ad) => ({ ...ad, daily_budget: Math.round(ad.daily_budget / 10) }))))
+  writeFileSync(file, JSON.stringify(ads.map((ad) => ({ ...ad, daily_budget: Math.round(ad.daily_budget / 100) }))))
   return file
 }
 
