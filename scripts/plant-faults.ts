@@ -152,6 +152,27 @@ const FAULTS: Fault[] = [
     to: 'readBefore: new Map([...shipped()].map(([partition]) => [partition, Infinity]))',
     tests: [`${SRC}/workers/worker.test.ts`],
   },
+  {
+    name: 'on this machine a change needs no key',
+    file: `${SRC}/http/keys.ts`,
+    from: "(keyed === 'changes' && !isChange)",
+    to: "keyed === 'changes'",
+    tests: [`${SRC}/http/keys.test.ts`],
+  },
+  {
+    name: 'dead letters are settled side by side',
+    file: `${SRC}/ops/routes-dead.ts`,
+    from: 'const done = last.then(work)',
+    to: 'const done = work()',
+    tests: [`${SRC}/ops/routes-dead.test.ts`],
+  },
+  {
+    name: 'a hover is charged',
+    file: `${SRC}/billing/click-charges.ts`,
+    from: '&& isChargeable(event)',
+    to: '',
+    tests: [`${SRC}/billing/click-charges.test.ts`],
+  },
 ]
 
 async function isRed(folder: string, { tests, only }: Fault): Promise<boolean> {
