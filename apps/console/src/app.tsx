@@ -135,13 +135,15 @@ function Side() {
   const unseen = unseenCount(state?.alerts, useStore(seenAlerts))
   const here = useRef<HTMLAnchorElement>(null)
   // On a phone not all pages have room.
-  useEffect(() => {
-    here.current?.scrollIntoView({ block: 'nearest', inline: 'center' })
-  }, [at])
   const waiting: Record<string, { count: number; what: string }> = {
     '/dead': { count: state?.summary.dead ?? 0, what: 'waiting' },
     '/alerts': { count: unseen, what: 'not seen yet' },
   }
+  // A count that comes or goes moves what stands behind it.
+  const counted = Object.values(waiting).map(({ count }) => count > 0)
+  useEffect(() => {
+    here.current?.scrollIntoView({ block: 'nearest', inline: 'center' })
+  }, [at, counted.join()])
   return (
     <header className="flex shrink-0 flex-col border-b border-line bg-panel md:w-48 md:border-r md:border-b-0">
       <div className="flex items-center justify-between px-4 py-2.5 md:py-4">
