@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import { DAY_MS, type Ad } from '@flowguard/contract'
 import { createEtl } from '../etl/etl.ts'
@@ -10,6 +9,7 @@ import type { Figures } from './figures.ts'
 import { openMachine, T0, temporaryFolder } from './fixture.ts'
 import type { ReportName } from './report-sql.ts'
 import type { Report } from './reports.ts'
+import { opsDeps } from './ops.fixture.ts'
 import { createOps } from './server.ts'
 import type { Stores } from './stores.ts'
 import { TASKS, type Ask, type TaskName } from './tasks.ts'
@@ -36,13 +36,11 @@ export async function openBusiness() {
   let now = NOW
   const clock = () => now
   const ops = await createOps({
-    stores,
-    billing: machine.billing,
+    ...opsDeps(machine, stores, folder.path),
     ask: (async (name: TaskName, ...args: readonly unknown[]) => {
       using looked = machine.stores()
       return (TASKS[name] as (of: Stores, ...rest: readonly unknown[]) => unknown)(looked, ...args)
     }) as Ask,
-    db: machine.pipeline.db,
     warehouse: { query: (sql, limits) => query(sql, limits) },
     etl: createEtl(
       {
@@ -55,17 +53,7 @@ export async function openBusiness() {
       },
       stop.signal,
     ),
-    resend: async () => ({ partition: 0, offset: 0 }),
-    gatewayMetrics: async () => '',
-    consoleDir: join(folder.path, 'console'),
     clock,
-    logger: silentLogger,
-    version: '1.2.3',
-    environment: 'test',
-    keyed: 'everything',
-    hasKey: (key) => key === hash('sha256', 'the key'),
-    corsOrigins: [],
-    rateLimit: 0,
   })
   async function ask<T = { code: string; detail: string; errors: { field: string }[] }>(path: string, key = 'the key') {
     const {

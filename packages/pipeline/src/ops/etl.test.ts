@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { until } from '../../../../test/support/machine.ts'
@@ -9,6 +8,7 @@ import type { RunDetail, RunShown } from '../etl/store.ts'
 import { ROOT } from '../kernel/config.ts'
 import { silentLogger } from '../kernel/logging.ts'
 import { openMachine, smallDay, T0, temporaryFolder, type TestMachine } from './fixture.ts'
+import { opsDeps } from './ops.fixture.ts'
 import { createOps, type Ops } from './server.ts'
 import type { Stores } from './stores.ts'
 
@@ -28,26 +28,12 @@ before(async () => {
   const models = readModels(join(ROOT, 'packages/pipeline/models'))
   const reference = async () => ({ foods: [], ads: [] })
   ops = await createOps({
-    stores,
+    ...opsDeps(machine, stores, folder.path),
     ask: () => Promise.reject(new Error('nothing is asked of the stores')),
-    db: machine.pipeline.db,
-    warehouse: machine.warehouse,
-    billing: machine.billing,
     etl: createEtl(
       { warehouse: machine.warehouse, models, reference, loaded: () => level.promise, clock, logger: silentLogger },
       stop.signal,
     ),
-    resend: async () => ({ partition: 0, offset: 0 }),
-    gatewayMetrics: async () => '',
-    consoleDir: join(folder.path, 'console'),
-    clock,
-    logger: silentLogger,
-    version: '1.2.3',
-    environment: 'test',
-    keyed: 'everything',
-    hasKey: (key) => key === hash('sha256', 'the key'),
-    corsOrigins: [],
-    rateLimit: 0,
   })
 })
 after(async () => {

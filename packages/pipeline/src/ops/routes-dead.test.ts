@@ -4,9 +4,9 @@ import { CLICKS, type DeadLetter } from '@flowguard/contract'
 import { silentLogger } from '../kernel/logging.ts'
 import { createHttpServer } from '../http/server.ts'
 import { openMachine, smallDay, T0, temporaryFolder } from './fixture.ts'
+import { askOf } from './ops.fixture.ts'
 import { deadRoutes } from './routes-dead.ts'
-import type { Stores } from './stores.ts'
-import { TASKS, type Ask, type TaskName } from './tasks.ts'
+import { TASKS } from './tasks.ts'
 
 const CLICK = {
   event_type: 'click',
@@ -29,8 +29,7 @@ test('one letter that several retry at once is sent once; an edit of one that wa
   const sent: DeadLetter[] = []
   const app = await createHttpServer({ name: 'operations API', logger: silentLogger, corsOrigins: [], rateLimit: 0 })
   deadRoutes(app, {
-    ask: (async (name: TaskName, ...args: readonly unknown[]) =>
-      (TASKS[name] as (of: Stores, ...rest: readonly unknown[]) => unknown)(stores, ...args)) as Ask,
+    ask: askOf(stores),
     db: machine.pipeline.db,
     clock: () => T0 + 70_000,
     resend: async (letter) => {

@@ -1,6 +1,7 @@
 import { Compile, Type, type Static } from '@flowguard/contract'
 import type { FastifyInstance } from 'fastify'
 import { parseJson } from '../http/body.ts'
+import { invalidParameter } from '../http/parameters.ts'
 import { sendProblem, type Fault } from '../http/problems.ts'
 import { hasCode } from '../kernel/errors.ts'
 import { EDITED_BYTES_MAX } from './dead-edit.ts'
@@ -55,10 +56,14 @@ export function deadRoutes(app: FastifyInstance, { ask, db, clock, resend }: Pic
     const { after, limit, state, ...filter } = request.query as Record<string, string | undefined>
     const count = limit === undefined ? PAGE_COUNT : Number(limit)
     if (!Number.isInteger(count) || count < 1 || count > PAGE_COUNT_MAX) {
-      return sendProblem(request, reply, invalid('limit', `must be a whole number from 1 to ${PAGE_COUNT_MAX}`))
+      return sendProblem(
+        request,
+        reply,
+        invalidParameter({ field: 'limit', message: `must be a whole number from 1 to ${PAGE_COUNT_MAX}` }),
+      )
     }
     if (state !== undefined && !STATES.includes(state))
-      return sendProblem(request, reply, invalid('state', `must be one of ${STATES.join(', ')}`))
+      return sendProblem(request, reply, invalidParameter({ field: 'state', message: `must be one of ${STATES.join(', ')}` }))
     const { reason, reader, topic } = filter
     return reply.send(await ask('deadLetters', { reason, reader, topic, state: state as DeadState | undefined }, { after, limit: count }))
   })
@@ -161,8 +166,4 @@ function askedOf({ dead_id, reason, reader, topic, died_by: diedBy, limit, after
 
 function wrongChoice(field: string, message: string): Fault {
   return { status: 422, code: 'invalid_choice', detail: `${field.slice(1)} ${message}`, errors: [{ field, message }] }
-}
-
-function invalid(field: string, message: string): Fault {
-  return { status: 422, code: 'invalid_parameter', detail: `${field} ${message}`, errors: [{ field, message }] }
 }

@@ -5,6 +5,7 @@ import { withBronze } from './audit-bronze.ts'
 import { groups } from './groups.ts'
 import { rateMeter } from './rate-meter.ts'
 import type { OpsDeps } from './deps.ts'
+import { shared } from './shared.ts'
 import { summary } from './summary.ts'
 import { withLoaded } from './trace-loaded.ts'
 
@@ -14,7 +15,7 @@ export function lookRoutes(
   { stores, ask, db, warehouse, clock }: Pick<OpsDeps, 'stores' | 'ask' | 'db' | 'warehouse' | 'clock'>,
 ): void {
   const perSecond = rateMeter()
-  let auditing: Promise<unknown> | undefined
+  const once = shared<Audit>()
   const guarded = (text: string) => ({ config: { needsKey: true }, schema: { tags: ['pipeline'], summary: text } })
 
   async function audited(): Promise<Audit> {
@@ -32,7 +33,6 @@ export function lookRoutes(
     return reply.code(trace.found ? 200 : 404).send(trace)
   })
   app.get('/api/audit', guarded('The books; whoever asks meanwhile gets the same answer'), async (_request, reply) => {
-    auditing ??= audited().finally(() => (auditing = undefined))
-    return reply.send(await auditing)
+    return reply.send(await once('audit', audited))
   })
 }

@@ -1,5 +1,6 @@
 import { Compile, Type } from '@flowguard/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { invalidParameter } from '../http/parameters.ts'
 import { sendProblem, type Fault } from '../http/problems.ts'
 import { isTopic, RECORDS_COUNT_MAX, type RecordsAsked } from './browse.ts'
 import type { OpsDeps } from './deps.ts'
@@ -62,8 +63,9 @@ function askedOf(query: unknown): RecordsAsked | Fault {
   }
   const { order = 'newest', partition, from, time, key, type, text: wanted, heartbeats, limit = String(PAGE_COUNT) } = query
   const at = time === undefined ? undefined : Date.parse(time)
-  if (Number.isNaN(at)) return invalid('time', 'must be RFC 3339')
-  if (Number(limit) < 1 || Number(limit) > RECORDS_COUNT_MAX) return invalid('limit', `must be from 1 to ${RECORDS_COUNT_MAX}`)
+  if (Number.isNaN(at)) return invalidParameter({ field: 'time', message: 'must be RFC 3339' })
+  if (Number(limit) < 1 || Number(limit) > RECORDS_COUNT_MAX)
+    return invalidParameter({ field: 'limit', message: `must be from 1 to ${RECORDS_COUNT_MAX}` })
   return {
     order,
     partition: partition === undefined ? undefined : Number(partition),
@@ -76,8 +78,4 @@ function askedOf(query: unknown): RecordsAsked | Fault {
     heartbeats: heartbeats === '1',
     limit: Number(limit),
   }
-}
-
-function invalid(field: string, message: string): Fault {
-  return { status: 422, code: 'invalid_parameter', detail: `${field} ${message}`, errors: [{ field, message }] }
 }

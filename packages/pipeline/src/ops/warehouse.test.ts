@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict'
-import { hash } from 'node:crypto'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { FlowGuardError } from '../kernel/errors.ts'
-import { silentLogger } from '../kernel/logging.ts'
 import { loaderStandings } from '../loader/mirror.ts'
 import type { Warehouse } from '../warehouse/warehouse.ts'
 import { audit } from './audit.ts'
 import { withBronze } from './audit-bronze.ts'
-import { idleEtl, openMachine, smallDay, T0, temporaryFolder, type TestMachine } from './fixture.ts'
+import { idleEtl, openMachine, smallDay, temporaryFolder, type TestMachine } from './fixture.ts'
+import { opsDeps } from './ops.fixture.ts'
 import { createOps, type Ops } from './server.ts'
 import type { Stores } from './stores.ts'
-import { TASKS, type Ask, type TaskName } from './tasks.ts'
 
 const folder = temporaryFolder()
 let machine: TestMachine
@@ -25,24 +22,9 @@ before(async () => {
   stores = machine.stores()
   query = machine.warehouse.query
   ops = await createOps({
-    stores,
-    ask: (async (name: TaskName, ...args: readonly unknown[]) =>
-      (TASKS[name] as (of: Stores, ...rest: readonly unknown[]) => unknown)(stores, ...args)) as Ask,
-    db: machine.pipeline.db,
+    ...opsDeps(machine, stores, folder.path),
     warehouse: { query: (sql, limits) => query(sql, limits) },
     etl: idleEtl(machine.warehouse),
-    billing: machine.billing,
-    resend: async () => ({ partition: 0, offset: 0 }),
-    gatewayMetrics: async () => '',
-    consoleDir: join(folder.path, 'console'),
-    clock: () => T0 + 60_000,
-    logger: silentLogger,
-    version: '1.2.3',
-    environment: 'test',
-    keyed: 'everything',
-    hasKey: (key) => key === hash('sha256', 'the key'),
-    corsOrigins: [],
-    rateLimit: 0,
   })
 })
 after(async () => {
