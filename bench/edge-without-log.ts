@@ -34,7 +34,7 @@ const database: Database = {
   queueHeartbeats: nothing,
   outbox: () => Promise.resolve([]),
   shipped: nothing,
-  outboxVersion: () => '',
+  outboxVersion: async () => '',
   foods: () => Promise.resolve(foods),
   food: unasked,
   ads: () => Promise.resolve(ads),
@@ -43,15 +43,19 @@ const database: Database = {
   addKey: nothing,
   revokeKey: unasked,
   keys: () => Promise.resolve([]),
-  hasKey: () => false,
+  hasKey: async () => false,
   [Symbol.asyncDispose]: nothing,
 }
 
 await seed(database, { foods: settings.FOODS_FILE, ads: settings.ADS_FILE })
 const gateway = await createGateway({
   log,
+  timedLog: log,
+  hasEventsLog: false,
   database,
   billing: { itemDay: unasked, adBill: unasked, advertisers: unasked, statement: unasked, lines: unasked, events: unasked },
+  journeys: { of: unasked },
+  notes: { notes: unasked },
   lane: () => Promise.resolve(laneOf([], undefined)),
   clock: Date.now,
   logger: createLogger('edge-without-log', settings, 'error'),

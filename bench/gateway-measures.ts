@@ -25,11 +25,11 @@ export interface Contenders {
   bare: Measured
 }
 
-const CONNECTIONS = 64
+export const CONNECTIONS = 64
 /** 500 events each: together far below what the gateway's queue holds. */
 const BATCH_CONNECTIONS = 8
 const WARM_UP_MS = 500
-const OPEN_LOOP_PER_SECOND = 1_000
+export const OPEN_LOOP_PER_SECOND = 1_000
 const P99_MS_AIM = 10
 const RATIO_AIM = { click: 0.9, order: 0.5 } as const
 const BATCH_500_AIM = 100_000
@@ -153,20 +153,16 @@ export async function batches(bench: Bench, { edge, withoutLog }: Contenders, si
   return accepted + (await profile(bench, edge, FULL_BATCHES, sizes, group, 'the edge, by 500', report))
 }
 
+/** Single clicks by schedule, whatever the answers take. */
+export function openLoop({ load }: Bench, { port }: Measured, times: { warmUpMs: number; durationMs: number }): Promise<Result> {
+  return load.run({ port, traffic: 'click', size: 1, connections: CONNECTIONS, ...times, requestsPerSecond: OPEN_LOOP_PER_SECOND })
+}
+
 /** An open loop of single clicks, from the intended time of sending on: what waits for the machine counts. Resolves to what the edge accepted. */
 export async function latency(bench: Bench, { edge, withoutLog }: Contenders, sizes: Sizes, report: Report): Promise<number> {
   const rounds: { edge: Result; withoutLog: Result }[] = []
   for (let round = 0; round < sizes.rounds; round += 1) {
-    const run = ({ port }: Measured) =>
-      bench.load.run({
-        port,
-        traffic: 'click',
-        size: 1,
-        connections: CONNECTIONS,
-        warmUpMs: WARM_UP_MS,
-        durationMs: sizes.latencyMs,
-        requestsPerSecond: OPEN_LOOP_PER_SECOND,
-      })
+    const run = (server: Measured) => openLoop(bench, server, { warmUpMs: WARM_UP_MS, durationMs: sizes.latencyMs })
     rounds.push({ edge: await run(edge), withoutLog: await run(withoutLog) })
   }
   const at = (name: 'edge' | 'withoutLog', key: 'p50' | 'p95' | 'p99' | 'lateP99') =>

@@ -28,10 +28,17 @@ async function worked(port: number, send: () => Promise<Result>): Promise<{ resu
   }
 }
 
-async function processed(port: number): Promise<number> {
-  const answer = await fetch(`http://127.0.0.1:${port}/metrics`)
-  return ((await answer.json()) as { general_lane: { processed: number } }).general_lane.processed
+export interface LaneNow {
+  processed: number
+  active_workers: number
 }
+
+export async function laneNow(port: number): Promise<LaneNow> {
+  const answer = await fetch(`http://127.0.0.1:${port}/metrics`)
+  return ((await answer.json()) as { general_lane: LaneNow }).general_lane
+}
+
+const processed = async (port: number) => (await laneNow(port)).processed
 
 /** Batches and single events through the gateway and the workers, these in a process of their own. */
 export async function lane(

@@ -54,7 +54,8 @@ export interface Start {
   pipeline: number
 }
 
-export async function openBench(): Promise<Bench> {
+/** Where it is interrupted, what it runs on is closed too: the process ends then. */
+export async function openBench(closeMore: () => Promise<void> = async () => undefined): Promise<Bench> {
   const folder = mkdtempSync(join(tmpdir(), 'flowguard-bench-'))
   const adsFile = join(folder, 'ads.json')
   writeFileSync(adsFile, JSON.stringify(benchAds()))
@@ -80,7 +81,15 @@ export async function openBench(): Promise<Bench> {
     // What they have started goes when they are gone, and may write until then.
     rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
   }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void end().finally(() => process.exit(EXIT_INTERRUPTED)))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(
+      signal,
+      () =>
+        void end()
+          .then(closeMore)
+          .finally(() => process.exit(EXIT_INTERRUPTED)),
+    )
+  }
   const dataDir = join(folder, 'data')
   const start = async (entry: string, args: readonly string[]) => {
     const env = await environment(dataDir)

@@ -52,7 +52,7 @@ export function createReport(about: Record<string, string>): Report {
         for (const { name, parts } of times.filter((each) => each.group === group)) write(timeLine(name, parts))
       }
       const aims = figures.filter((each) => each.aim)
-      write(`\n${aims.filter(isMet).length} of ${aims.length} aims met\n`)
+      if (aims.length > 0) write(`\n${aims.filter(isMet).length} of ${aims.length} aims met\n`)
     },
     json: () => ({ about, figures: figures.map((each) => ({ ...each, ...(each.aim && { met: isMet(each) }) })), times }),
   }

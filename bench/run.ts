@@ -3,29 +3,30 @@
  *
  *   npm run bench                       everything, after three million events: 20 minutes
  *   npm run bench -- --quick            after 300,000, and shorter rounds
- *   npm run bench -- --only latency     one of start, batches, clicks, orders, latency, attribution, bronze, together, lane, gold (may be repeated)
+ *   npm run bench -- --only latency     one of start, batches, clicks, orders, latency, attribution, stream, bronze, together, lane, gold
+ *                                       (may be repeated)
  *   npm run bench -- --json FILE        the figures as JSON besides
  *
  * Clicks, impressions and orders have random ids, come of twenty thousand users and a hundred dishes with three ads each, at the time now, and lie in
  * nine partitions.
  */
 import { closeSync, fdatasyncSync, openSync, writeFileSync, writeSync } from 'node:fs'
-import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { template } from './events.ts'
 import { batches, fill, latency, singles, type Contenders, type Sizes } from './gateway-measures.ts'
 import { openWatch } from './lag.ts'
+import { processors, usedByOthers } from './machine.ts'
 import { gold } from './gold-measures.ts'
 import { lane } from './lane-measures.ts'
 import { openBench, type Bench, type Measured, type Start } from './processes.ts'
 import { median } from './profile.ts'
 import { catchUp, levelled, together } from './reader-measures.ts'
 import { createReport, type Report } from './report.ts'
+import { stream } from './stream-measures.ts'
 import { bronze } from './warehouse-measures.ts'
 
-const MEASURES = ['start', 'batches', 'clicks', 'orders', 'latency', 'attribution', 'bronze', 'together', 'lane', 'gold'] as const
+const MEASURES = ['start', 'batches', 'clicks', 'orders', 'latency', 'attribution', 'stream', 'bronze', 'together', 'lane', 'gold'] as const
 type Measure = (typeof MEASURES)[number]
 
 const FULL: Sizes = {
@@ -55,7 +56,6 @@ const EDGE_MB_AIM = 250
 const PIPELINE_MB_AIM = 600
 const START_SECONDS_AIM = 1
 const STARTS = 3
-const IDLE_MS = 1_000
 
 function note(text: string): void {
   process.stderr.write(`${text} …\n`)
@@ -80,18 +80,6 @@ function addStart(report: Report, name: string, starts: readonly Start[]): void 
   const middle = (of: (start: Start) => number) => median(starts.map(of))
   const note = `the command ${middle((each) => each.command).toFixed(2)}, then side by side edge ${middle((each) => each.edge).toFixed(2)} and pipeline ${middle((each) => each.pipeline).toFixed(2)}`
   report.add({ group: START_GROUP, name, value: middle((each) => each.seconds), unit: 's', aim: { atMost: START_SECONDS_AIM }, note })
-}
-
-/** The share of the machine that is busy before anything is started: figures count on a quiet one. */
-async function usedByOthers(): Promise<number> {
-  const times = () =>
-    cpus().map(({ times: { idle, ...busy } }) => ({ idle, busy: Object.values(busy).reduce((sum, each) => sum + each, 0) }))
-  const sum = (key: 'idle' | 'busy', all: ReturnType<typeof times>) => all.reduce((total, each) => total + each[key], 0)
-  const before = times()
-  await wait(IDLE_MS)
-  const after = times()
-  const busy = sum('busy', after) - sum('busy', before)
-  return busy / (busy + sum('idle', after) - sum('idle', before))
 }
 
 async function starts(bench: Bench, report: Report): Promise<void> {
@@ -208,8 +196,8 @@ async function main(): Promise<void> {
   await using bench = await openBench()
   const report = createReport({
     Node: process.versions.node,
-    processors: `${availableParallelism()} × ${cpus()[0]?.model ?? '?'}`,
-    'used by others before': `${((await usedByOthers()) * 100).toFixed(0)}% of the machine`,
+    processors: processors(),
+    'used by others before': await usedByOthers(),
     'an event': `${Math.round(template('mixed', 500, 0).bytes.length / 500)} bytes`,
     'a flush of 4 KiB': `${flushMs(bench.folder).toFixed(2)} ms`,
   })
@@ -221,7 +209,11 @@ async function main(): Promise<void> {
     note('silver and gold')
     await gold(bench.folder, values.quick ? [300_000] : [1_000_000, 10_000_000], report)
   }
-  if ([...chosen].some((measure) => measure !== 'start' && measure !== 'gold')) {
+  if (chosen.has('stream')) {
+    note('attribution, windows and sessions')
+    await stream(bench.folder, values.quick ? [10_000, 100_000] : [10_000, 100_000, 1_000_000], report)
+  }
+  if ([...chosen].some((measure) => !['start', 'gold', 'stream'].includes(measure))) {
     note('filling the log')
     const edge = await bench.startRole('edge')
     let accepted = await fill(bench, edge, sizes.filled + sizes.stretch, report)

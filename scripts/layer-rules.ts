@@ -18,10 +18,13 @@ export interface Layer {
 }
 
 const SRC = '^packages/pipeline/src'
-const PARTS = 'http|gateway|catalog|database|outbox|log|reader|stream|billing|workers|loader|lake|warehouse|etl|reconcile|ops'
+const PARTS =
+  'http|monitoring|gateway|catalog|database|outbox|log|reader|stream|billing|workers|loader|lake|warehouse|etl|reconcile|alerts|anomaly|notify|ops'
 
 export const layers: readonly Layer[] = [
   { name: 'test', files: /\.test\.ts$|(conformance|fixture)\.ts$|\/testing\/|^test\/|^bench\//, mayImport: ['*'] },
+  // Started by tests and by people beside the product, which knows nothing of them.
+  { name: 'engines', files: /^engines\//, mayImport: ['engines'], packages: /^node:/ },
   { name: 'script', files: /^scripts\//, mayImport: ['*'] },
   // No I/O: what all agree on can be loaded anywhere, a browser included.
   {
@@ -69,4 +72,4 @@ export const workspaces: Readonly<Record<string, string>> = {
 /** How far up a relative import may reach: further, and the module is in the wrong folder. Tests across parts are free. */
 export const PARENTS_MAX = 2
 
-export const roots: readonly string[] = ['packages', 'apps', 'scripts', 'bench', 'test']
+export const roots: readonly string[] = ['packages', 'apps', 'engines', 'scripts', 'bench', 'test']

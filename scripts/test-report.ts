@@ -28,7 +28,6 @@ interface FileReport extends Tally {
   openCount: number
   testMs: number
   notes: string[]
-  output: string[]
   problems: string[]
 }
 
@@ -45,6 +44,8 @@ export async function report(events: AsyncIterable<unknown>, { root, skippedFail
   const total: Tally = { passed: 0, failed: 0, skipped: 0 }
   let path: string | undefined
   let current = emptyReport()
+  /** What each file printed. Of one that runs beside the one that is told of, it comes at once, and its tests later. */
+  const outputs = new Map<string, string>()
 
   function close(): void {
     if (path === undefined) return
@@ -60,7 +61,7 @@ export async function report(events: AsyncIterable<unknown>, { root, skippedFail
     for (const problem of current.problems) print(indent(problem))
     if (current.failed > 0) {
       for (const note of current.notes) print(indent(`# ${note}`))
-      const output = current.output.join('').slice(-OUTPUT_CHARS_MAX).trim()
+      const output = (outputs.get(path) ?? '').trim()
       if (output !== '') print(indent(`it printed:\n${output}`))
     }
     total.passed += current.passed
@@ -108,19 +109,20 @@ export async function report(events: AsyncIterable<unknown>, { root, skippedFail
   for await (const event of events) {
     const { type, data } = event as TestEvent
     if (data.file === undefined) continue
-    if (type === 'test:start' || type === 'test:stdout' || type === 'test:stderr') {
+    if (type === 'test:stdout' || type === 'test:stderr') {
+      outputs.set(data.file, ((outputs.get(data.file) ?? '') + data.message).slice(-OUTPUT_CHARS_MAX))
+      continue
+    }
+    if (type === 'test:start') {
       if (data.file !== path) {
         close()
         path = data.file
         current = emptyReport()
       }
-    }
-    if (type === 'test:start') {
       current.openCount += 1
       current.names[data.nesting ?? 0] = data.name ?? ''
     } else if (type === 'test:pass' || type === 'test:fail') onEnd(type, data)
     else if (type === 'test:diagnostic') current.notes.push(data.message ?? '')
-    else if (type === 'test:stdout' || type === 'test:stderr') current.output.push(data.message ?? '')
   }
   close()
   return total
@@ -135,5 +137,5 @@ export function indent(text: string): string {
 }
 
 function emptyReport(): FileReport {
-  return { passed: 0, failed: 0, skipped: 0, names: [], openCount: 0, testMs: 0, notes: [], output: [], problems: [] }
+  return { passed: 0, failed: 0, skipped: 0, names: [], openCount: 0, testMs: 0, notes: [], problems: [] }
 }

@@ -57,14 +57,19 @@ function soundTree(): string {
     '.oxlintrc.json',
     'knip.json',
     'tsconfig.json',
+    'engines',
     'scripts',
     'packages/pipeline/bin',
     'packages/contract/package.json',
     'packages/tracker/package.json',
     'packages/tracker/tsconfig.json',
   ]
-  for (const name of configs) cpSync(join(checkout, name), join(folder, name), { recursive: true })
-  const tools = /^(@types\/node|knip|ox.*|typescript)$/
+  // Tests look at parts that are not there.
+  const filter = (path: string) => !path.endsWith('.test.ts')
+  for (const name of configs) cpSync(join(checkout, name), join(folder, name), { recursive: true, filter })
+  // What engines/ exports for its tests, which are not there, is not held to be used.
+  plant(folder, 'knip.json', readFileSync(join(checkout, 'knip.json'), 'utf8').replace('"engines/**/*.ts", ', ''))
+  const tools = /^(@types\/node|@grafana\/.*|knip|ox.*|typescript)$/
   writePackage(folder, 'package.json', (own) => ({
     ...own,
     devDependencies: Object.fromEntries(Object.entries(own['devDependencies'] ?? {}).filter(([name]) => tools.test(name))),

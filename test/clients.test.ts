@@ -22,6 +22,7 @@ before(async () => {
     logger: silentLogger,
     version: '0.0.0',
     environment: 'test',
+    dataDir: '.',
     corsOrigins: [],
     rateLimit: 0,
   })

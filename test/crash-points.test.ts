@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { STEPS, type Step } from '../packages/pipeline/src/kernel/crash.ts'
 import { mulberry32 } from '../packages/pipeline/src/cli/prng.ts'
-import { answersOf, assertBalanced, assertLoaded, expectedAnswers, SMALL_BATCHES } from './support/answers.ts'
+import { httpReceiver, type Received } from '../packages/pipeline/src/notify/testing/receivers.ts'
+import { answersOf, assertBalanced, assertInLake, assertLoaded, expectedAnswers, SMALL_BATCHES } from './support/answers.ts'
 import { madeUpEvents, writeAds, writeEvents } from './support/files.ts'
-import { startMachine, type ProcessName } from './support/machine.ts'
+import { startMachine, until, type Machine, type ProcessName } from './support/machine.ts'
 
 const IS_SOAK = process.env['FLOWGUARD_SOAK'] !== undefined
 /** Sixteen batches, so that each step is passed as often as the last of the passings, or six. */
@@ -15,20 +16,26 @@ const EVENTS = IS_SOAK ? 8_000 : 3_000
 const events = madeUpEvents(EVENTS, mulberry32(7))
 const expected = expectedAnswers(events)
 
-const processOf = (step: Step): ProcessName => (/^(reader|loader)\./.test(step) ? 'pipeline' : 'edge')
+const processOf = (step: Step): ProcessName => (/^(reader|loader|lake|notify)\./.test(step) ? 'pipeline' : 'edge')
 
 /** At which passing of a step to kill: early, and once things are under way. */
 const PASSINGS = IS_SOAK ? [1, 2, 3, 5, 8] : [2]
 
-/** Those of a run over silver and gold: test/etl-kills.test.ts. */
-const steps = STEPS.filter((step) => !step.startsWith('etl.'))
+/** Those of a run over silver and gold: test/etl-kills.test.ts. Of counters and notifications on Redis: redis-counters and redis-notes.engines.test.ts. */
+const steps = STEPS.filter((step) => !/^(etl|counters|notes)\./.test(step))
 
 for (const step of steps) {
   for (const passing of PASSINGS) {
     test(`killed at passing ${passing} of ${step}: no event lost, none counted twice`, async (t) => {
       const folder = mkdtempSync(join(tmpdir(), 'flowguard-crash-'))
       t.after(() => rmSync(folder, { recursive: true, force: true }))
-      await using machine = await startMachine({ idle: true, env: { ADS_FILE: writeAds(folder, events), ...SMALL_BATCHES } })
+      await using receiver = await httpReceiver()
+      const env = {
+        ADS_FILE: writeAds(folder, events),
+        ...(step.startsWith('notify.') && alertsTo(folder, receiver.url)),
+        ...SMALL_BATCHES,
+      }
+      await using machine = await startMachine({ idle: true, env })
       const victim = processOf(step)
       await Promise.all([
         machine.start(victim, { FLOWGUARD_CRASH: `${step}:${passing}` }),
@@ -41,11 +48,42 @@ for (const step of steps) {
       })
       const replay = await machine.cli('replay', writeEvents(folder, 'events.ndjson', events), '--speed', 'max', '--drain')
       assert.equal(replay.code, 0, replay.stderr)
+      // Nothing that a replay waits for hangs on the channels.
+      if (step.startsWith('notify.')) await until('a channel has sent often enough', () => wasKilled)
       assert.ok(wasKilled, 'the step was never passed')
       await revived
       assert.deepEqual(await answersOf(machine.dataDir), expected)
-      assertBalanced(machine.dataDir)
+      await assertBalanced(machine.dataDir)
       await assertLoaded(machine)
+      if (step.startsWith('lake.')) await assertInLake(machine)
+      if (step.startsWith('notify.')) await assertTold(machine, receiver.received)
     })
   }
+}
+
+/** Settings by which many are alerted of, through one channel. */
+function alertsTo(folder: string, url: string): NodeJS.ProcessEnv {
+  const file = join(folder, 'alerts.yaml')
+  const rule = '{ at_least: 2, within_seconds: 1800, severity: warning }'
+  const channel = `{ name: hook, type: slack, url: '${url}', allow_private: true }`
+  writeFileSync(file, `fraud: { orders_per_user: ${rule} }\nchannels: [${channel}]\n`)
+  return { ALERTS_FILE: file }
+}
+
+/** Every record of `alerts.v1` was sent; that one again, of which nobody knew when the process died. */
+async function assertTold(machine: Machine, received: readonly Received[]) {
+  await until('all alerts are sent', async () => (await hook(machine)).waiting === 0)
+  const ids = received.map(({ headers }) => String(headers['idempotency-key']))
+  const offsets = [...new Set(ids)].map((id) => Number(id.split('-').at(-1)))
+  assert.deepEqual(
+    offsets.toSorted((a, b) => a - b),
+    offsets.map((_, offset) => offset),
+  )
+  assert.equal(ids.length - offsets.length, 1)
+}
+
+async function hook(machine: Machine): Promise<{ waiting: number }> {
+  const { stdout } = await machine.cli('alerts', 'channels', '--json')
+  const [channel] = (JSON.parse(stdout) as { channels: { waiting: number }[] }).channels
+  return channel ?? { waiting: Infinity }
 }

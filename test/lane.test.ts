@@ -11,9 +11,10 @@ import { ROOT } from '../packages/pipeline/src/kernel/config.ts'
 import type { Step } from '../packages/pipeline/src/kernel/crash.ts'
 import { openReadOnly } from '../packages/pipeline/src/kernel/sqlite.ts'
 import { openSqliteLog, openSqliteLogReader } from '../packages/pipeline/src/log/adapters/sqlite.ts'
-import type { NewRecord, Place } from '../packages/pipeline/src/log/event-log.ts'
+import type { Place } from '../packages/pipeline/src/log/event-log.ts'
 import { readTopics } from '../packages/pipeline/src/log/topics.ts'
 import { assertBalanced } from './support/answers.ts'
+import { laneEvents } from './support/lane-events.ts'
 import { startMachine, until } from './support/machine.ts'
 
 const IS_SOAK = process.env['FLOWGUARD_SOAK'] !== undefined
@@ -23,39 +24,6 @@ const WORKER_PROCESSES = 4
 const LIMIT_MS = IS_SOAK ? 20 * 60_000 : 90_000
 const TOPICS = readTopics(join(ROOT, 'config/kafka/topics.yaml'))
 const STEPS: readonly Step[] = ['reader.after-fetch', 'reader.after-effect', 'reader.after-place', 'reader.after-commit']
-
-/** 2% poisonous, one half of them by the workers' checks; 3% fail twice and pass the third time; 1% come twice. */
-function eventsFor(random: () => number) {
-  const records: NewRecord[] = []
-  const expected = new Map<string, 'processed' | 'failed'>()
-  let letters = 0
-  for (let at = 0; at < EVENTS; at += 1) {
-    const chance = random()
-    const id = `00000000-0000-4000-8000-${String(at).padStart(12, '0')}`
-    const user = `u${at % 997}`
-    const isPoison = chance < 0.02
-    const properties = chance < 0.01 ? {} : { amount: 500 + (at % 1_000), ...moodOf(chance) }
-    const event = {
-      event_type: 'purchase',
-      user_id: user,
-      properties,
-      event_id: id,
-      received_at: '2026-03-01T12:00:00.000Z',
-      is_bot: false,
-      ts: Date.UTC(2026, 2, 1, 12),
-    }
-    const record = { key: user, value: JSON.stringify(event), headers: { content_hash: `hash of ${at}` } }
-    records.push(record)
-    expected.set(id, isPoison ? 'failed' : 'processed')
-    if (isPoison) letters += 1
-    else if (chance > 0.99) records.push(record)
-  }
-  return { records, expected, letters }
-}
-
-function moodOf(chance: number) {
-  return chance < 0.02 ? { mood: 'never' } : chance < 0.05 ? { mood: 'third time' } : {}
-}
 
 /** Processes that are started again whenever they die. */
 function company(dataDir: string) {
@@ -121,7 +89,7 @@ test('workers are killed all along: each general event is processed or failed on
   const dataDir = mkdtempSync(join(tmpdir(), 'flowguard-lane-'))
   t.after(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 }))
   const random = mulberry32(11)
-  const { records, expected, letters } = eventsFor(random)
+  const { records, expected, letters } = laneEvents(EVENTS, random)
   const pick = <T>(from: readonly T[]) => from[Math.floor(random() * from.length)] as T
   await using raw = openSqliteLog({ path: join(dataDir, 'raw-log.db'), topics: TOPICS, clock: Date.now })
   await using all = company(dataDir)
@@ -153,7 +121,7 @@ test('workers are killed all along: each general event is processed or failed on
   )
   const failed = [...expected].filter(([, fate]) => fate === 'failed').map(([id]) => id)
   assert.deepEqual((await deadLettersIn(dataDir)).toSorted(), failed.toSorted())
-  assertBalanced(dataDir)
+  await assertBalanced(dataDir)
 })
 
 test('an event that failed three times is processed when its dead letter is sent again to workers that are mended', async () => {
@@ -182,5 +150,5 @@ test('an event that failed three times is processed when its dead letter is sent
   await until('it was processed', async () => (await lane()).general_lane['processed'] === 1)
   assert.match((await machine.cli('trace', id)).stdout, /processed by worker-[^]*category high_value/)
   assert.deepEqual(fatesIn(dataDir), [[id, 'processed']])
-  assertBalanced(dataDir)
+  await assertBalanced(dataDir)
 })

@@ -67,5 +67,5 @@ test(`${WHOLE === undefined ? 'days' : 'a year'} of invoices by their mapping, s
   const dropped = 'select (select count(*) from bronze.orders_raw) - (select count(*) from silver.orders_clean) as dropped'
   const [flags] = await told<object[]>(machine, 'sql', dropped)
   assert.deepEqual(flags, { dropped: 0 })
-  assertBalanced(machine.dataDir)
+  await assertBalanced(machine.dataDir)
 })

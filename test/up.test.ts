@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { lockFolder } from '../packages/pipeline/src/kernel/lock.ts'
-import { freePort, startMachine } from './support/machine.ts'
+import { freePort, startMachine, until } from './support/machine.ts'
+
+const MAIN = join(import.meta.dirname, '../packages/pipeline/src/main.ts')
 
 test('up ends, and says why, when one of its processes cannot start', async () => {
   const port = await freePort()
@@ -35,6 +38,20 @@ test('a gateway whose port is taken says so in words, and nothing else', async (
   } finally {
     other.close()
   }
+})
+
+test('up that waits for an engine says so, and where to look', async () => {
+  await using machine = await startMachine({ idle: true, env: { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' } })
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, 'up', '--no-store'], {
+    env: machine.env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let said = ''
+  child.stderr.on('data', (part: Buffer) => (said += part.toString()))
+  await until('it says so', () => said.includes('not ready yet'))
+  child.kill('SIGINT')
+  const [code] = (await once(child, 'exit')) as [number | null]
+  assert.equal(code, 0, said)
 })
 
 test('a role that runs on a data folder is not run there again', async () => {

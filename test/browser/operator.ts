@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Audit, DeadList, RunDetail, Trace } from 'flowguard/answers'
+import type { AlertsPage, Audit, DeadList, RunDetail, Trace } from 'flowguard/answers'
 import { visit } from '../support/browser.ts'
 import { until } from '../support/machine.ts'
 import { answer, bury, operatorKey, skip, type Stage } from './stage.ts'
@@ -9,6 +9,10 @@ const LOADED_MS_MAX = 60_000
 const RUN_MS_MAX = 60_000
 
 const MENDED_MS_MAX = 30_000
+/** The watermark has to pass the orders. */
+const TOLD_MS_MAX = 60_000
+/** More than config/alerts.yaml takes for usual within five minutes. */
+const FLOOD = 9
 
 export function operatorTests(stage: Stage): void {
   test(
@@ -72,6 +76,35 @@ export function operatorTests(stage: Stage): void {
       assert.deepEqual(operator.complaints(/status of (401|422)/), [])
     },
   )
+
+  test('a flood of orders comes into the open alerts by itself, is acknowledged, and is resolved', { skip }, async () => {
+    const { consoleUrl, machine } = stage
+    await using operator = await visit(stage.browser)
+    const { page } = operator
+    await page.goto(`${consoleUrl}/alerts#key=${operatorKey(machine)}`)
+    for (let n = 0; n < FLOOD; n += 1) {
+      const body = JSON.stringify({ item_id: 7, user_id: 'u-flood' })
+      await fetch(`${machine.gatewayUrl}/api/v1/orders`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    }
+    const openNow = async () => (await answer<AlertsPage>(`${machine.opsUrl}/api/alerts?state=open`)).alerts
+    await until('it is told', async () => (await openNow()).some(({ alert }) => alert.subject === 'u-flood'), TOLD_MS_MAX)
+    const open = page.getByRole('region', { name: 'Open now' })
+    const row = open.getByRole('row', { name: /User u-flood has placed/ })
+    await row.waitFor({ timeout: MENDED_MS_MAX })
+    await row.getByRole('button', { name: /^Acknowledge/ }).click()
+    await row.getByText('acknowledged', { exact: true }).waitFor()
+    await row.getByRole('button', { name: /^User u-flood/ }).click()
+    const aside = page.getByRole('complementary', { name: 'Alert' })
+    await aside.getByText(/up to 5 is usual/).waitFor()
+    await aside.getByRole('textbox', { name: 'Note' }).fill('a test of ours')
+    await aside.getByRole('button', { name: 'Resolve' }).click()
+    await aside.getByText('resolved', { exact: true }).first().waitFor()
+    await row.waitFor({ state: 'detached' })
+    const { alerts } = await answer<AlertsPage>(`${machine.opsUrl}/api/alerts?kind=fraud&state=resolved`)
+    const [mine] = alerts.filter(({ alert }) => alert.subject === 'u-flood')
+    assert.deepEqual([mine?.note, mine?.alert.resolved_by], ['a test of ours', 'operator'])
+    assert.deepEqual(operator.complaints(), [])
+  })
 
   test('a backfill is planned, run and seen to its end', { skip }, async () => {
     const { consoleUrl, machine } = stage

@@ -1,6 +1,7 @@
-import type { AdvertiserBills } from '@flowguard/contract'
+import assert from 'node:assert/strict'
+import type { AdvertiserBills, Topic } from '@flowguard/contract'
 import type { Page } from 'playwright-core'
-import type { DeadList, RecordsPage, Trace } from 'flowguard/answers'
+import type { AlertsPage, DeadList, RecordShown, RecordsPage, Trace } from 'flowguard/answers'
 import { answer, type Stage } from './stage.ts'
 
 type Place = Pick<Stage, 'storeUrl' | 'consoleUrl'>
@@ -16,18 +17,27 @@ export interface PageSeen {
 }
 
 async function latestOrder({ consoleUrl }: Place): Promise<{ order: string; open: string }> {
-  const { records } = await answer<RecordsPage>(`${consoleUrl}/api/topics/raw.orders.v1/records?limit=1`)
-  const [{ partition, offset, key, event_id: event }] = records as [RecordsPage['records'][number]]
+  const { partition, offset, key, event_id: event } = await latestRecord(consoleUrl, 'raw.orders.v1')
   const { order_id: order } = await answer<Trace>(`${consoleUrl}/api/trace/${event}`)
   return { order: order ?? '', open: `partition=${partition}&offset=${offset}&open=${partition}:${offset}&key=${key}` }
 }
 
 /** One that a click earned, as long as there is one among the latest. */
 async function earnedOrder({ consoleUrl }: Place): Promise<string> {
-  const { records } = await answer<RecordsPage>(`${consoleUrl}/api/topics/attributed.events.v1/records?limit=50&text=ad_`)
-  const ids = records.map(({ event_id: id }) => id)
-  const id = ids.at(-1) ?? ''
-  return (await answer<Trace>(`${consoleUrl}/api/trace/${id}`)).order_id ?? ''
+  const { event_id: event } = await latestRecord(consoleUrl, 'attributed.events.v1', '&text=ad_')
+  return (await answer<Trace>(`${consoleUrl}/api/trace/${event}`)).order_id ?? ''
+}
+
+/** A page is bounded in the time that it looks: what it has not come to lies behind `next`. */
+async function latestRecord(consoleUrl: string, topic: Topic, filter = ''): Promise<RecordShown> {
+  for (let from = ''; ;) {
+    const { records, next } = await answer<RecordsPage>(`${consoleUrl}/api/topics/${topic}/records?limit=1${filter}${from}`)
+    const [latest] = records
+    if (latest) return latest
+    assert.ok(next, `nothing in ${topic} is like that`)
+    const places = Object.entries(next).map(([partition, offset]) => `${partition}:${offset}`)
+    from = `&from=${places.join(',')}`
+  }
 }
 
 async function latestLetter({ consoleUrl }: Place): Promise<string> {
@@ -43,6 +53,11 @@ async function waitingLetter({ consoleUrl }: Place): Promise<string> {
 async function chargedAdvertiser({ consoleUrl }: Place): Promise<string> {
   const { advertisers } = await answer<AdvertiserBills>(`${consoleUrl}/api/v1/billing/advertisers`)
   return advertisers[0]?.advertiser_id ?? ''
+}
+
+async function latestAlert({ consoleUrl }: Place): Promise<string> {
+  const { alerts } = await answer<AlertsPage>(`${consoleUrl}/api/alerts?limit=1`)
+  return alerts[0]?.alert.alert_id ?? ''
 }
 
 /** Every page of both apps, as a person comes to it. */
@@ -69,6 +84,14 @@ export const PAGES: readonly PageSeen[] = [
     of: 'console',
     path: async (place) => `/trace?id=${await earnedOrder(place)}`,
     heading: /What became of it/,
+  },
+  { name: 'console: where journeys begin', of: 'console', path: '/journeys', heading: /^Here just now$/ },
+  {
+    name: 'console: a journey',
+    of: 'console',
+    path: async ({ consoleUrl }) => `/journeys?user=${(await latestRecord(consoleUrl, 'attributed.events.v1', '&text=ad_')).key}`,
+    heading: /^Orders that an ad led to$/,
+    act: seen('an ad led to it'),
   },
   { name: 'console: the topics', of: 'console', path: '/topics', heading: /^Topics$/, act: seen('raw.clicks.v1') },
   {
@@ -110,7 +133,13 @@ export const PAGES: readonly PageSeen[] = [
     heading: /^Lines/,
   },
   { name: 'console: the alerts', of: 'console', path: '/alerts', heading: /^All alerts$/ },
-  { name: 'console: an alert', of: 'console', path: '/alerts?open=0', heading: /^All alerts$/, act: seen('alert_id') },
+  {
+    name: 'console: an alert',
+    of: 'console',
+    path: async (place) => `/alerts?id=${encodeURIComponent(await latestAlert(place))}`,
+    heading: /^All alerts$/,
+    act: seen('alert_id'),
+  },
   { name: 'console: the ETL', of: 'console', path: '/etl', heading: /^Runs/ },
   { name: 'console: a run', of: 'console', path: '/etl?run=1', heading: /^Steps$/ },
   { name: 'console: no such page', of: 'console', path: '/nowhere', heading: /^Not found$/ },

@@ -1,13 +1,20 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { dayOf, type AttributedEvent } from '@flowguard/contract'
+import { dayOf, SESSION_GAP_MS, type AttributedEvent, type Session } from '@flowguard/contract'
 import { ROOT } from '../../packages/pipeline/src/kernel/config.ts'
 import { openReadOnly } from '../../packages/pipeline/src/kernel/sqlite.ts'
 import { openSqliteLogReader } from '../../packages/pipeline/src/log/adapters/sqlite.ts'
+import { sqliteLogView } from '../../packages/pipeline/src/log/adapters/sqlite-view.ts'
 import { readTopics } from '../../packages/pipeline/src/log/topics.ts'
 import { audit, type Audit } from '../../packages/pipeline/src/ops/audit.ts'
 import { openStores } from '../../packages/pipeline/src/stores.ts'
-import type { Machine } from './machine.ts'
+import { sqliteJourneys } from '../../packages/pipeline/src/stream/adapters/sqlite-journeys.ts'
+import { passedIn, pendingIn } from '../../packages/pipeline/src/stream/pending.ts'
+import { sessionRow, userSessions } from '../../packages/pipeline/src/stream/sessions/user-sessions.ts'
+import { byVisit, orderStep, type Step } from '../../packages/pipeline/src/stream/step.ts'
+import { recordedIn, stepRows } from '../../packages/pipeline/src/stream/visits.ts'
+import { streamRowsOf } from './stream-rows.ts'
+import { until, type Machine } from './machine.ts'
 
 /** An event as a client sends it. */
 export interface Sent {
@@ -33,6 +40,8 @@ export interface Answers {
   attributedPerDay: Record<string, number>
   ordersPerDay: Record<string, number>
   gmvPerDay: Record<string, number>
+  /** By the day on which they began; those that may go on, too. */
+  sessionsPerDay: Record<string, number>
 }
 
 /** What the sent events must come to, worked out the slow and plain way: every click of each order's user and item is looked at. */
@@ -65,8 +74,20 @@ export function expectedAnswers(sent: readonly Sent[]): Answers {
     attributedPerDay: perDay(attributed, (day) => day.length),
     ordersPerDay: perDay(orders, (day) => day.length),
     gmvPerDay: perDay(orders, revenue),
+    sessionsPerDay: sessionsPerDay(events),
   }
 }
+
+function sessionsPerDay(events: readonly { user_id: number | string; ts: number }[]): Record<string, number> {
+  const starts = [...Map.groupBy(events, ({ user_id }) => String(user_id)).values()].flatMap((own) => {
+    const times = own.map(({ ts }) => ts).sort((a, b) => a - b)
+    return times.filter((ts, at) => at === 0 || ts - (times[at - 1] as number) > SESSION_GAP_MS)
+  })
+  return countedByDay(starts.map(dayOf))
+}
+
+const countedByDay = (days: readonly string[]): Record<string, number> =>
+  Object.fromEntries([...Map.groupBy(days, (day) => day)].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([day, all]) => [day, all.length]))
 
 /** What the machine came to: from the attributed topic, the counters and the ledger. */
 export async function answersOf(dataDir: string): Promise<Answers> {
@@ -104,20 +125,76 @@ export async function answersOf(dataDir: string): Promise<Answers> {
     attributedPerDay: perDay(attributed, (day) => day.length),
     ordersPerDay: perDay(orders, (day) => day.length),
     gmvPerDay: perDay(orders, revenue),
+    sessionsPerDay: await sessionsOf(dataDir),
   }
 }
 
+/** Those that are over, from their topic; and those that may go on, from the journal, of which one user's is as the journey tells it. */
+async function sessionsOf(dataDir: string): Promise<Record<string, number>> {
+  const { sessions } = await streamRowsOf(dataDir)
+  const path = join(dataDir, 'pipeline.db')
+  const running = runningIn(path)
+  const [one] = running
+  if (one) {
+    const journeys = sqliteJourneys(path, (opened) => sqliteLogView(opened, readTopics(join(ROOT, 'config/kafka/topics.yaml'))))
+    const [told] = (await journeys.of(one.user_id, { before: undefined, limit: 1 })).sessions
+    assert.deepEqual([told?.is_running, told?.session_id, told?.events], [true, one.session_id, one.events])
+  }
+  return countedByDay([...sessions, ...running].map(({ started_at }) => started_at.slice(0, 10)))
+}
+
+/** All at once, which nobody but a test asks for. */
+function runningIn(path: string): Session[] {
+  const db = openReadOnly(path)
+  const open = userSessions()
+  const asOf = new Map<string, number>()
+  const steps: Step[] = []
+  for (const rows of stepRows(db, '', 1_000)) {
+    for (const line of rows.flatMap((each) => each.split('\n'))) {
+      const recorded = recordedIn(line)
+      if ('session' in recorded) {
+        open.restore(recorded.session)
+        asOf.set(recorded.session.userId, recorded.asOf)
+      } else if (!recorded.isBehind) steps.push(recorded)
+    }
+  }
+  for (const { order, ts } of pendingIn(db)) if (!order.is_bot) steps.push(orderStep(order, ts, null))
+  for (const step of steps.sort(byVisit)) if (step.ts >= (asOf.get(step.userId) ?? -Infinity)) open.add(step)
+  const passed = passedIn(db)
+  db.close()
+  return [...open.all()].filter(({ endedAt }) => endedAt + SESSION_GAP_MS >= passed).map(sessionRow)
+}
+
 /** The books of a data folder balance; where they do not, what does not is told. */
-export function assertBalanced(dataDir: string): void {
-  using stores = openStores({ dataDir, topics: readTopics(join(ROOT, 'config/kafka/topics.yaml')), clock: Date.now })
+export async function assertBalanced(dataDir: string): Promise<void> {
+  await using stores = openStores({ dataDir, topics: readTopics(join(ROOT, 'config/kafka/topics.yaml')), clock: Date.now })
   assert.deepEqual(
-    audit(stores).checks.filter(({ ok }) => !ok),
+    (await audit(stores)).checks.filter(({ ok }) => !ok),
     [],
   )
 }
 
 /** So that the loader, too, passes each of its steps several times in a short test. */
-export const SMALL_BATCHES = { LOADER_ROWS: '250', LOADER_AGE_MS: '20' } as const
+export const SMALL_BATCHES = { LOADER_ROWS: '250', LOADER_AGE_MS: '20', LAKE_ROWS: '700', LAKE_AGE_MS: '500' } as const
+
+/** A drain does not wait for the lake, which on a slow machine takes its time for each of its entries. */
+const LAKE_MS_MAX = 120_000
+
+/** The lake is whole, and holds every record of the log that is no heartbeat. */
+export async function assertInLake(machine: Machine): Promise<void> {
+  const applied = (reader: string): number => {
+    const db = openReadOnly(join(machine.dataDir, 'pipeline.db'))
+    const row = db.prepare('select coalesce(sum(applied), 0) as applied from places where reader = ?').get(reader) as { applied: number }
+    db.close()
+    return row.applied
+  }
+  await until('the lake has what the warehouse has', () => applied('lake') >= applied('loader'), LAKE_MS_MAX)
+  await machine.stop('pipeline')
+  const found = await machine.cli('lake', 'check', '--json')
+  const { rows, faults } = JSON.parse(found.stdout) as { rows: number; faults: string[] }
+  assert.deepEqual(faults, [])
+  assert.deepEqual({ rows, applied: applied('lake') }, { rows: applied('loader'), applied: applied('loader') })
+}
 
 /** Every record that the logs hold is one row of bronze, heartbeats aside; asked as an operator asks. */
 export async function assertLoaded(machine: Machine): Promise<void> {

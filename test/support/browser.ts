@@ -64,10 +64,14 @@ export async function visit(browser: Browser, options: BrowserContextOptions = {
   }
 }
 
-/** What axe finds against the page as it is shown now, a line each; of all its rules, the best practices too. */
-export async function violations(page: Page): Promise<string[]> {
+/** The rules of axe whose answer hangs on the theme. */
+export const COLORS = ['color-contrast', 'link-in-text-block'] as const
+
+/** What axe finds against the page as it is shown now, a line each; by all its rules, the best practices too, or by these. */
+export async function violations(page: Page, rules?: readonly string[]): Promise<string[]> {
   await page.evaluate(axe.source)
-  return page.evaluate<string[]>(`axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) =>
+  const options = JSON.stringify({ resultTypes: ['violations'], ...(rules && { runOnly: rules }) })
+  return page.evaluate<string[]>(`axe.run(document, ${options}).then(({ violations }) =>
     violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => id + ' at ' + target.join(' ') + ': ' + failureSummary)))`)
 }
 

@@ -2,8 +2,7 @@
 import { runAll } from '../../packages/pipeline/src/kernel/lifecycle.ts'
 import { readSettings, ROOT } from '../../packages/pipeline/src/kernel/config.ts'
 import { createLogger } from '../../packages/pipeline/src/kernel/logging.ts'
-import { openReadOnly } from '../../packages/pipeline/src/kernel/sqlite.ts'
-import { openMachine } from '../../packages/pipeline/src/wiring/machine.ts'
+import { openMachine } from '../../packages/pipeline/src/wiring/open-machine.ts'
 import { startWorkers } from '../../packages/pipeline/src/wiring/workers.ts'
 import { enrich, type Work } from '../../packages/pipeline/src/workers/enrich.ts'
 
@@ -13,14 +12,9 @@ process.once('SIGTERM', () => stop.abort())
 const logger = createLogger('lane-worker', { ...settings, LOG_LEVEL: 'info' }, 'error')
 await using machine = openMachine(settings, logger, stop.signal)
 
-// How often it was tried so far is what the store says: a process that was killed has nothing to remember it by.
-const store = await machine.lane()
-using look = openReadOnly(store.path)
-const tries = look.prepare('select tries from lane_retries where event_id = ?')
-const work: Work = (event) => {
+const work: Work = (event, tries) => {
   const mood = (event.properties as { mood?: unknown } | undefined)?.mood
-  const tried = (tries.get(event.event_id) as { tries: number } | undefined)?.tries ?? 0
-  if (mood === 'never' || (mood === 'third time' && tried < 2)) throw new Error(`not in the mood, try ${tried + 1}`)
+  if (mood === 'never' || (mood === 'third time' && tries < 2)) throw new Error(`not in the mood, try ${tries + 1}`)
   return enrich(event)
 }
 

@@ -5,13 +5,16 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { operatorKeyIn } from '../../packages/pipeline/src/kernel/operator-key.ts'
+import type { PROCESSES, Role } from '../../packages/pipeline/src/roles.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const MAIN = join(ROOT, 'packages/pipeline/src/main.ts')
 const NODE_FLAGS = ['--disable-warning=ExperimentalWarning']
-const READY_MS = 20_000
+const READY_MS = 60_000
 
-export type ProcessName = 'edge' | 'pipeline' | 'stream' | 'workers' | 'ops'
+/** A role, or a process of `up`; behind a `#`, which of several of a role. */
+export type ProcessName = RoleName | `${RoleName}#${number}`
+type RoleName = Role | keyof typeof PROCESSES
 
 export interface Finished {
   code: number | null
@@ -51,6 +54,8 @@ export async function startMachine({ env: more = {}, idle = false }: { env?: Nod
     STORE_PORT: String(storePort),
     NO_COLOR: '1',
     NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/compiled'),
+    // As bin/bootstrap.mjs has it.
+    UV_THREADPOOL_SIZE: '16',
     // The runner's own channel is not for the processes under test.
     NODE_TEST_CONTEXT: undefined,
     ...more,
@@ -71,7 +76,7 @@ export async function startMachine({ env: more = {}, idle = false }: { env?: Nod
     gatewayUrl: `http://127.0.0.1:${gatewayPort}`,
     opsUrl: `http://127.0.0.1:${opsPort}`,
     async start(name, extra = {}) {
-      const child = fork(MAIN, ['run', name], {
+      const child = fork(MAIN, ['run', name.replace(/#.*/, '')], {
         env: { ...env, ...extra },
         execArgv: NODE_FLAGS,
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

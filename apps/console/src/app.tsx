@@ -34,6 +34,12 @@ const PLACES: readonly Place[] = [
     page: lazy(async () => ({ default: (await import('./pages/trace/page.tsx')).TracePage })),
   },
   {
+    path: '/journeys',
+    name: 'Journeys',
+    icon: 'journeys',
+    page: lazy(async () => ({ default: (await import('./pages/journey/page.tsx')).JourneyPage })),
+  },
+  {
     path: '/topics',
     name: 'Topics',
     icon: 'topics',

@@ -204,6 +204,38 @@ export const StatementEvents = Type.Object(
 )
 export type StatementEvents = Static<typeof StatementEvents>
 
+/** What a customer is told of an order. */
+export const NOTE_KINDS = ['order_confirmed', 'order_delivered', 'order_cancelled', 'ad_order'] as const
+export type NoteKind = (typeof NOTE_KINDS)[number]
+
+/** Of each user so many are kept, the newest by their event time, for so long. */
+export const NOTES_MAX = 50
+export const NOTES_DAYS = 30
+
+export const UserNotification = Type.Object({
+  id: Type.String(),
+  kind: Type.Enum(NOTE_KINDS),
+  order_id: Type.String(),
+  item_id: Type.Integer(),
+  title: Type.String(),
+  message: Type.String(),
+  timestamp: Type.String({ description: 'event time, RFC 3339' }),
+  noted_at: Type.String({ description: 'when it came in, RFC 3339: what `since` is compared with' }),
+})
+export type UserNotification = Static<typeof UserNotification>
+
+export const UserNotifications = Type.Object(
+  {
+    user_id: Type.String(),
+    total: Type.Integer({ description: `kept: at most ${NOTES_MAX}, of ${NOTES_DAYS} days` }),
+    unread: Type.Integer({ description: 'those of them that came in after `since`; all where it is left out' }),
+    latest: Nullable(Type.String({ description: 'the `since` of somebody who has seen them all; null where there are none' })),
+    notifications: Type.Array(UserNotification, { description: 'the newest first' }),
+  },
+  { title: "A customer's notifications" },
+)
+export type UserNotifications = Static<typeof UserNotifications>
+
 export const Food = Type.Object(
   {
     food_id: Type.Integer(),

@@ -39,6 +39,7 @@ export const ClickEvent = Type.Object({
   ad_id: id<AdId>(),
   item_id: Type.Optional(Item),
   ad_campaign_id: Type.Optional(Type.Union([Type.String(), Type.Number()])),
+  ip_address: Type.Optional(Type.Unknown()),
   metadata: Type.Optional(Type.Unknown()),
 })
 

@@ -13,6 +13,8 @@ export const DAY_MS = 24 * 60 * MINUTE_MS
 export const LATENESS_MS = 10 * SECOND_MS
 /** How long a click may earn orders (CONTRACT, Attribution): 30:00.000 is in, 30:00.001 is out. */
 export const WINDOW_MS = 30 * MINUTE_MS
+/** A session goes on until its user has done nothing for longer (CONTRACT, Attribution): a gap of exactly 30:00.000 is still within it. */
+export const SESSION_GAP_MS = 30 * MINUTE_MS
 /** While the highest accepted event time is this near to the clock, heartbeats go on with the clock. */
 export const LIVE_MS = 5 * MINUTE_MS
 

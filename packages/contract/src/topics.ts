@@ -17,6 +17,8 @@ export const ORDERS = 'raw.orders.v1' satisfies Topic
 export const CLICKS = 'raw.clicks.v1' satisfies Topic
 export const GENERAL = 'raw.events.v1' satisfies Topic
 export const ATTRIBUTED = 'attributed.events.v1' satisfies Topic
+export const METRICS = 'metrics.ads.v1' satisfies Topic
+export const SESSIONS = 'sessions.v1' satisfies Topic
 export const ALERTS = 'alerts.v1' satisfies Topic
 export const DEAD = 'dead.v1' satisfies Topic
 

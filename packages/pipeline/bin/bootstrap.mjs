@@ -8,6 +8,9 @@ import path from 'path'
 import { fileURLToPath, pathToFileURL } from 'url'
 import { exitCodeOf, installWhenNeeded, nodeModules, npm, passSignals, say, Stop } from './install.mjs'
 
+/** Kafka's driver waits in threads: with Node's four, a few calls to brokers that are gone would hold up all else. */
+const THREADS = '16'
+
 const NODE_MAJOR_MIN = 20
 const NODE_MAJOR_WANTED = 24
 const EXIT_NODE = 2
@@ -67,6 +70,7 @@ async function runHere(script, args) {
   }
   // By environment too: for the processes that this one starts.
   process.env.NODE_COMPILE_CACHE = process.env.NODE_COMPILE_CACHE || compileCache
+  process.env.UV_THREADPOOL_SIZE = process.env.UV_THREADPOOL_SIZE || THREADS
   if (nodeModule.enableCompileCache) nodeModule.enableCompileCache(process.env.NODE_COMPILE_CACHE)
   process.argv = [process.execPath, script].concat(args)
   await import(pathToFileURL(script).href)
@@ -76,7 +80,7 @@ function runUnder(node, script, args) {
   return new Promise((resolve, reject) => {
     const child = spawn(node, ['--disable-warning=ExperimentalWarning', script].concat(args), {
       stdio: 'inherit',
-      env: Object.assign({ NODE_COMPILE_CACHE: compileCache }, process.env),
+      env: Object.assign({ NODE_COMPILE_CACHE: compileCache, UV_THREADPOOL_SIZE: THREADS }, process.env),
     })
     const signals = passSignals(child)
     child.on('error', (error) =>

@@ -1,15 +1,12 @@
 // Answers questions about the stores, one after the other, in a thread of its own (ops-threads.ts).
 import { parentPort, workerData } from 'node:worker_threads'
 import { FlowGuardError, type ErrorCode } from './kernel/errors.ts'
-import type { TopicSpecs } from './log/topics.ts'
 import type { Stores } from './ops/stores.ts'
 import { TASKS, type TaskName } from './ops/tasks.ts'
-import { openStores } from './stores.ts'
+import { openStores, type StoresOptions } from './stores.ts'
 
-export interface Folder {
-  dataDir: string
-  topics: TopicSpecs
-}
+/** Which stores: plain values, as they are told to the thread. */
+export type Places = Omit<StoresOptions, 'clock'>
 
 export interface Question {
   name: TaskName
@@ -18,14 +15,15 @@ export interface Question {
 
 export type Reply = { value: unknown } | { code: ErrorCode; detail: string }
 
-function answer({ name, args }: Question): Reply {
+async function answer({ name, args }: Question): Promise<Reply> {
   try {
-    using stores = openStores({ ...(workerData as Folder), clock: Date.now })
-    return { value: (TASKS[name] as (stores: Stores, ...rest: readonly unknown[]) => unknown)(stores, ...args) }
+    await using stores = openStores({ ...(workerData as Places), clock: Date.now })
+    return { value: await (TASKS[name] as (stores: Stores, ...rest: readonly unknown[]) => Promise<unknown>)(stores, ...args) }
   } catch (error) {
     if (!(error instanceof FlowGuardError)) throw error
     return { code: error.code, detail: error.message }
   }
 }
 
-parentPort?.on('message', (question: Question) => parentPort?.postMessage(answer(question)))
+// Who asks waits for the answer. What is no error of ours ends the thread, and so rejects there.
+parentPort?.on('message', (question: Question) => void answer(question).then((reply) => parentPort?.postMessage(reply)))

@@ -7,7 +7,7 @@ import { openMachine, temporaryFolder, TOPIC_SPECS } from './ops/fixture.ts'
 test('questions are answered by threads, more of them than there are threads, and errors keep their codes', async () => {
   using folder = temporaryFolder()
   const stop = new AbortController()
-  const ask = askInThreads(folder.path, TOPIC_SPECS, stop.signal)
+  const ask = askInThreads({ dataDir: folder.path, topics: TOPIC_SPECS }, stop.signal)
   await assert.rejects(ask('audit'), (error) => hasCode(error, 'store_missing'))
   await using machine = openMachine(folder.path)
   await machine.click({ id: 'a', at: 0 })

@@ -1,8 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { FlowGuardError } from './kernel/errors.ts'
-import type { TopicSpecs } from './log/topics.ts'
 import type { Ask, TaskName } from './ops/tasks.ts'
-import type { Folder, Question, Reply } from './ops-thread.ts'
+import type { Places, Question, Reply } from './ops-thread.ts'
 
 /** So many questions are worked on at once; others wait for their turn. */
 const THREADS_MAX = 2
@@ -10,7 +9,7 @@ const THREADS_MAX = 2
 const IDLE_MS = 15_000
 
 /** Has each question answered in another thread: the one that asks goes on meanwhile. When the signal aborts, what is being asked rejects. */
-export function askInThreads(dataDir: string, topics: TopicSpecs, signal: AbortSignal): Ask {
+export function askInThreads(places: Places, signal: AbortSignal): Ask {
   const idle: ReturnType<typeof startThread>[] = []
   const waiting: (() => void)[] = []
   let running = 0
@@ -20,7 +19,7 @@ export function askInThreads(dataDir: string, topics: TopicSpecs, signal: AbortS
     else running += 1
     let thread = idle.pop()
     while (thread && !thread.isAlive()) thread = idle.pop()
-    thread ??= startThread({ dataDir, topics }, signal)
+    thread ??= startThread(places, signal)
     try {
       return await thread.ask({ name, args })
     } finally {
@@ -33,8 +32,8 @@ export function askInThreads(dataDir: string, topics: TopicSpecs, signal: AbortS
   return ask as Ask
 }
 
-function startThread(folder: Folder, signal: AbortSignal) {
-  const thread = new Worker(new URL('./ops-thread.ts', import.meta.url), { workerData: folder })
+function startThread(places: Places, signal: AbortSignal) {
+  const thread = new Worker(new URL('./ops-thread.ts', import.meta.url), { workerData: places })
   let isAlive = true
   let answer: { resolve: (value: unknown) => void; reject: (error: unknown) => void } | undefined
   let idleTimer: NodeJS.Timeout | undefined

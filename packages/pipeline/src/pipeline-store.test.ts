@@ -53,7 +53,18 @@ test('a store of the first version is brought to the newest, with its pending or
 })
 
 /** What each version holds. Stores of it are out there: a line is added for a further step, and none is changed. */
-const VERSIONS: readonly string[] = ['d902730d1a17', 'a38fe1466c00', 'de1ad8be0fa0', '4f14390700e2']
+const VERSIONS: readonly string[] = [
+  'd902730d1a17',
+  'a38fe1466c00',
+  'de1ad8be0fa0',
+  '4f14390700e2',
+  '50a24a01369b',
+  '3b0717b518b8',
+  'd382b9895776',
+  'ab97e1c323c8',
+  'a6a132ce863d',
+  '30e57684d250',
+]
 
 test('what a released version holds does not change: its stores are brought on from there', () => {
   const held = PIPELINE_SCHEMA.map((_, at) => {

@@ -1,16 +1,20 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { AD_DAYS_SCHEMA, BILLING_SCHEMA } from './billing/schema.ts'
+import { ALERTS_SCHEMA } from './alerts/schema.ts'
+import { ANOMALY_SCHEMA } from './anomaly/schema.ts'
+import { AD_DAYS_SCHEMA, BILLING_SCHEMA, COUNTER_CHANGES_SCHEMA } from './billing/schema.ts'
 import { migrate, openStore } from './kernel/sqlite.ts'
 import { sqliteLogOn } from './log/adapters/sqlite.ts'
 import type { TransactionalLog } from './log/event-log.ts'
 import type { TopicSpecs } from './log/topics.ts'
 import type { Clock } from './kernel/lifecycle.ts'
+import { NOTES_SCHEMA, NOTIFY_SCHEMA } from './notify/schema.ts'
 import { DEAD_ACTIONS_SCHEMA, DEAD_SENT_SCHEMA } from './ops/schema.ts'
 import { JOURNAL_SCHEMA } from './reader/journal.ts'
-import { PLACES_SCHEMA } from './reader/places.ts'
+import { EXPIRED_SCHEMA, PLACES_SCHEMA } from './reader/places.ts'
 import { SEEN_SCHEMA } from './reader/seen.ts'
 import { TOTALS_SCHEMA } from './reader/totals.ts'
-import { STREAM_SCHEMA } from './stream/schema.ts'
+import { JOURNEYS_SCHEMA } from './stream/journey-index.ts'
+import { FRAUD_SCHEMA, STREAM_SCHEMA } from './stream/schema.ts'
 
 export interface PipelineStore extends Disposable {
   db: DatabaseSync
@@ -35,12 +39,24 @@ const TO_TOTALS = `
   drop table pending_orders;
 `
 
+/** Impressions and answered orders lie beside the clicks from now on. */
+const TO_STEPS = `
+  ${JOURNEYS_SCHEMA}
+  update journal set owner = 'stream/steps' where owner = 'stream/clicks';
+`
+
 /** `PIPELINE_SCHEMA[n]` leads from version n to n + 1. */
 export const PIPELINE_SCHEMA = [
   [PLACES_SCHEMA, JOURNAL_SCHEMA, SEEN_SCHEMA, STREAM_SCHEMA, PENDING_ROWS, BILLING_SCHEMA, DEAD_ACTIONS_SCHEMA].join(''),
   TO_TOTALS,
   AD_DAYS_SCHEMA,
   DEAD_SENT_SCHEMA,
+  COUNTER_CHANGES_SCHEMA,
+  EXPIRED_SCHEMA,
+  TO_STEPS,
+  ANOMALY_SCHEMA,
+  [ALERTS_SCHEMA, FRAUD_SCHEMA].join(''),
+  `${NOTIFY_SCHEMA}${NOTES_SCHEMA}`,
 ]
 
 /** Opens what the readers own: their places, state and effects, and the topics that they write, on one connection, so that all of it commits together. */

@@ -53,7 +53,9 @@ export function rate(value: number | null | undefined): string {
   return value >= 100 ? brief(Math.round(value)) : value.toFixed(1)
 }
 
-export function bytes(value: number): string {
+/** Null where nobody says. */
+export function bytes(value: number | null): string {
+  if (value === null) return 'unknown'
   const units = ['B', 'kB', 'MB', 'GB', 'TB']
   let at = 0
   let rest = value

@@ -190,8 +190,11 @@ function results({ summary, readers: all, etl, alerts, charge_rates: charges }: 
       id: 'alerts',
       title: 'Alerts',
       about: 'What somebody should know of the moment it happens: a day that passes its ad’s budget.',
-      note: `${brief(alerts.total)} kept`,
-      figures: [['kept', count(alerts.total)]],
+      note: alerts.open > 0 ? `${brief(alerts.open)} open` : `${brief(alerts.total)} kept`,
+      figures: [
+        ['open', count(alerts.open)],
+        ['kept', count(alerts.total)],
+      ],
       links: [['See them', '/alerts']],
     },
     {

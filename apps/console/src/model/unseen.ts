@@ -10,7 +10,7 @@ export interface Seen {
 /** The last offset that has been seen; -1 where none has. */
 export const lastSeen = (log: string | null, seen: Seen | undefined): number => (seen && seen.log === log ? seen.offset : -1)
 
-export function unseenCount(alerts: LiveState['alerts'] | undefined, seen: Seen | undefined): number {
+export function unseenCount(alerts: Pick<LiveState['alerts'], 'total' | 'newest' | 'log'> | undefined, seen: Seen | undefined): number {
   if (!alerts || alerts.newest === null) return 0
   return Math.max(0, Math.min(alerts.total, alerts.newest - lastSeen(alerts.log, seen)))
 }

@@ -46,10 +46,11 @@ export function AlertToast() {
           <div className="flex min-w-0 flex-1 flex-col items-start gap-0.5">
             <span className="flex items-center gap-2">
               <Badge tone={SEVERITY_TONES[newestAlert.alert.severity]}>{newestAlert.alert.severity}</Badge>
+              {newestAlert.alert.state === 'resolved' && <Badge tone="good">resolved</Badge>}
               {shown.count > 1 && <span className="num text-xs text-muted">and {shown.count - 1} more</span>}
             </span>
             <Link
-              href={linkTo('/alerts', { open: newestAlert.offset })}
+              href={linkTo('/alerts', { id: newestAlert.alert.alert_id })}
               className="line-clamp-2 font-medium break-words text-accent underline underline-offset-2"
             >
               {newestAlert.alert.title}

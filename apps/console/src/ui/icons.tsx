@@ -1,6 +1,7 @@
 const PATHS = {
   pipeline: 'M3 6h4m6 0h4M3 14h4m6 0h4M7 4h6v4H7zM7 12h6v4H7z',
   trace: 'M4 16V9a4 4 0 0 1 4-4h8m0 0-3-3m3 3-3 3M8 16h8',
+  journeys: 'M6.5 7a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5zM2 13c0-2.8 2-4.5 4.5-4.5M9 16.5h3l2-4 2 4h2',
   topics: 'M3 5c0-1.5 14-1.5 14 0s-14 1.5-14 0zm0 0v10c0 1.5 14 1.5 14 0V5M3 10c0 1.5 14 1.5 14 0',
   dead: 'M3 5h14v10H3zm0 1 7 5 7-5',
   groups: 'M4 16V9m4 7V4m4 12v-5m4 5V7',

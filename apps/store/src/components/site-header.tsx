@@ -1,4 +1,5 @@
 import Link from 'next/link'
+import { NotificationBell } from './notification-bell.tsx'
 import { ThemeToggle } from './theme-toggle.tsx'
 
 export function SiteHeader() {
@@ -17,7 +18,10 @@ export function SiteHeader() {
             FlowGuard <span className="font-normal text-muted">Kitchen</span>
           </span>
         </Link>
-        <ThemeToggle />
+        <div className="flex items-center gap-1">
+          <NotificationBell />
+          <ThemeToggle />
+        </div>
       </div>
     </header>
   )

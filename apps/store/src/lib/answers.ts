@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { cache } from 'react'
 import { adOf, parseAds, type Ad } from './ads.ts'
 import { parseFood, type Food } from './food.ts'
+import { parseNotifications } from './notifications.ts'
 import { parseOrder, type Order } from './order.ts'
 import { storeSettings } from './settings.ts'
 
@@ -32,6 +33,14 @@ export const order = cache(async (orderId: string): Promise<Answer<Order>> => {
   const value = parseOrder(answer.value)
   return value ? { kind: 'found', value } : { kind: 'unavailable' }
 })
+
+/** A customer's notifications as the gateway has them, for the browser to parse. `since` '' where they were never looked at. */
+export async function notifications(userId: string, since: string): Promise<Answer<unknown>> {
+  const { gatewayUrl, readKey } = storeSettings()
+  const query = since === '' ? '' : `?since=${encodeURIComponent(since)}`
+  const answer = await ask(`${gatewayUrl}/api/v1/users/${encodeURIComponent(userId)}/notifications${query}`, readKey)
+  return answer.kind === 'found' && !parseNotifications(answer.value) ? { kind: 'unavailable' } : answer
+}
 
 async function ask(url: string, key = ''): Promise<Answer<unknown>> {
   try {

@@ -22,6 +22,9 @@ export function cardClicked(ad: Ad): void {
   theTracker().click(ad)
 }
 
+/** Who the customer of this browser is. */
+export const customerId = (): string => theTracker().userId()
+
 /** What was seen on the last page counts anew on this one. */
 export function pageShown(): void {
   theTracker().newPageView()

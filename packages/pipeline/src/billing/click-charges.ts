@@ -6,9 +6,11 @@ import type { Headers, LogRecord } from '../log/event-log.ts'
 import { byTime, dueQueue } from '../reader/due-queue.ts'
 import type { Gate } from '../reader/gate.ts'
 import { journalIn } from '../reader/journal.ts'
-import type { Fate, Handler } from '../reader/loop.ts'
+import type { Handler } from '../reader/loop.ts'
+import type { Fate } from '../reader/places.ts'
 import type { Budgets } from './budgets.ts'
-import { doubleClicks } from './double-clicks.ts'
+import type { CounterChanges } from './counter-changes.ts'
+import { doubleClicks } from '../reader/double-clicks.ts'
 import { creditsIn } from './order-charges.ts'
 import { billingTables } from './tables.ts'
 
@@ -29,13 +31,15 @@ interface Options {
   gate: Gate
   adOf: (adId: string) => Ad | undefined
   budgets: Budgets
+  /** Where the counters are kept elsewhere too. */
+  changes?: CounterChanges | undefined
   doubleClickMs: number
   logger: Logger
 }
 
 /** Charges clicks and impressions, credits what cancelled orders were charged for, and counts what the ads metrics show (CONTRACT, Billing). */
-export function clickCharges({ db, gate, adOf, budgets, doubleClickMs, logger }: Options): Handler {
-  const tables = billingTables(db)
+export function clickCharges({ db, gate, adOf, budgets, changes, doubleClickMs, logger }: Options): Handler {
+  const tables = billingTables(db, changes)
   const journal = journalIn(db, 'billing/clicks')
   const pending = dueQueue<PaidClick>()
   const doubles = doubleClicks(doubleClickMs)

@@ -3,10 +3,12 @@ import { ATTRIBUTED, AttributedEvent, chargeOf, Compile, toPaise, type Ad } from
 import type { Clock } from '../kernel/lifecycle.ts'
 import type { LogRecord } from '../log/event-log.ts'
 import type { TopicSpecs } from '../log/topics.ts'
-import type { Fate, Handler } from '../reader/loop.ts'
+import type { Handler } from '../reader/loop.ts'
+import type { Fate } from '../reader/places.ts'
 import { identityOf } from '../reader/identity.ts'
 import { seenIn } from '../reader/seen.ts'
 import type { Budgets } from './budgets.ts'
+import type { CounterChanges } from './counter-changes.ts'
 import { billingTables, type BillingTables } from './tables.ts'
 
 const schema = Compile(AttributedEvent)
@@ -16,12 +18,14 @@ interface Options {
   topics: TopicSpecs
   adOf: (adId: string) => Ad | undefined
   budgets: Budgets
+  /** Where the counters are kept elsewhere too. */
+  changes?: CounterChanges | undefined
   clock: Clock
 }
 
 /** Counts orders, and charges the ads that are paid by the order, from `attributed.events.v1`. */
-export function orderCharges({ db, topics, adOf, budgets, clock }: Options): Handler {
-  const tables = billingTables(db)
+export function orderCharges({ db, topics, adOf, budgets, changes, clock }: Options): Handler {
+  const tables = billingTables(db, changes)
   const seen = seenIn(db, 'billing-orders', topics[ATTRIBUTED].retentionMs)
   const creditIfCharged = creditsIn(db, tables)
   /** By partition: answers lie in it in the order of their time. */

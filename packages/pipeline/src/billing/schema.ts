@@ -35,3 +35,13 @@ export const AD_DAYS_SCHEMA = `
   insert into ad_days_began select partition, next from places where reader = 'billing-orders';
   create index item_counters_by_day on item_counters (day);
 `
+
+/**
+ * What the counters grew by, for those that are kept elsewhere too: a row for each transaction that changed them, numbered without gaps, beyond deletion.
+ * `counter_standing`: what the counters elsewhere were last filled as; null where they are to be filled anew.
+ */
+export const COUNTER_CHANGES_SCHEMA = `
+  create table counter_changes (seq integer primary key autoincrement, sums text not null) strict;
+  create table counter_standing (epoch text) strict;
+  insert into counter_standing values (null);
+`

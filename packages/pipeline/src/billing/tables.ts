@@ -1,6 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { CHARGE_KINDS, type ChargeKind } from '@flowguard/contract'
 import { totalsIn, type Sum } from '../reader/totals.ts'
+import type { CounterChanges } from './counter-changes.ts'
+import { AD_FIGURES, chargesOf, ITEM_FIGURES, noSums, plusSum, setOf, TOTALS, type CounterSums } from './counters.ts'
 
 /** One row of the ledger. `amount` in milli-paise, below 0 for a credit; `day` UTC. */
 export interface Charge {
@@ -47,8 +49,11 @@ function byDay<Key, Sums>(none: () => Sums) {
   }
 }
 
-/** The ledger and the counters, written in the transaction of the reader that earned them. A batch's counts are summed first: a row an ad and day. */
-export function billingTables(db: DatabaseSync) {
+/**
+ * The ledger and the counters, written in the transaction of the reader that earned them. A batch's counts are summed first: a row an ad and day.
+ * `changes` where the counters are kept elsewhere too: what they grew by is written with them.
+ */
+export function billingTables(db: DatabaseSync, changes?: CounterChanges) {
   const insertCharge = db.prepare('insert into ledger (event_id, ad_id, day, amount, kind) values (?, ?, ?, ?, ?)')
   const addAd = db.prepare(`insert into ad_counters values (?, ?, ?, ?, ?)
     on conflict do update set count = count + excluded.count, amount = amount + excluded.amount`)
@@ -81,7 +86,8 @@ export function billingTables(db: DatabaseSync) {
     countAd: (adId: string, day: string) => ads.of(adId, day),
     /** Writes the sums, before the transaction commits. Yields each ad and day with what had been charged before and is now, credits aside, in milli-paise. */
     write(): { adId: string; day: string; before: number; after: number }[] {
-      const changes: { adId: string; day: string; before: number; after: number }[] = []
+      const passed: { adId: string; day: string; before: number; after: number }[] = []
+      const grown = changes && noSums()
       const charged = new Map(CHARGE_KINDS.map((kind) => [kind, noSum()]))
       const [orders, attributed] = [noSum(), noSum()]
       for (const [day, adId, ofAd] of charges.all()) {
@@ -93,23 +99,49 @@ export function billingTables(db: DatabaseSync) {
           const { count, amount } = sum
           addAd.run(adId, day, kind, count, amount)
           plus(charged.get(kind)!, count, amount)
+          if (grown) plusCharges(grown, { day, adId, kind, count, amount })
           if (kind !== 'credit') after += amount
         }
-        changes.push({ adId, day, before, after })
+        passed.push({ adId, day, before, after })
       }
-      for (const [day, adId, c] of ads.all()) addAdDay.run(day, adId, c.impressions, c.clicks, c.attributedOrders, c.attributedPaise)
+      for (const [day, adId, c] of ads.all()) {
+        const counts = [c.impressions, c.clicks, c.attributedOrders, c.attributedPaise]
+        addAdDay.run(day, adId, ...counts)
+        if (grown) AD_FIGURES.forEach((figure, at) => plusSum(grown, setOf('ads', day), `${figure}:${adId}`, counts[at] as number))
+      }
       for (const [day, itemId, c] of items.all()) {
-        addItem.run(itemId, day, c.impressions, c.clicks, c.doubleClicks, c.orders, c.attributedOrders, c.revenuePaise, c.attributedPaise)
+        const counts = [c.impressions, c.clicks, c.doubleClicks, c.orders, c.attributedOrders, c.revenuePaise, c.attributedPaise]
+        addItem.run(itemId, day, ...counts)
+        if (grown) ITEM_FIGURES.forEach((figure, at) => plusSum(grown, setOf('items', day), `${figure}:${itemId}`, counts[at] as number))
         plus(orders, c.orders, c.revenuePaise)
         plus(attributed, c.attributedOrders, c.attributedPaise)
       }
       for (const [kind, sum] of charged) totals.add(kind, sum)
       totals.add('orders', orders)
       totals.add('attributed', attributed)
+      if (grown) {
+        for (const [what, sum] of [
+          ['orders', orders],
+          ['attributed', attributed],
+        ] as const)
+          plusTotals(grown, what, sum)
+        changes.write(grown)
+      }
       clear()
-      return changes
+      return passed
     },
   }
+}
+
+function plusCharges(grown: CounterSums, { day, adId, kind, count, amount }: Sum & { day: string; adId: string; kind: ChargeKind }): void {
+  plusSum(grown, setOf('charges', day), chargesOf(kind, 'count', adId), count)
+  plusSum(grown, setOf('charges', day), chargesOf(kind, 'amount', adId), amount)
+  plusTotals(grown, kind, { count, amount })
+}
+
+function plusTotals(grown: CounterSums, what: string, { count, amount }: Sum): void {
+  plusSum(grown, TOTALS, `count:${what}`, count)
+  plusSum(grown, TOTALS, `amount:${what}`, amount)
 }
 
 const noSum = (): Sum => ({ count: 0, amount: 0 })

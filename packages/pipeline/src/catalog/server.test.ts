@@ -21,6 +21,7 @@ async function open() {
     logger: silentLogger,
     version: '0.0.0',
     environment: 'test',
+    dataDir: '.',
     corsOrigins: ['http://localhost:3000'],
     rateLimit: 0,
   })

@@ -2,11 +2,14 @@ import { Food, Type } from '@flowguard/contract'
 import type { FastifyInstance } from 'fastify'
 import type { Database } from '../database/database.ts'
 import { answers, serveDocs } from '../http/docs.ts'
-import { healthRoutes } from '../http/health.ts'
-import { createHttpServer, listen } from '../http/server.ts'
+import { checkMetrics, healthRoutes } from '../http/health.ts'
+import { Registry } from '../http/prometheus.ts'
+import { measureRequests } from '../http/request-metrics.ts'
+import { createHttpServer, drain, listen } from '../http/server.ts'
 import { sendProblem } from '../http/problems.ts'
 import type { Clock } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
+import { processMetrics } from '../monitoring/process-metrics.ts'
 
 export interface CatalogDeps {
   database: Pick<Database, 'foods' | 'food'>
@@ -14,6 +17,7 @@ export interface CatalogDeps {
   logger: Logger
   version: string
   environment: string
+  dataDir: string
   corsOrigins: readonly string[]
   rateLimit: number
 }
@@ -36,20 +40,31 @@ export async function createCatalog({
   logger,
   version,
   environment,
+  dataDir,
   corsOrigins,
   rateLimit,
 }: CatalogDeps): Promise<Catalog> {
   const app = await createHttpServer({ name: NAME, logger, corsOrigins, rateLimit })
+  const registry = new Registry()
+  measureRequests(app, registry)
   serveDocs(app, { title: 'FlowGuard food catalogue', description: 'The dishes that can be ordered.', version })
   foodRoutes(app, database)
 
+  const checks = { database: { check: async () => void (await database.foods()) } }
+  checkMetrics(registry, () => checks)
+  processMetrics(registry, { version, dataDir })
+  for (const path of ['/metrics', '/metrics/prometheus']) {
+    app.get(path, { schema: { tags: ['operations'] } }, async (_request, reply) =>
+      reply.type(registry.contentType).send(await registry.metrics()),
+    )
+  }
   healthRoutes(app, {
     service: 'flowguard-catalog',
     version,
     environment,
     clock,
-    links: { foods: '/api/foods' },
-    checks: { database: { check: async () => void (await database.foods()) } },
+    links: { foods: '/api/foods', metrics: '/metrics' },
+    checks,
     shown: {
       // The names that clients look for. It sends nothing, and all that it has is in the database.
       kafka: { of: 'database', more: (trouble) => ({ connected: trouble === undefined, producer_stats: NOTHING_SENT }) },
@@ -58,7 +73,7 @@ export async function createCatalog({
     services: { database: 'database', redis: 'database' },
   })
   await app.ready()
-  return { app, listen: (address) => listen(app, NAME, address), close: () => app.close() }
+  return { app, listen: (address) => listen(app, NAME, address), close: () => drain(app) }
 }
 
 function foodRoutes(app: FastifyInstance, database: Pick<Database, 'foods' | 'food'>): void {

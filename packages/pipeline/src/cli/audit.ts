@@ -19,7 +19,7 @@ async function showAudit(context: Context): Promise<ExitCode> {
   const c = out.colors
   out.note('Going through the whole log …')
   const books = await withStores(context, async (stores) => {
-    const own = audit(stores)
+    const own = await audit(stores)
     const mirror = stores.pipeline ? loaderStandings(stores.pipeline.db) : []
     return withWarehouse(context, (query) => withBronze(own, mirror, query))
   })

@@ -1,14 +1,17 @@
-import { hash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { readAlertRules } from '../alerts/rules-file.ts'
+import { checkChannels } from '../notify/channels.ts'
 import { isLoopback, type Settings } from '../kernel/config.ts'
 import { FlowGuardError } from '../kernel/errors.ts'
 import { holderOf } from '../kernel/lock.ts'
 import { guarded, openReadOnly } from '../kernel/sqlite.ts'
 import { readTopics } from '../log/topics.ts'
 import { FILES } from '../ops/stores.ts'
+import { engineLooks, type EngineLook } from '../wiring/engine-states.ts'
+import { keysNow } from '../wiring/keys-now.ts'
 import { healthOfAll } from './health-check.ts'
 import { bytes, duration } from './output.ts'
 
@@ -46,6 +49,7 @@ export function settingsChecks(settings: Settings, clock: () => number): Check[]
     () => checkFiles(settings),
     () => checkLock(settings.DATA_DIR),
     () => checkStores(settings.DATA_DIR),
+    ...engineLooks(settings).map((engine) => () => checkEngine(engine)),
     () => checkKeys(settings),
     () => checkPorts(settings),
   ]
@@ -122,7 +126,7 @@ function checkDisk(folder: string): Finding[] {
   return [free < DISK_FREE_BYTES_WARN ? { name: 'disk', state: 'warn', detail, advice } : { name: 'disk', state: 'ok', detail }]
 }
 
-function checkFiles({ TOPICS_FILE, FOODS_FILE, ADS_FILE }: Settings): Finding[] {
+function checkFiles({ TOPICS_FILE, ALERTS_FILE, FOODS_FILE, ADS_FILE }: Settings): Finding[] {
   const list = (file: string) => {
     const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'))
     if (!Array.isArray(parsed)) throw new TypeError('is no JSON array')
@@ -130,6 +134,7 @@ function checkFiles({ TOPICS_FILE, FOODS_FILE, ADS_FILE }: Settings): Finding[] 
   }
   const files: [string, string, () => string][] = [
     ['topics', TOPICS_FILE, () => `${Object.keys(readTopics(TOPICS_FILE)).length} topics`],
+    ['alerts', ALERTS_FILE, () => `${rulesIn(ALERTS_FILE)} rules`],
     ['dishes', FOODS_FILE, () => list(FOODS_FILE)],
     ['ads', ADS_FILE, () => list(ADS_FILE)],
   ]
@@ -137,14 +142,20 @@ function checkFiles({ TOPICS_FILE, FOODS_FILE, ADS_FILE }: Settings): Finding[] 
     try {
       return { name, state: 'ok', detail: `${read()} in ${file}` }
     } catch (error) {
+      const { message } = error as Error
       return {
         name,
         state: 'fail',
-        detail: `${file}: ${(error as Error).message}`,
+        detail: message.startsWith(`${file}: `) ? message : `${file}: ${message}`,
         advice: 'Mend the file, or put back the one that came with FlowGuard.',
       }
     }
   })
+}
+
+function rulesIn(file: string): number {
+  const { fraud, anomalies, pipeline } = readAlertRules(file, checkChannels)
+  return [fraud, anomalies?.rules ?? {}, pipeline].reduce((sum, rules) => sum + Object.keys(rules).length, 0)
 }
 
 function checkLock(folder: string): Finding {
@@ -189,13 +200,26 @@ function checkStore(path: string, isChecked: boolean): boolean {
   }
 }
 
-function checkKeys({ HOST, WRITE_KEYS, PUBLIC_WRITE_KEY, DATA_DIR }: Settings): Finding {
+/** What it is, and each thing that is wrong with it. */
+async function checkEngine({ setting: name, at, look }: EngineLook): Promise<Finding[]> {
+  try {
+    const { detail, faults } = await look()
+    return [
+      { name, state: 'ok', detail: `${at}: ${detail}` },
+      ...faults.map(({ isFatal, ...fault }): Finding => ({ name, state: isFatal ? 'fail' : 'warn', ...fault })),
+    ]
+  } catch (error) {
+    if (!(error instanceof FlowGuardError)) throw error
+    return [{ name, state: 'fail', detail: `${at}: ${error.message}`, advice: error.advice }]
+  }
+}
+
+async function checkKeys(settings: Settings): Promise<Finding> {
+  const { HOST, WRITE_KEYS, PUBLIC_WRITE_KEY } = settings
   const name = 'write keys'
   const isNeeded = WRITE_KEYS === 'on' || (WRITE_KEYS === 'auto' && !isLoopback(HOST))
-  const valid = validKeys(join(DATA_DIR, FILES.edge))
-  const operators = valid.filter(({ use }) => use === 'all').length
-  const ofPages = valid.find((key) => key.hash === hash('sha256', PUBLIC_WRITE_KEY))
-  if (ofPages?.use === 'all') {
+  const { valid, operators, ofPages } = await keysNow(settings)
+  if (ofPages === 'all') {
     const advice = 'Set PUBLIC_WRITE_KEY to another: `npx flowguard keys add shop-pages --events-only`; and revoke the one that lay open.'
     return { name, state: 'fail', detail: 'PUBLIC_WRITE_KEY, which every visitor can read, may do everything', advice }
   }
@@ -208,27 +232,13 @@ function checkKeys({ HOST, WRITE_KEYS, PUBLIC_WRITE_KEY, DATA_DIR }: Settings): 
     const detail = `needed to listen on ${HOST}, and there is none that may do more than send events`
     return { name, state: 'fail', detail, advice: 'Make one with `npx flowguard keys add NAME`.' }
   }
-  if (ofPages) return { name, state: 'ok', detail: `${valid.length} valid` }
+  if (ofPages) return { name, state: 'ok', detail: `${valid} valid` }
   const detail =
     PUBLIC_WRITE_KEY === ''
-      ? `${valid.length} valid; the pages of the store have none, so that nobody can order`
-      : `${valid.length} valid; PUBLIC_WRITE_KEY is none of them, so that nobody can order in the store`
+      ? `${valid} valid; the pages of the store have none, so that nobody can order`
+      : `${valid} valid; PUBLIC_WRITE_KEY is none of them, so that nobody can order in the store`
   const advice = 'Where the store is to be open: `npx flowguard keys add shop-pages --events-only`, and set PUBLIC_WRITE_KEY to it.'
   return { name, state: 'warn', detail, advice }
-}
-
-function validKeys(path: string): readonly { hash: string; use: string }[] {
-  try {
-    const db = openReadOnly(path)
-    try {
-      return db.prepare('select hash, use from write_keys where revoked_at is null').all() as unknown as { hash: string; use: string }[]
-    } finally {
-      db.close()
-    }
-  } catch {
-    // No store yet, or one that its own finding is about.
-    return []
-  }
 }
 
 const PORTS = { gateway: 'GATEWAY_PORT', catalogue: 'CATALOG_PORT', operations: 'OPS_PORT' } as const

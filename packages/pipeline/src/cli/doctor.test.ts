@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import test from 'node:test'
 import { lockFolder } from '../kernel/lock.ts'
+import { readSettings } from '../kernel/config.ts'
 import { openDatabase } from '../stores.ts'
 import type { Finding } from './doctor-checks.ts'
 import { run, temporaryFolder } from './testing/run.ts'
@@ -63,7 +64,7 @@ test('a lock that is held is told from one that was', async () => {
 
 test('a damaged store is found', async () => {
   using folder = temporaryFolder()
-  const database = openDatabase({ dataDir: folder.path, clock: Date.now })
+  const database = await openDatabase(readSettings({ DATA_DIR: folder.path }, {}, folder.path), Date.now)
   for (let at = 0; at < 200; at += 1) await database.addKey(`key ${at}`, `${at}`.padStart(64, '0'))
   await database[Symbol.asyncDispose]()
   assert.match((await doctor(folder.path)).of('edge.db')?.detail ?? '', /sound/)
@@ -88,6 +89,14 @@ test('bad settings and files are findings, each with what to do', async () => {
   const { code, of } = await doctor(folder.path, { ADS_FILE: folder.file('ads.json') })
   assert.equal(code, 1)
   assert.match(of('ads')?.detail ?? '', /ads\.json/)
+})
+
+test('a file that is faulty is named once, with the line', async () => {
+  using folder = temporaryFolder()
+  const file = folder.file('alerts.yaml')
+  writeFileSync(file, 'cooldown:\n  minuets: 3\n')
+  const { detail = '' } = (await doctor(folder.path, { ALERTS_FILE: file })).of('alerts') ?? {}
+  assert.deepEqual([detail.split(file).length, /line 2/.test(detail)], [2, true], detail)
 })
 
 test('listening beyond this machine needs a key', async () => {

@@ -6,7 +6,9 @@ import type { Output } from './output.ts'
 
 export function doctorCommand(cli: Cli): Command {
   return new Command('doctor')
-    .description('checks the machine and the settings, and says how to mend what is wrong; exits 1 if something is')
+    .description(
+      'checks the machine, the settings and the engines that they name, and says how to mend what is wrong; exits 1 if something is',
+    )
     .addHelpText('after', example('doctor', 'doctor --json'))
     .action(async (_options: object, command: Command) => {
       const findings = [...(await runChecks(machineChecks(cli.io.clock))), ...(await settingsFindings(cli, command))]

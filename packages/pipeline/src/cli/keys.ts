@@ -40,7 +40,7 @@ interface AddFlags {
 }
 
 async function add({ io, settings, out }: Context, { eventsOnly }: AddFlags, name = ''): Promise<ExitCode> {
-  await using database = openDatabase({ dataDir: settings.DATA_DIR, clock: io.clock })
+  await using database = await openDatabase(settings, io.clock)
   const key = `fg_${randomBytes(KEY_BYTES).toString('base64url')}`
   const isReplaced = (await database.keys()).some((each) => each.name === name && each.revokedAt === null)
   const use = eventsOnly ? 'events' : 'all'
@@ -52,7 +52,7 @@ async function add({ io, settings, out }: Context, { eventsOnly }: AddFlags, nam
 }
 
 async function list({ io, settings, out }: Context): Promise<ExitCode> {
-  await using database = openDatabase({ dataDir: settings.DATA_DIR, clock: io.clock })
+  await using database = await openDatabase(settings, io.clock)
   const keys = await database.keys()
   const c = out.colors
   if (out.isJson) out.json(keys.map(({ name, use, createdAt, revokedAt }) => ({ name, use, created_at: createdAt, revoked_at: revokedAt })))
@@ -70,7 +70,7 @@ async function list({ io, settings, out }: Context): Promise<ExitCode> {
 }
 
 async function revoke({ io, settings, out }: Context, _options: object, name = ''): Promise<ExitCode> {
-  await using database = openDatabase({ dataDir: settings.DATA_DIR, clock: io.clock })
+  await using database = await openDatabase(settings, io.clock)
   const isRevoked = await database.revokeKey(name)
   if (out.isJson) out.json({ name, revoked: isRevoked })
   else out.note(isRevoked ? `The key ${name} is revoked.` : `There is no valid key ${name}.`)

@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { eventually } from '../reader/testing/fixture.ts'
-import { general, laneMachine, processing } from '../workers/testing/fixture.ts'
+import { general, processing, sqliteMachine } from '../workers/testing/fixture.ts'
 import { start } from './testing/run.ts'
 
 test('monitor: what became of general events, by whom, as it happens', async () => {
-  using machine = laneMachine()
-  const { apply } = processing(machine)
-  apply(general({ event_id: 'early', user_id: 'u0' }))
+  await using machine = await sqliteMachine()
+  const { apply } = await processing(machine)
+  await apply(general({ event_id: 'early', user_id: 'u0' }))
   const args = ['monitor', '--topic', 'raw.events.v1', '--data-dir', machine.folder]
   const all = start([...args, '--from-start'])
   const failed = start([...args, '--type', 'failed', '--json'])
   const users = start([...args, '--user', 'u1'])
   await eventually(() => all.text.stdout.includes('early'), 'what was there is shown')
-  apply(
+  await apply(
     general({ event_id: 'bought', event_type: 'purchase', user_id: 'u1', properties: { amount: 2_000 } }),
     general({ event_id: 'unpaid', event_type: 'purchase', user_id: 'u2' }),
   )

@@ -1,22 +1,31 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { GENERAL, RAW_TOPICS, TOPICS, type Topic } from '@flowguard/contract'
+import { GENERAL, TOPICS, type Topic } from '@flowguard/contract'
 import { Command, Option } from 'commander'
-import { hasCode } from '../kernel/errors.ts'
+import { FlowGuardError } from '../kernel/errors.ts'
 import { pause } from '../kernel/lifecycle.ts'
 import { holderOf } from '../kernel/lock.ts'
-import type { EventLog, Place } from '../log/event-log.ts'
-import { readTopics } from '../log/topics.ts'
-import { FILES } from '../ops/stores.ts'
-import { openLogReader } from '../stores.ts'
+import type { LogRecord } from '../log/event-log.ts'
+import type { LogView } from '../log/log-view.ts'
+import { FILES, type Stores } from '../ops/stores.ts'
+import { isRaw, logOf } from '../ops/topics.ts'
+import { openStores, placesOf } from '../stores.ts'
 import { action, EXIT, example, type Cli, type Context, type ExitCode } from './cli.ts'
-import { followLane, laneLine, type LaneRow } from './monitor-lane.ts'
+import type { LaneRow } from '../workers/lane-view.ts'
+import { followLane, laneLine } from './monitor-lane.ts'
 import { lineOf, seen, type SeenRecord } from './monitor-line.ts'
 
 const READ_COUNT_MAX = 500
-const READ_WAIT_MS = 200
+const POLL_MS = 200
 const OPEN_WAIT_MS = 500
 const STOP_LOOK_MS = 1_000
+
+/** Each may lie on an engine of its own, and be there before the others. */
+const LOGS: readonly ((topic: Topic) => boolean)[] = [
+  (topic) => isRaw(topic) && topic !== GENERAL,
+  (topic) => topic === GENERAL,
+  (topic) => !isRaw(topic),
+]
 
 interface Flags {
   topic?: Topic[]
@@ -38,7 +47,7 @@ export function monitorCommand(cli: Cli): Command {
 
 async function monitor(context: Context, flags: Flags): Promise<ExitCode> {
   const topics = flags.topic ?? TOPICS
-  const isRaw = (topic: Topic) => (RAW_TOPICS as readonly Topic[]).includes(topic)
+  const firstRaw = topics.find(isRaw)
   const matches = matcher(flags)
   const { out } = context
   const show = (each: SeenRecord) => {
@@ -57,14 +66,10 @@ async function monitor(context: Context, flags: Flags): Promise<ExitCode> {
   await Promise.all([
     tellOfStops(context),
     topics.includes(GENERAL) ? followLane(context, { fromStart: flags.fromStart === true, show: showLane }) : undefined,
-    follow(context, 'raw', topics.filter(isRaw), flags, show),
-    follow(
-      context,
-      'pipeline',
-      topics.filter((topic) => !isRaw(topic)),
-      flags,
-      show,
-    ),
+    ...LOGS.map((of) => {
+      const own = topics.filter(of)
+      return follow(context, { topics: own, isWaitedFor: own.some((topic) => topic === firstRaw) }, flags, show)
+    }),
   ])
   return EXIT.interrupted
 }
@@ -89,53 +94,65 @@ function matcher({ user, type }: Flags): (each: SeenRecord) => boolean {
   }
 }
 
-/** Shows what is appended to these topics of one store, until the signal aborts. */
-async function follow(
-  context: Context,
-  store: 'raw' | 'pipeline',
-  topics: readonly Topic[],
-  flags: Flags,
-  show: (each: SeenRecord) => void,
-): Promise<void> {
-  const { signal } = context.io
-  if (topics.length === 0) return
-  const opened = await openWhenThere(context, store)
+/** Shows what is appended to these topics of one log, until the signal aborts. */
+async function follow(context: Context, of: Followed, flags: Flags, show: (each: SeenRecord) => void): Promise<void> {
+  const { io, settings } = context
+  if (of.topics.length === 0) return
+  await using stores = openStores({ ...placesOf(settings), clock: io.clock })
+  const opened = await openWhenThere(context, stores, of)
   if (!opened) return
-  await using log = opened.log
-  const places = await placesIn(log, topics, flags.fromStart || opened.isNew ? 'start' : 'end')
-  while (!signal.aborted) {
-    const records = await log.read([...places.values()], { countMax: READ_COUNT_MAX, waitMs: READ_WAIT_MS })
-    for (const record of records.toSorted((a, b) => a.appendedAt - b.appendedAt)) show(seen(record))
-    for (const { topic, partition, offset } of records) places.set(`${topic}-${partition}`, { topic, partition, next: offset + 1 })
-    // Lets Ctrl-C in between, where there is always more to read.
-    await new Promise((resolve) => setImmediate(resolve))
+  const { log, isNew } = opened
+  const nexts = new Map<string, number>()
+  for (const topic of of.topics) {
+    for (const { partition, start, end } of await log.ends(topic))
+      nexts.set(`${topic}-${partition}`, flags.fromStart || isNew ? start : end)
   }
+  while (!io.signal.aborted) {
+    const records: LogRecord[] = []
+    for (const topic of of.topics) records.push(...(await since(log, topic, nexts)))
+    for (const record of records.toSorted((a, b) => a.appendedAt - b.appendedAt)) show(seen(record))
+    // Lets Ctrl-C in between, where there is always more to read.
+    await pause(records.length > 0 ? 0 : POLL_MS, io.signal)
+  }
+}
+
+/** The next records of each partition of a topic, some of them; `nexts` moves behind them. Throws `store_corrupt` at the first that is damaged. */
+async function since(log: LogView, topic: Topic, nexts: Map<string, number>): Promise<LogRecord[]> {
+  const records: LogRecord[] = []
+  for (const { partition, start, end } of await log.ends(topic)) {
+    const name = `${topic}-${partition}`
+    const next = Math.max(nexts.get(name) ?? start, start)
+    if (end <= next) continue
+    let count = 0
+    for await (const batch of log.batchesAt(topic, partition, next, 'later')) {
+      if (batch.fault !== undefined) throw new FlowGuardError('store_corrupt', `${name} at offset ${batch.offset}: ${batch.fault}`)
+      records.push(...batch.records().filter(({ offset }) => offset >= next))
+      nexts.set(name, batch.end)
+      count += batch.count
+      if (count >= READ_COUNT_MAX) break
+    }
+  }
+  return records
 }
 
 /** `isNew`: it was made while we waited, so all of it is to be seen. */
 async function openWhenThere(
   { io, settings, out }: Context,
-  store: 'raw' | 'pipeline',
-): Promise<{ log: EventLog; isNew: boolean } | undefined> {
-  const options = { dataDir: settings.DATA_DIR, topics: readTopics(settings.TOPICS_FILE), clock: io.clock }
+  stores: Stores,
+  { topics: [topic], isWaitedFor }: Followed,
+): Promise<{ log: LogView; isNew: boolean } | undefined> {
   for (let tries = 1; !io.signal.aborted; tries += 1) {
-    try {
-      return { log: openLogReader(store, options), isNew: tries > 1 }
-    } catch (error) {
-      if (!hasCode(error, 'store_missing')) throw error
-      if (tries === 1 && store === 'raw')
-        out.note(`There is no log in ${settings.DATA_DIR} yet: waiting for it (\`npx flowguard up\` makes it).`)
-      await pause(OPEN_WAIT_MS, io.signal)
-    }
+    const log = topic && logOf(await stores.look('raw', 'events'), topic)
+    if (log) return { log, isNew: tries > 1 }
+    if (tries === 1 && isWaitedFor) out.note(`There is no log in ${settings.DATA_DIR} yet: waiting for it (\`npx flowguard up\` makes it).`)
+    await pause(OPEN_WAIT_MS, io.signal)
   }
   return undefined
 }
 
-async function placesIn(log: EventLog, topics: readonly Topic[], from: 'start' | 'end'): Promise<Map<string, Place>> {
-  const places = new Map<string, Place>()
-  for (const topic of topics) {
-    for (const { partition, start, end } of await log.ends(topic))
-      places.set(`${topic}-${partition}`, { topic, partition, next: from === 'end' ? end : start })
-  }
-  return places
+/** Topics that lie in one log. */
+interface Followed {
+  topics: readonly Topic[]
+  /** Whether it is said that the log is waited for. */
+  isWaitedFor: boolean
 }

@@ -14,14 +14,18 @@ const COMMANDS: Readonly<Record<string, (cli: Cli) => Promise<Command>>> = {
   replay: async (cli) => (await import('./replay.ts')).replayCommand(cli),
   monitor: async (cli) => (await import('./monitor.ts')).monitorCommand(cli),
   logs: async (cli) => (await import('./logs.ts')).logsCommand(cli),
+  stream: async (cli) => (await import('./stream.ts')).streamCommand(cli),
   topics: async (cli) => (await import('./topics.ts')).topicsCommand(cli),
   groups: async (cli) => (await import('./groups.ts')).groupsCommand(cli),
   dead: async (cli) => (await import('./dead.ts')).deadCommand(cli),
+  alerts: async (cli) => (await import('./alerts.ts')).alertsCommand(cli),
   trace: async (cli) => (await import('./trace.ts')).traceCommand(cli),
   audit: async (cli) => (await import('./audit.ts')).auditCommand(cli),
   sql: async (cli) => (await import('./sql.ts')).sqlCommand(cli),
   etl: async (cli) => (await import('./etl.ts')).etlCommand(cli),
+  billing: async (cli) => (await import('./billing.ts')).billingCommand(cli),
   warehouse: async (cli) => (await import('./warehouse.ts')).warehouseCommand(cli),
+  lake: async (cli) => (await import('./lake.ts')).lakeCommand(cli),
   'health-check': async (cli) => (await import('./health-check.ts')).healthCheckCommand(cli),
   doctor: async (cli) => (await import('./doctor.ts')).doctorCommand(cli),
   config: async (cli) => (await import('./config.ts')).configCommand(cli),
@@ -46,10 +50,15 @@ export async function buildProgram(cli: Cli, args: readonly string[] = []): Prom
   const wanted = named !== undefined && Object.hasOwn(COMMANDS, named) ? [named] : Object.keys(COMMANDS)
   for (const name of wanted) {
     const command = await (COMMANDS[name] as (typeof COMMANDS)[string])(cli)
-    program.addCommand(command.copyInheritedSettings(program))
-    for (const each of command.commands) each.copyInheritedSettings(program)
+    program.addCommand(command)
+    inherit(command, program)
   }
   return program
+}
+
+function inherit(command: Command, program: Command): void {
+  command.copyInheritedSettings(program)
+  for (const each of command.commands) inherit(each, program)
 }
 
 /** Runs one command line (without `node` and the script) and resolves to its exit code; a failure is said on stderr. */

@@ -34,6 +34,11 @@ test('each thing that is not done is named', () => {
   ])
 })
 
+test('neither the lake nor a channel of alerts that is down is waited for', () => {
+  const readers = ['lake', 'notify-pager'].map((name) => ({ name, lag: 7, caught_up: false }))
+  assert.deepEqual(waitingFor({ ...DONE, readers: [...DONE.readers, ...readers] }, STILL, new Set()), [])
+})
+
 test('before the first time in every partition, that is what is waited for', () => {
   assert.deepEqual(waitingFor({ ...DONE, watermark_ms: null }, STILL, new Set()), ['time to begin'])
 })

@@ -11,12 +11,13 @@ import { isInTime, newRetime, planFiles, startOf, type Plan, type PlanOptions, t
 import { report } from './replay-report.ts'
 import { countRejected, countResults, noCounts, askPatiently, type Patience, type ReplayCounts } from './replay-send.ts'
 import type { EventSource } from './replay-file.ts'
+import { isLakeAddress, openLakeSource, withLakeOptions, type LakeChoice } from './replay-lake.ts'
 import { openSource } from './replay-source.ts'
 import { readMapping } from './replay-table.ts'
 
 const NOTE_MS = 1_000
 
-interface ReplayOptions extends PlanOptions {
+interface ReplayOptions extends PlanOptions, LakeChoice {
   map?: string
   dryRun?: true
   drain?: true
@@ -26,9 +27,12 @@ interface ReplayOptions extends PlanOptions {
 }
 
 export function replayCommand(cli: Cli): Command {
-  return new Command('replay')
+  const command = new Command('replay')
     .description('send files of real events through the gateway, in their order')
-    .argument('<file...>', 'NDJSON, or CSV with a header row (.csv), either also gzipped; Parquet; with --map also any JSON')
+    .argument(
+      '<file...>',
+      'NDJSON, or CSV with a header row (.csv), either also gzipped; Parquet; with --map also any JSON; `lake` (what LAKE_URL holds), s3://…, file:…',
+    )
     .option('--map <file>', 'a file with a SELECT that makes events of the rows of the table `input`, which is the file')
     .option('--dry-run', 'send nothing: show the first 5 events, and count what would be rejected, by cause')
     .addOption(
@@ -36,7 +40,7 @@ export function replayCommand(cli: Cli): Command {
         .argParser(speed)
         .default(Infinity, 'max'),
     )
-    .option('--drain', 'afterwards close time, and wait until every reader has caught up')
+    .option('--drain', 'afterwards close time, and wait until every reader has caught up, but for the lake and the channels of alerts')
     .option('--retime', 'move the file’s times to now: its last event, or with --speed its first, is now')
     .option('--late', 'send it even where all of it is late')
     .option('--restart', 'begin at the beginning, whatever was sent before')
@@ -44,9 +48,10 @@ export function replayCommand(cli: Cli): Command {
     .option('--patience <seconds>', 'how long the gateway may be away', positiveNumber, 60)
     .addHelpText(
       'after',
-      `${MAP_HELP}${example('replay events.ndjson.gz --drain', 'replay monday.csv --speed 60', 'replay events.ndjson --retime --json', 'replay data/online-retail-cut.csv.gz --map data/online-retail.sql --dry-run')}`,
+      `${MAP_HELP}${example('replay events.ndjson.gz --drain', 'replay monday.csv --speed 60', 'replay events.ndjson --retime --json', 'replay data/online-retail-cut.csv.gz --map data/online-retail.sql --dry-run', 'replay lake --from 2026-01-01 --to 2026-01-31 --drain')}`,
     )
     .action(action<ReplayOptions, [string[]]>(cli, replay))
+  return withLakeOptions(command)
 }
 
 const MAP_HELP = `
@@ -70,11 +75,19 @@ function speed(text: string): number {
 async function replay(context: Context, options: ReplayOptions, paths: readonly string[]): Promise<ExitCode> {
   await using opened = new AsyncDisposableStack()
   const { io, out } = context
+  const isChosen = [options.from, options.to, options.topic].some((each) => each !== undefined)
+  if ((isChosen && !paths.every(isLakeAddress)) || (options.map !== undefined && paths.some(isLakeAddress))) {
+    out.note('--from, --to and --topic choose from a lake, and --map makes events of a file: not of the other.')
+    return EXIT.misused
+  }
   const mapping = options.map === undefined ? undefined : readMapping(resolve(io.cwd, options.map))
   const sources: EventSource[] = []
   for (const path of paths) {
     const how = { mapping, signal: io.signal, say: (text: string) => out.note(text) }
-    const source = await openSource(resolve(io.cwd, path), how).catch(orAborted(io.signal))
+    const opening = isLakeAddress(path)
+      ? openLakeSource(context.settings, path, options, io.signal)
+      : openSource(resolve(io.cwd, path), how)
+    const source = await opening.catch(orAborted(io.signal))
     if (!source) return EXIT.interrupted
     sources.push(opened.use(source))
   }

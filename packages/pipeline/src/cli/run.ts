@@ -3,10 +3,13 @@ import { once } from 'node:events'
 import { constants, setPriority } from 'node:os'
 import { join } from 'node:path'
 import { Argument, Command } from 'commander'
-import type { Settings } from '../kernel/config.ts'
+import { VERSION, type Settings } from '../kernel/config.ts'
 import { lockFolder } from '../kernel/lock.ts'
 import { createLogger } from '../kernel/logging.ts'
-import { PROCESSES, ROLES, SHARED_ROLE, type Role } from '../roles.ts'
+import { measures } from '../kernel/measures.ts'
+import { startTracing } from '../kernel/telemetry.ts'
+import { PROCESSES, ROLES, SHARED_ON_ENGINES, SHARED_ROLES, type Role } from '../roles.ts'
+import { addressesOf } from '../stores.ts'
 import { action, EXIT, example, portNumber, type Cli, type Context, type ExitCode } from './cli.ts'
 
 const isProcess = (name: string): name is keyof typeof PROCESSES => Object.hasOwn(PROCESSES, name)
@@ -62,7 +65,12 @@ async function runHere({ settings, io, out }: Context, name: string, roles: read
   }
   try {
     using locks = new DisposableStack()
-    for (const role of roles) if (role !== SHARED_ROLE) locks.use(lockFolder(settings.DATA_DIR, role))
+    for (const role of roles) {
+      if (isShared(role, settings)) continue
+      locks.use(lockFolder(settings.DATA_DIR, role))
+      measures.leases.set(role, 'held')
+    }
+    await using _traces = await startTracing(name, VERSION, io.env)
     const { runRoles } = await import('../wiring.ts')
     await runRoles(roles, { settings, logger, signal: AbortSignal.any([io.signal, orphaned.signal]), onReady })
     logger.info('stopped')
@@ -75,6 +83,13 @@ async function runHere({ settings, io, out }: Context, name: string, roles: read
     if (isSupervised && process.connected) process.disconnect()
   }
   return EXIT.done
+}
+
+/** Whether another process may run it on this folder too. */
+function isShared(role: Role, settings: Settings): boolean {
+  const { log, events = log, database } = addressesOf(settings)
+  const isFile = [log, events, database].some(({ engine }) => engine === 'sqlite')
+  return (isFile ? SHARED_ROLES : SHARED_ON_ENGINES).includes(role)
 }
 
 async function reloading(name: string, settings: Settings, { io }: Context): Promise<ExitCode> {

@@ -4,13 +4,16 @@ import { topics, type TopicInfo } from '../ops/topics.ts'
 import { action, EXIT, example, type Cli, type Context, type ExitCode } from './cli.ts'
 import { withStores } from './look.ts'
 import { bytes, count, dateTime, table } from './output.ts'
+import { applyCommand, planCommand } from './topics-plan.ts'
 
 export function topicsCommand(cli: Cli): Command {
   return new Command('topics')
     .description('the log: what each topic holds')
     .argument('[topic]', 'only this one, partition by partition')
-    .addHelpText('after', example('topics', 'topics raw.clicks.v1'))
+    .addHelpText('after', example('topics', 'topics raw.clicks.v1', 'topics plan'))
     .action(action<object, [string | undefined]>(cli, (context, _options, topic) => showTopics(context, topic)))
+    .addCommand(planCommand(cli))
+    .addCommand(applyCommand(cli))
 }
 
 async function showTopics(context: Context, topic: string | undefined): Promise<ExitCode> {
@@ -38,7 +41,7 @@ function overview(all: readonly TopicInfo[], { out: { colors: c } }: Context): s
       c.cyan(topic),
       String(partitions.length || '–'),
       count(records),
-      bytes(size),
+      sizeText(size),
       `${kept / DAY_MS} d`,
       dateTime(oldest),
       dateTime(newest),
@@ -59,7 +62,7 @@ function byPartition({ topic, partitions }: TopicInfo, { out: { colors: c } }: C
     count(each.start),
     count(each.end),
     count(each.records),
-    bytes(each.bytes),
+    sizeText(each.bytes),
     dateTime(each.oldest_appended),
     dateTime(each.newest_appended),
   ])
@@ -70,6 +73,8 @@ function byPartition({ topic, partitions }: TopicInfo, { out: { colors: c } }: C
   )
 }
 
+/** An engine may not say. */
+const sizeText = (size: number | null) => (size === null ? 'unknown' : bytes(size))
 const earliest = (times: readonly (string | null)[]) => times.filter((time) => time !== null).sort()[0] ?? null
 const latest = (times: readonly (string | null)[]) =>
   times

@@ -7,6 +7,7 @@ import { lockFolder } from '../kernel/lock.ts'
 import { createLogger } from '../kernel/logging.ts'
 import type { Summary } from '../ops/summary.ts'
 import { NODE_FLAGS, PROCESSES } from '../roles.ts'
+import { flinkSettings } from '../wiring/flink.ts'
 import { apps } from './apps.ts'
 import { action, EXIT, example, positiveNumber, type Cli, type Context, type ExitCode } from './cli.ts'
 import { count, counted, pairs } from './output.ts'
@@ -19,7 +20,7 @@ const PLAIN_LINE_EVERY_MS = 60_000
 /** `up`: everything on this machine. */
 export function upCommand(cli: Cli): Command {
   return new Command('up')
-    .description('run everything on this machine, on embedded stores')
+    .description('run everything on this machine')
     .addOption(new Option('--simulate <rate>', 'simulated customers, about so many events a second').argParser(positiveNumber))
     .option('--no-store', 'leave the shop out, and build no pages')
     .addHelpText('after', example('up', 'up --simulate 5', 'up --data-dir /tmp/try'))
@@ -31,9 +32,16 @@ interface Flags {
   store: boolean
 }
 
+/** A start takes a few seconds where nothing is waited for. */
+const NOT_READY_MS = 10_000
+const NOT_READY =
+  'not ready yet: the machine is busy, or something waits for a store or an engine that does not answer, and goes on once it does.\n' +
+  '  npx flowguard logs --level warn names it, where there is one; npx flowguard doctor, with the same settings, says what is wrong with it'
+
 async function up({ settings, io, out }: Context, flags: Flags): Promise<ExitCode> {
   const { simulate: rate, store: hasStore } = flags
   const startedAt = performance.now()
+  if (settings.STREAM_ENGINE === 'flink') flinkSettings(settings)
   using _lock = lockFolder(settings.DATA_DIR)
   const logger = createLogger('up', settings, 'fatal')
   const ready = Promise.withResolvers<void>()
@@ -55,7 +63,9 @@ async function up({ settings, io, out }: Context, flags: Flags): Promise<ExitCod
       onGivenUp: (name, how) => out.note(out.noteColors.red(givenUp(name, how, settings))),
     }),
     async (signal) => {
+      const slow = setTimeout(() => out.note(NOT_READY), NOT_READY_MS)
       await Promise.race([ready.promise, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))])
+      clearTimeout(slow)
       if (signal.aborted) return
       greet(settings, out, performance.now() - startedAt, flags)
       const more = [
@@ -98,7 +108,9 @@ function greet(settings: Settings, out: Context['out'], tookMs: number, { simula
       ),
     ),
   )
-  out.note(`\n  ${c.bold('Try next')}, in another terminal`)
+  // Whoever looks elsewhere finds nothing.
+  const isOwn = Object.values(settings.sources).every((source) => source === 'default' || source === '.env')
+  out.note(`\n  ${c.bold('Try next')}, in another terminal${isOwn ? '' : ', with the same settings'}`)
   const tries = [
     ['npx flowguard monitor', 'events as they pass'],
     ['npx flowguard send order', 'one order, and what became of it'],
@@ -112,19 +124,17 @@ function greet(settings: Settings, out: Context['out'], tookMs: number, { simula
 /** What is going on, each second, from the stores themselves: the operations API may want a key. */
 function liveLine(settings: Settings, out: Context['out']): Part {
   return async (signal) => {
-    const [{ readTopics }, { openStores }, { summary }] = await Promise.all([
-      import('../log/topics.ts'),
+    const [{ openStores, placesOf }, { summary }, { rateMeter }] = await Promise.all([
       import('../stores.ts'),
       import('../ops/summary.ts'),
+      import('../ops/rate-meter.ts'),
     ])
-    using stores = openStores({ dataDir: settings.DATA_DIR, topics: readTopics(settings.TOPICS_FILE), clock: Date.now })
-    let before: { at: number; events: number } | undefined
+    await using stores = openStores({ ...placesOf(settings), clock: Date.now })
+    const rate = rateMeter()
     while (!signal.aborted) {
-      const now = summaryOf(() => summary(stores))
-      const at = performance.now()
+      const now = await summaryOf(() => summary(stores))
       if (now) {
-        const perSecond = before ? ((now.events_total - before.events) * 1000) / (at - before.at) : 0
-        before = { at, events: now.events_total }
+        const perSecond = rate(now.events_total, performance.now()) ?? 0
         const { amount } = now.charged
         out.progress(
           `  ${perSecond.toFixed(1)} events/s · ${counted(now.events_total, 'event')} · ${counted(now.orders, 'order')} · ${count(now.attributed)} attributed` +
@@ -138,9 +148,9 @@ function liveLine(settings: Settings, out: Context['out']): Part {
   }
 }
 
-function summaryOf(look: () => Summary): Summary | undefined {
+async function summaryOf(look: () => Promise<Summary>): Promise<Summary | undefined> {
   try {
-    return look()
+    return await look()
   } catch {
     // The pipeline is being started again; the next second asks anew.
     return undefined

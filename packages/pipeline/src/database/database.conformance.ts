@@ -56,7 +56,7 @@ export function databaseConformance(name: string, make: () => Promise<DatabaseSt
     assert.equal((await again.outbox(10)).length, 1)
     assert.deepEqual(await taken(again, draft), { kind: 'duplicate', orderId: draft.orderId })
     assert.deepEqual(await again.foods(), [FOOD])
-    assert.equal(again.hasKey('aa'), true)
+    assert.equal(await again.hasKey('aa'), true)
   })
 
   test(`${name}: what still waits for its commit is written when it is closed`, async () => {
@@ -74,7 +74,7 @@ export function databaseConformance(name: string, make: () => Promise<DatabaseSt
     await using store = await make()
     const database = await store.open(noon)
     await database[Symbol.asyncDispose]()
-    await assert.rejects(taken(database, draftOf()), (error) => hasCode(error, 'log_unavailable'))
+    await assert.rejects(taken(database, draftOf()), (error) => hasCode(error, 'log_unavailable', 'database_unavailable'))
   })
 
   test(`${name}: another process sees what is committed and may change nothing`, async () => {
@@ -82,9 +82,9 @@ export function databaseConformance(name: string, make: () => Promise<DatabaseSt
     await using database = await store.open(noon)
     await using reader = await store.openReader(noon)
     const draft = draftOf()
-    const before = reader.outboxVersion()
+    const before = await reader.outboxVersion()
     await placed(database, draft)
-    assert.notEqual(reader.outboxVersion(), before)
+    assert.notEqual(await reader.outboxVersion(), before)
     assert.equal((await reader.order(draft.orderId))?.price, 249.5)
     assert.equal((await reader.outbox(10)).length, 1)
     const refused = (error: unknown) => hasCode(error, 'store_unwritable')
@@ -169,14 +169,14 @@ function outboxConformance(withDatabase: WithDatabase): void {
   })
 
   withDatabase('the version of the outbox changes with what is written, and by nothing else', async (database) => {
-    const before = database.outboxVersion()
+    const before = await database.outboxVersion()
     await database.outbox(10)
-    assert.equal(database.outboxVersion(), before)
+    assert.equal(await database.outboxVersion(), before)
     await placed(database, draftOf())
-    const afterOrder = database.outboxVersion()
+    const afterOrder = await database.outboxVersion()
     assert.notEqual(afterOrder, before)
     await database.queueHeartbeats([heartbeat(1)])
-    assert.notEqual(database.outboxVersion(), afterOrder)
+    assert.notEqual(await database.outboxVersion(), afterOrder)
   })
 }
 
@@ -191,7 +191,7 @@ function tablesConformance(withDatabase: WithDatabase): void {
     assert.deepEqual(await database.foods(), [{ ...FOOD, price: 99 }])
   })
 
-  withDatabase('70,000 ads are replaced as a whole in less than a second', async (database) => {
+  withDatabase('70,000 ads are replaced as a whole, and nobody waits long for it', async (database, { replaceMsMax }) => {
     const many = Array.from({ length: 70_000 }, (_, at): Ad => ({
       ...AD,
       adId: `ad_${String(at).padStart(5, '0')}` as AdId,
@@ -199,14 +199,14 @@ function tablesConformance(withDatabase: WithDatabase): void {
     }))
     // The quickest of a few: other work on the machine is not the database's.
     let tookMs = Infinity
-    for (let tries = 0; tries < 5 && tookMs >= 1_000; tries += 1) {
+    for (let tries = 0; tries < 5 && tookMs >= replaceMsMax; tries += 1) {
       await database.replaceAds([AD])
       const begun = performance.now()
       await database.replaceAds(many)
       tookMs = performance.now() - begun
     }
     assert.deepEqual(await database.ads(), many)
-    assert.ok(tookMs < 1_000, `took ${Math.round(tookMs)} ms`)
+    assert.ok(tookMs < replaceMsMax, `took ${Math.round(tookMs)} ms`)
   })
 
   withDatabase('a replacement that fails leaves what was there', async (database) => {
@@ -220,27 +220,30 @@ function tablesConformance(withDatabase: WithDatabase): void {
 
   withDatabase('a key that may send events does nothing else, until its name gets another', async (database) => {
     await database.addKey('page', 'aa', 'events')
-    assert.deepEqual([database.hasKey('aa'), database.hasKey('aa', 'events')], [false, true])
+    assert.deepEqual([await database.hasKey('aa'), await database.hasKey('aa', 'events')], [false, true])
     assert.equal((await database.keys())[0]?.use, 'events')
     await database.addKey('page', 'bb')
-    assert.deepEqual([database.hasKey('aa', 'events'), database.hasKey('bb', 'events'), database.hasKey('bb')], [false, true, true])
+    assert.deepEqual(
+      [await database.hasKey('aa', 'events'), await database.hasKey('bb', 'events'), await database.hasKey('bb')],
+      [false, true, true],
+    )
   })
 
   withDatabase('a key holds until it is revoked, and a name may get another', async (database) => {
-    assert.equal(database.hasKey('aa'), false)
+    assert.equal(await database.hasKey('aa'), false)
     await database.addKey('till', 'aa')
     await database.addKey('app', 'bb')
-    assert.deepEqual([database.hasKey('aa'), database.hasKey('bb'), database.hasKey('cc')], [true, true, false])
+    assert.deepEqual([await database.hasKey('aa'), await database.hasKey('bb'), await database.hasKey('cc')], [true, true, false])
     assert.equal(await database.revokeKey('till'), true)
     assert.equal(await database.revokeKey('till'), false)
     assert.equal(await database.revokeKey('nobody'), false)
-    assert.equal(database.hasKey('aa'), false)
+    assert.equal(await database.hasKey('aa'), false)
     const at = '2026-01-31T12:00:00.000Z'
     assert.deepEqual(await database.keys(), [
       { name: 'app', use: 'all', createdAt: at, revokedAt: null },
       { name: 'till', use: 'all', createdAt: at, revokedAt: at },
     ])
     await database.addKey('till', 'dd')
-    assert.deepEqual([database.hasKey('aa'), database.hasKey('dd')], [false, true])
+    assert.deepEqual([await database.hasKey('aa'), await database.hasKey('dd')], [false, true])
   })
 }

@@ -47,8 +47,8 @@ export interface Database extends AsyncDisposable {
   /** Has what is remembered of orders read soon, so that the first of them need not wait for it. What fails in it, that one meets. */
   prepareOrders(): void
   /**
-   * What became of each, in order. Concurrent calls share one transaction. Rejects with `disk_full`, `store_busy` or `log_unavailable`; then none of
-   * it is there.
+   * What became of each, in order. Concurrent calls share one transaction. Rejects with `disk_full`, `store_busy`, `log_unavailable` or `database_unavailable`; then none of
+   * it is there, but for a server that was lost while it committed: then all may be. Sent again, it is a duplicate.
    */
   take(drafts: readonly OrderDraft[]): Promise<readonly OrderResult[]>
   order(orderId: string): Promise<Order | undefined>
@@ -59,7 +59,7 @@ export interface Database extends AsyncDisposable {
   /** Forgets the outbox up to and with `lastId`: the log has it. Records that were written together go together, with the last of them. */
   shipped(lastId: number): Promise<void>
   /** Changes whenever the outbox may have. */
-  outboxVersion(): string
+  outboxVersion(): Promise<string>
   foods(): Promise<readonly Food[]>
   food(foodId: number): Promise<Food | undefined>
   ads(): Promise<readonly Ad[]>
@@ -69,5 +69,5 @@ export interface Database extends AsyncDisposable {
   revokeKey(name: string): Promise<boolean>
   keys(): Promise<readonly WriteKey[]>
   /** Whether a key with this SHA-256 (hex) exists, is not revoked, and may do that. */
-  hasKey(hash: string, use?: KeyUse): boolean
+  hasKey(hash: string, use?: KeyUse): Promise<boolean>
 }

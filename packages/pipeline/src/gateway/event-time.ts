@@ -1,6 +1,6 @@
 import { CLICKS, LATENESS_MS, LIVE_MS, ORDERS, TIMED_TOPICS } from '@flowguard/contract'
 import type { Database } from '../database/database.ts'
-import { hasCode } from '../kernel/errors.ts'
+import { FlowGuardError } from '../kernel/errors.ts'
 import type { Clock, Part } from '../kernel/lifecycle.ts'
 import { pause } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
@@ -35,6 +35,7 @@ export interface EventTime {
 }
 
 export interface EventTimeDeps {
+  /** In which orders and clicks lie. */
   log: EventLog
   database: Database
   clock: Clock
@@ -107,7 +108,7 @@ export async function openEventTime({ log, database, clock, logger }: EventTimeD
           await beat(isLive() ? Math.max(clock(), settled) : settled)
           isFailing = false
         } catch (error) {
-          if (!hasCode(error, 'log_unavailable', 'disk_full', 'store_busy')) throw error
+          if (!(error instanceof FlowGuardError && error.retriable)) throw error
           if (!isFailing) logger.warn({ err: error }, 'heartbeats wait until the store can be written again')
           isFailing = true
         }

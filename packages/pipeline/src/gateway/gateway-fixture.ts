@@ -39,8 +39,12 @@ export async function openTestGateway(overrides: Partial<GatewayDeps> = {}, fold
   await seed(database, { foods: settings.FOODS_FILE, ads: settings.ADS_FILE })
   const gateway = await createGateway({
     log,
+    timedLog: log,
+    hasEventsLog: false,
     database,
     billing: noBilling,
+    journeys: { of: async () => notYet() },
+    notes: { notes: async () => notYet() },
     lane: async () => laneOf([], undefined),
     clock,
     logger: silentLogger,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { GENERAL } from '@flowguard/contract'
 import { pino } from 'pino'
 import type { BillingView } from '../billing/billing-view.ts'
 import { FlowGuardError } from '../kernel/errors.ts'
@@ -59,6 +60,23 @@ for (const [name, breakIt] of [
     assert.equal((await gateway.get('/livez')).statusCode, 200)
   })
 }
+
+test('degraded, named, and ready all the same, while a log of general events alone does not answer', async () => {
+  await using apart = await openTestGateway({ billing, hasEventsLog: true })
+  const statuses = async () => {
+    const { checks } = (await apart.get('/health')).json() as { checks: Record<string, { status: string }> }
+    return [checks['kafka']?.status, checks['events_log']?.status]
+  }
+  assert.deepEqual(await statuses(), ['healthy', 'healthy'])
+  const ends = apart.log.ends.bind(apart.log)
+  apart.log.ends = (topic) => (topic === GENERAL ? Promise.reject(new FlowGuardError('log_unavailable', '/secret')) : ends(topic))
+  const { statusCode, body } = await apart.get('/health')
+  assert.deepEqual([statusCode, JSON.parse(body).status, body.includes('secret')], [200, 'degraded', false])
+  assert.deepEqual(await statuses(), ['healthy', 'degraded'])
+  assert.equal((await apart.get('/readyz')).statusCode, 200)
+  await using together = await openTestGateway({ billing })
+  assert.ok(!(await together.get('/health')).body.includes('events_log'))
+})
 
 test('a folder whose disk cannot be looked at is not ready', async () => {
   await using gateway = await openTestGateway({ dataDir: '/nowhere/at/all' })

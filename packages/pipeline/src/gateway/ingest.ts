@@ -3,7 +3,8 @@ import { BATCH_COUNT_MAX, BODY_BYTES_MAX, CLICKS, ORDERS, RAW_TOPICS, type RawTo
 import type { Database, OrderResult } from '../database/database.ts'
 import { FlowGuardError } from '../kernel/errors.ts'
 import { partitionOf } from '../kernel/partition.ts'
-import type { EventLog, NewRecord, Position } from '../log/event-log.ts'
+import { tracing } from '../kernel/telemetry.ts'
+import type { AppendedLog, NewRecord, Position } from '../log/event-log.ts'
 import type { Admitted } from './admission.ts'
 import type { EventTime } from './event-time.ts'
 
@@ -44,7 +45,7 @@ interface Limits {
 }
 
 export function createIngest(
-  { log, database, time }: { log: EventLog; database: Database; time: EventTime },
+  { log, database, time }: { log: AppendedLog; database: Database; time: EventTime },
   { eventsMax, bytesMax }: Limits = { eventsMax: QUEUE_EVENTS_MAX, bytesMax: QUEUE_BYTES_MAX },
 ): Ingest {
   const deliveredByTopic = Object.fromEntries(RAW_TOPICS.map((topic) => [topic, 0])) as Record<RawTopic, number>
@@ -59,7 +60,7 @@ export function createIngest(
       else laneOf(lanes, event.topic).events.push(event)
     })
     const writes = [...lanes].map(async ([topic, lane]) => {
-      if (topic === ORDERS) lane.results = await database.take(lane.events.map(draftOf))
+      if (topic === ORDERS) lane.results = await takeOrders(lane.events)
       else lane.positions = await log.append(topic, lane.events.map(recordOf))
     })
     // All have ended before one failure is told: nothing of this request may still be written behind its answer.
@@ -73,6 +74,17 @@ export function createIngest(
       deliveredByTopic[event.topic] += 1
     })
     return taken
+  }
+
+  async function takeOrders(events: readonly Admitted[]): Promise<readonly OrderResult[]> {
+    const startedAt = performance.now()
+    const results = await database.take(events.map(draftOf))
+    if (tracing.now) {
+      const work = { kind: 'internal', startedAt, endedAt: performance.now(), attributes: { 'flowguard.orders': events.length } } as const
+      // All of one request share its traceparent.
+      tracing.now.work('write orders', events[0]?.headers['traceparent'], work)
+    }
+    return results
   }
 
   /** What became of the next event of a lane that is written. */

@@ -1,6 +1,6 @@
 import { RAW_TOPICS } from '@flowguard/contract'
-import { Counter, Gauge, Histogram, Registry } from '../http/prometheus.ts'
-import { SECONDS_BUCKETS } from '../http/request-metrics.ts'
+import { Registry, shown, shownSpread } from '../http/prometheus.ts'
+import { distribution, SECONDS_BUCKETS } from '../kernel/distribution.ts'
 import type { Logger } from '../kernel/logging.ts'
 import type { Lane } from '../workers/lane-view.ts'
 import type { Ingest } from './ingest.ts'
@@ -22,64 +22,29 @@ export interface GatewayMetrics {
 /** One registry a server. What the hot path counts are plain numbers, made into metrics when somebody asks. */
 export function createMetrics(ingest: Ingest, lane: () => Promise<Lane>, logger: Logger): GatewayMetrics {
   const registry = new Registry()
-  const registers = [registry]
+  const writing = distribution(SECONDS_BUCKETS)
   const refusedByCode = new Map<string, number>()
   let receivedCount = 0
   let isLaneRead = true
   const { stats } = ingest
   const total = () => [...refusedByCode.values()].reduce((sum, count) => sum + count, 0)
 
-  const counted = (name: string, help: string, value: () => number) =>
-    new Counter({
-      name,
-      help,
-      registers,
-      collect() {
-        this.reset()
-        this.inc(value())
-      },
-    })
+  const counted = (name: string, help: string, value: () => number) => shown(registry, 'counter', name, help, () => [[{}, value()]])
   counted('flowguard_events_received_total', 'Events that reached the gateway, by any route.', () => receivedCount)
   counted('flowguard_events_duplicate_total', 'Events that the gateway knew already.', () => stats.duplicates)
   counted('flowguard_events_unwritten_total', 'Events that were good and could not be written.', () => stats.failed)
-  const writing = new Histogram({
-    name: 'flowguard_event_write_duration_seconds',
-    help: 'From an event or a batch that is read to its being durable.',
-    registers,
-    buckets: SECONDS_BUCKETS,
-  })
-  new Counter({
-    name: 'flowguard_events_appended_total',
-    help: 'Events that are durable, by topic.',
-    labelNames: ['topic'],
-    registers,
-    collect() {
-      this.reset()
-      for (const topic of RAW_TOPICS) this.inc({ topic }, stats.deliveredByTopic[topic])
-    },
-  })
-  new Counter({
-    name: 'flowguard_events_refused_total',
-    help: 'Events and requests that were refused, by code.',
-    labelNames: ['code'],
-    registers,
-    collect() {
-      this.reset()
-      for (const [code, count] of refusedByCode) this.inc({ code }, count)
-    },
-  })
-  const gauge = (name: string, help: string, value: () => number) =>
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(value())
-      },
-    })
+  shownSpread(registry, 'flowguard_event_write_duration_seconds', 'From an event or a batch that is read to its being durable.', () => [
+    [{}, writing],
+  ])
+  shown(registry, 'counter', 'flowguard_events_appended_total', 'Events that are durable, by topic.', () =>
+    RAW_TOPICS.map((topic) => [{ topic }, stats.deliveredByTopic[topic]] as const),
+  )
+  shown(registry, 'counter', 'flowguard_events_refused_total', 'Events and requests that were refused, by code.', () =>
+    [...refusedByCode].map(([code, count]) => [{ code }, count] as const),
+  )
+  const gauge = (name: string, help: string, value: () => number) => shown(registry, 'gauge', name, help, () => [[{}, value()]])
   gauge('flowguard_gateway_queue_events', 'Events on their way to the disk.', () => stats.events)
   gauge('flowguard_gateway_queue_bytes', 'Bytes on their way to the disk.', () => stats.bytes)
-  gauge('flowguard_process_resident_memory_bytes', 'Memory of the process.', () => process.memoryUsage.rss())
 
   async function laneNow(): Promise<Lane | undefined> {
     try {
@@ -108,7 +73,7 @@ export function createMetrics(ingest: Ingest, lane: () => Promise<Lane>, logger:
     received(count) {
       receivedCount += count
     },
-    written: (seconds) => writing.observe(seconds),
+    written: writing.observe,
     totals: () => ({ received: receivedCount, refused: total() }),
   }
 }
@@ -116,33 +81,16 @@ export function createMetrics(ingest: Ingest, lane: () => Promise<Lane>, logger:
 /** The general lane under EventFlow's names, as it stands now. Read from the stores: these go on over a restart of the gateway. */
 function laneText(now: Lane): Promise<string> {
   const registry = new Registry()
-  const registers = [registry]
-  const counters: [string, string, number][] = [
-    ['events_received_total', 'General events that were accepted.', now.received],
-    ['events_processed_total', 'General events that a worker has processed.', now.processed],
-    ['events_failed_total', 'General events that failed for good: each is a dead letter.', now.failed],
-    ['events_duplicate_total', 'General events that a worker knew already.', now.duplicate],
-  ]
-  for (const [name, help, value] of counters) new Counter({ name, help, registers }).inc(value)
-  const gauges: [string, string, number][] = [
-    ['queue_depth', 'General events that no worker has taken yet.', now.queueLength],
-    ['active_workers', 'Workers of the general lane that live.', now.workers],
-  ]
-  for (const [name, help, value] of gauges) new Gauge({ name, help, registers }).set(value)
-  const name = 'event_processing_duration_seconds'
+  const figure = (type: 'counter' | 'gauge', name: string, help: string, value: number) =>
+    shown(registry, type, name, help, () => [[{}, value]])
+  figure('counter', 'events_received_total', 'General events that were accepted.', now.received)
+  figure('counter', 'events_processed_total', 'General events that a worker has processed.', now.processed)
+  figure('counter', 'events_failed_total', 'General events that failed for good: each is a dead letter.', now.failed)
+  figure('counter', 'events_duplicate_total', 'General events that a worker knew already.', now.duplicate)
+  figure('gauge', 'queue_depth', 'General events that no worker has taken yet.', now.queueLength)
+  figure('gauge', 'active_workers', 'Workers of the general lane that live.', now.workers)
+  const { bounds, buckets, seconds: sum } = now.durations
   const help = 'General events, from their receipt to the end of their processing.'
-  // What the workers have counted is shown as it is: a histogram of the library counts only what it was told, one by one.
-  const get = async () => ({ name, help, type: 'histogram', values: histogramValues(name, now.durations) })
-  registry.registerMetric({ name, help, get } as unknown as InstanceType<typeof Histogram>)
+  shownSpread(registry, 'event_processing_duration_seconds', help, () => [[{}, { bounds, buckets, sum }]])
   return registry.metrics()
-}
-
-/** As Prometheus counts: each bucket with all below it. */
-function histogramValues(name: string, { bounds, buckets, seconds }: Lane['durations']) {
-  let count = 0
-  const values = buckets.map((events, at) => {
-    count += events
-    return { metricName: `${name}_bucket`, labels: { le: bounds[at] ?? '+Inf' }, value: count }
-  })
-  return [...values, { metricName: `${name}_sum`, labels: {}, value: seconds }, { metricName: `${name}_count`, labels: {}, value: count }]
 }

@@ -1,13 +1,15 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { statfs } from 'node:fs/promises'
-import { CLICKS, dayOf } from '@flowguard/contract'
+import { CLICKS, dayOf, GENERAL } from '@flowguard/contract'
 import type { BillingView } from '../billing/billing-view.ts'
 import type { Database } from '../database/database.ts'
-import { healthRoutes as serviceRoutes } from '../http/health.ts'
+import { checkMetrics, healthRoutes as serviceRoutes, type Checks } from '../http/health.ts'
 import type { Clock } from '../kernel/lifecycle.ts'
-import type { EventLog } from '../log/event-log.ts'
+import type { AppendedLog } from '../log/event-log.ts'
 import type { Ingest } from './ingest.ts'
 import type { Lane } from '../workers/lane-view.ts'
+import { processMetrics } from '../monitoring/process-metrics.ts'
+import { workMetrics } from '../monitoring/work-metrics.ts'
 import type { GatewayMetrics } from './metrics.ts'
 
 /** Less than this free, and the disk is as good as full. */
@@ -16,7 +18,9 @@ const DISK_FREE_BYTES_MIN = 64 * 1024 * 1024
 const FAILURE_MS = 10_000
 
 export interface HealthDeps {
-  log: EventLog
+  log: AppendedLog
+  /** Whether general events lie in a log of their own. */
+  hasEventsLog: boolean
   database: Pick<Database, 'order'>
   billing: BillingView
   ingest: Ingest
@@ -38,18 +42,23 @@ export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
     const { events, delivered, failed } = ingest.stats
     return { messages_sent: delivered + failed + events, messages_delivered: delivered, messages_failed: failed }
   }
+  const checks = checksOf(deps)
+  checkMetrics(metrics.registry, () => checks)
+  processMetrics(metrics.registry, deps)
+  workMetrics(metrics.registry)
   serviceRoutes(app, {
     service,
     version,
     environment,
     clock,
     links: { metrics: '/metrics' },
-    checks: checksOf(deps),
+    checks,
     shown: {
       kafka: { of: 'log', more: (trouble) => ({ connected: trouble === undefined, producer_stats: producerStats() }) },
       database: { of: 'database' },
       counters: { of: 'counters' },
       disk: { of: 'disk' },
+      ...(deps.hasEventsLog && { events_log: { of: 'events log' } }),
     },
     services: { database: 'database', redis: 'counters' },
   })
@@ -84,7 +93,7 @@ export function healthRoutes(app: FastifyInstance, deps: HealthDeps): void {
   })
 }
 
-function checksOf({ log, database, billing, ingest, clock, dataDir }: HealthDeps) {
+function checksOf({ log, hasEventsLog, database, billing, ingest, clock, dataDir }: HealthDeps): Checks {
   const logCheck = async () => {
     const { failedAt, deliveredAt } = ingest.stats
     if (failedAt > deliveredAt && performance.now() - failedAt < FAILURE_MS) return 'the last write failed'
@@ -100,7 +109,9 @@ function checksOf({ log, database, billing, ingest, clock, dataDir }: HealthDeps
     database: { check: async () => void (await database.order('')) },
     counters: { check: async () => void (await billing.itemDay(1, dayOf(clock()))), isMinor: true },
     disk: { check: diskCheck },
-  } as const
+    // Without it orders and clicks go on.
+    ...(hasEventsLog && { 'events log': { check: async () => void (await log.ends(GENERAL)), isMinor: true as const } }),
+  }
 }
 
 async function prometheus(reply: FastifyReply, metrics: GatewayMetrics): Promise<FastifyReply> {

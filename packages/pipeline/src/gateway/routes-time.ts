@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { Compile, parseLogged, RAW_TOPICS, Type } from '@flowguard/contract'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../kernel/lifecycle.ts'
-import type { EventLog } from '../log/event-log.ts'
+import type { AppendedLog } from '../log/event-log.ts'
 import { parseJson } from '../http/body.ts'
 import { answers } from '../http/docs.ts'
 import type { EventTime } from './event-time.ts'
@@ -27,7 +27,7 @@ const CloseAnswer = Type.Object({ closed_to: Instant, live: Type.Boolean() }, { 
 const RetryAnswer = Type.Object({ topic: Type.String(), partition: Type.Integer(), offset: Type.Integer() }, { title: 'Appended again' })
 
 /** What replays and operators need: event time, and a dead letter's second chance. */
-export function timeRoutes(app: FastifyInstance, { time, log, clock }: { time: EventTime; log: EventLog; clock: Clock }): void {
+export function timeRoutes(app: FastifyInstance, { time, log, clock }: { time: EventTime; log: AppendedLog; clock: Clock }): void {
   app.get(
     '/api/v1/time',
     {

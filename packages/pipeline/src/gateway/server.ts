@@ -4,14 +4,16 @@ import { billingRoutes } from '../billing/routes.ts'
 import type { Database } from '../database/database.ts'
 import type { Clock, Part } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
-import type { EventLog } from '../log/event-log.ts'
+import type { AppendedLog, EventLog } from '../log/event-log.ts'
 import { createBotCheck } from './bots.ts'
 import { serveDocs } from '../http/docs.ts'
 import { openEventTime } from './event-time.ts'
-import { createHttpServer, listen } from '../http/server.ts'
+import { createHttpServer, drain, listen } from '../http/server.ts'
 import { createIngest } from './ingest.ts'
 import { requireKeys, type Keyed } from '../http/keys.ts'
+import type { JourneyView } from '../stream/journey-view.ts'
 import type { Lane } from '../workers/lane-view.ts'
+import type { NotesView } from '../notify/customers/notes.ts'
 import { createMetrics } from './metrics.ts'
 import { measureRequests } from '../http/request-metrics.ts'
 import { createIdSource } from './new-id.ts'
@@ -23,10 +25,17 @@ import { readRoutes } from './routes-read.ts'
 import { timeRoutes } from './routes-time.ts'
 
 export interface GatewayDeps {
-  log: EventLog
+  log: AppendedLog
+  /** Of these, that in which orders and clicks lie: what was appended last tells the time. */
+  timedLog: EventLog
+  /** Whether general events lie in a log of their own, which may fail without the other. */
+  hasEventsLog: boolean
   /** With its foods and ads loaded: they are read once, here. */
   database: Database
   billing: BillingView
+  journeys: JourneyView
+  /** What customers are told. */
+  notes: NotesView
   lane: () => Promise<Lane>
   clock: Clock
   logger: Logger
@@ -57,8 +66,8 @@ An accepted answer means that the event is on the disk. Errors are RFC 9457 prob
 
 /** The events gateway over a log and a database. Reads the highest event time that an earlier process left behind. */
 export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
-  const { log, database, clock, logger, version, keyed, corsOrigins, rateLimit } = deps
-  const time = await openEventTime({ log, database, clock, logger })
+  const { log, timedLog, database, clock, logger, version, keyed, corsOrigins, rateLimit } = deps
+  const time = await openEventTime({ log: timedLog, database, clock, logger })
   const ingest = createIngest({ log, database, time })
   const metrics = createMetrics(ingest, deps.lane, logger)
   const reference = await loadReference(database)
@@ -74,5 +83,5 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   timeRoutes(app, { time, log, clock })
   healthRoutes(app, { ...deps, ingest, metrics })
   await app.ready()
-  return { app, listen: (address) => listen(app, NAME, address), close: () => app.close(), heartbeats: time.heartbeats }
+  return { app, listen: (address) => listen(app, NAME, address), close: () => drain(app), heartbeats: time.heartbeats }
 }

@@ -101,6 +101,7 @@ test("the catalogue's documentation loads nothing from outside", async () => {
     logger: silentLogger,
     version: '0.0.0',
     environment: 'test',
+    dataDir: '.',
     corsOrigins: [],
     rateLimit: 0,
   })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { test } from 'node:test'
 import Fastify from 'fastify'
+import { FlowGuardError } from '../kernel/errors.ts'
 import { requireKeys, type Keyed } from './keys.ts'
 
 const ROUTES = ['GET /open', 'GET /read', 'POST /event', 'POST /question', 'POST /change'] as const
@@ -13,7 +14,7 @@ async function statuses(keyed: Keyed, key: string | undefined, inAddress = false
     [hash('sha256', 'all of it'), ['all', 'events']],
     [hash('sha256', 'events'), ['events']],
   ])
-  requireKeys(app, { keyed, hasKey: (sha256, use) => known.get(sha256)?.includes(use) ?? false })
+  requireKeys(app, { keyed, hasKey: async (sha256, use) => known.get(sha256)?.includes(use) ?? false })
   app.get('/open', async () => '')
   app.get('/read', { config: { needsKey: true } }, async () => '')
   app.post('/event', { config: { needsKey: true, takesEvents: true } }, async () => '')
@@ -49,4 +50,19 @@ test('where changes need one, reading is open, a question too long for an addres
 
 test('a key in the address is for events alone', async () => {
   assert.deepEqual(await statuses('everything', 'all of it', true), open('GET /open', 'POST /event'))
+})
+
+test('a store that cannot be asked for keys lets nobody in, and refuses no key', async () => {
+  const app = Fastify()
+  const down = new FlowGuardError('database_unavailable', 'down')
+  requireKeys(app, { keyed: 'everything', hasKey: () => Promise.reject(down) })
+  let failure: unknown
+  app.setErrorHandler((error, _request, reply) => {
+    failure = error
+    return reply.code(503).send('')
+  })
+  app.get('/read', { config: { needsKey: true } }, async () => 'in')
+  assert.equal((await app.inject({ url: '/read', headers: { authorization: 'Bearer all of it' } })).statusCode, 503)
+  assert.equal(failure, down)
+  await app.close()
 })

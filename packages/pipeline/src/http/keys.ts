@@ -19,7 +19,7 @@ export type Keyed = 'everything' | 'changes' | 'nothing'
 export interface KeyOptions {
   keyed: Keyed
   /** Whether a key with this SHA-256 (hex) exists, is not revoked, and may do that. */
-  hasKey: (hash: string, use: 'all' | 'events') => boolean
+  hasKey: (hash: string, use: 'all' | 'events') => Promise<boolean>
 }
 
 const WRITES = 'this needs a write key: Authorization: Bearer …'
@@ -32,15 +32,15 @@ const REFUSALS = {
 
 /** Refuses with 401 what comes without a valid key where keys are required; elsewhere a client's own token is none of ours. */
 export function requireKeys(app: FastifyInstance, { keyed, hasKey }: KeyOptions): void {
-  app.addHook('onRequest', (request, reply, done) => {
+  if (keyed === 'nothing') return
+  app.addHook('onRequest', async (request, reply) => {
     const { needsKey, onlyReads } = request.routeOptions.config
     const isChange = request.method === 'POST' && !onlyReads
-    if (!needsKey || keyed === 'nothing' || (keyed === 'changes' && !isChange)) return done()
+    if (!needsKey || (keyed === 'changes' && !isChange)) return undefined
     const key = keyOf(request)
-    if (key === undefined) return void sendProblem(request, reply, refusal(isChange && keyed === 'changes' ? CHANGES : WRITES))
+    if (key === undefined) return sendProblem(request, reply, refusal(isChange && keyed === 'changes' ? CHANGES : WRITES))
     const use = request.routeOptions.config.takesEvents ? 'events' : 'all'
-    if (!hasKey(hash('sha256', key), use)) return void sendProblem(request, reply, refusal(REFUSALS[use]))
-    done()
+    return (await hasKey(hash('sha256', key), use)) ? undefined : sendProblem(request, reply, refusal(REFUSALS[use]))
   })
 }
 

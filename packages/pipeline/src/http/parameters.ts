@@ -1,4 +1,4 @@
-import { DAY_MS, ID_CHARS_MAX, isDay, type FieldError, type TSchema } from '@flowguard/contract'
+import { DAY_MS, ID_CHARS_MAX, isDay, parseTimestamp, type FieldError, type TSchema } from '@flowguard/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { answers } from './docs.ts'
 import { sendProblem, type Fault } from './problems.ts'
@@ -83,6 +83,13 @@ export function wholeOf(field: string, text: string | string[], min: number, max
   const value = typeof text === 'string' && /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
   if (!(value >= min && value <= max)) throw new BadParameter(field, `must be a whole number from ${min} to ${max}`)
   return value
+}
+
+/** An instant, in ms since 1970. */
+export function instantOf(field: string, text: string | string[]): number {
+  const ms = typeof text === 'string' ? parseTimestamp(text) : undefined
+  if (ms === undefined) throw new BadParameter(field, 'must be an instant, 2026-11-21T10:12:00.000Z')
+  return ms
 }
 
 export function oneOf<T extends string>(field: string, text: string | string[] | undefined, names: readonly T[]): T {

@@ -22,7 +22,11 @@ const RETRY_AFTER_SECONDS: Partial<Record<ErrorCode, number>> = {
   queue_full: 1,
   store_busy: 1,
   log_unavailable: 2,
+  database_unavailable: 2,
   disk_full: 5,
+  memory_full: 5,
+  record_too_large: 5,
+  counters_unavailable: 2,
   store_missing: 5,
 }
 
@@ -80,6 +84,8 @@ function publicDetail({ code, message }: FlowGuardError): string {
       return message
     case 'disk_full':
       return 'the disk is full: nothing was taken; try again later'
+    case 'memory_full':
+      return 'the store is full: nothing was taken; try again later'
     case 'store_missing':
       return 'there is nothing to answer from yet: the pipeline has not run'
     default:

@@ -1,15 +1,20 @@
 import cors from '@fastify/cors'
 import { BODY_BYTES_MAX } from '@flowguard/contract'
 import Fastify, { type FastifyInstance, type FastifyRequest, type FastifyServerOptions } from 'fastify'
-import type { Socket } from 'node:net'
+import { Server, type Socket } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 import { FlowGuardError } from '../kernel/errors.ts'
 import type { Logger } from '../kernel/logging.ts'
+import { tracing } from '../kernel/telemetry.ts'
 import { traceIdOf, traceparentOf } from '../kernel/trace-context.ts'
+import { traceRequests } from './request-traces.ts'
 import { faultOf, PROBLEM_TYPE, problemOf, sendProblem, STATUS_CODES, type Fault } from './problems.ts'
 
 /** An id of 128 characters, each of up to 4 bytes, each byte written as %XX. */
 const PARAM_CHARS_MAX = 128 * 4 * 3
 const REQUEST_MS_MAX = 30_000
+const DRAIN_MS = 500
+const DRAIN_POLL_MS = 10
 
 /**
  * The contract's schemas are for the documentation; admission checks bodies, without changing what it checks. Said at the beginning, so that Fastify does not
@@ -31,18 +36,20 @@ export interface HttpOptions {
 
 /** What both APIs share: limits, errors as problem+json, CORS, headers. Bodies reach the handlers as bytes. */
 export async function createHttpServer({ name, logger, corsOrigins, rateLimit: perMinute }: HttpOptions): Promise<FastifyInstance> {
+  const traced = tracing.now && traceRequests(tracing.now)
   const app = Fastify({
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_MS_MAX,
     // While it closes, what is on its way is answered, and answered as always.
     return503OnClosing: false,
-    genReqId: (request) => traceparentOf(request.headers['traceparent'] as string | undefined),
+    genReqId: traced?.traceparent ?? ((request) => traceparentOf(request.headers['traceparent'] as string | undefined)),
     requestIdHeader: false,
     schemaController: SCHEMAS_DESCRIBE,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: PARAM_CHARS_MAX },
     frameworkErrors: (error, request, reply) => void sendProblem(request as FastifyRequest, reply as never, faultOf(error)),
     clientErrorHandler: (error, socket) => refuseMalformed(error, socket),
   })
+  if (traced) app.addHook('onResponse', traced.end)
   app.removeAllContentTypeParsers()
   acceptBodies(app, /^application\/(?:[\w.+-]+\+)?json(?:\s*;|$)/i)
   app.setErrorHandler((error, request, reply) => {
@@ -53,6 +60,7 @@ export async function createHttpServer({ name, logger, corsOrigins, rateLimit: p
   })
   app.addHook('onRequest', (_request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff')
+    if (closing.has(app.server)) reply.header('connection', 'close')
     done()
   })
   await app.register(cors, {
@@ -116,6 +124,27 @@ function refuseMalformed(error: Error & { code?: string }, socket: Socket): void
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   )
+}
+
+/**
+ * Stops without losing a request: nobody new is let in, who is connected is answered as always and told to come back on another connection. One that
+ * is silent for so long is closed: whoever wrote just then would have to send again.
+ */
+export async function drain(app: FastifyInstance): Promise<void> {
+  if (app.server.listening) {
+    closing.add(app.server)
+    // http.Server's own would cut silent connections at once, and with them what their clients are about to say.
+    Server.prototype.close.call(app.server)
+    for (let waited = 0; waited < DRAIN_MS && (await connections(app)) > 0; waited += DRAIN_POLL_MS) await wait(DRAIN_POLL_MS)
+    app.server.closeIdleConnections()
+  }
+  await app.close()
+}
+
+const closing = new WeakSet<object>()
+
+function connections(app: FastifyInstance): Promise<number> {
+  return new Promise((resolve) => app.server.getConnections((_error, count) => resolve(count)))
 }
 
 /** Listens, and says in words why it cannot. Resolves to the port, which the system chose where 0 was asked for. */

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
+import { maskedAddress, parseAddress, type Engine } from './addresses.ts'
 import { FlowGuardError } from './errors.ts'
 
 /** The checkout: what ships with the product is found from here, whatever folder it is started in. */
@@ -13,7 +14,8 @@ interface Setting {
   about: string
   /** What is wrong with the text, or undefined. */
   check: (text: string) => string | undefined
-  secret?: boolean
+  /** Not to be shown: all of it, or the password in an address. */
+  secret?: 'all' | 'password'
 }
 
 const any = () => undefined
@@ -23,7 +25,20 @@ const oneOf =
   (...words: string[]) =>
   (text: string) =>
     words.includes(text) ? undefined : `must be one of ${words.join(', ')}`
-const engine = (text: string) => (text === 'sqlite:' ? undefined : 'must be sqlite: (the only engine in this version)')
+const FORMS: Readonly<Record<Engine, string>> = {
+  sqlite: 'sqlite:',
+  kafka: 'kafka://host:port,host:port (and /prefix. for its topics)',
+  redis: 'redis://host:port',
+  postgres: 'postgres://user:password@host:port/database',
+  file: 'file: or file:FOLDER',
+  s3: 's3://bucket/prefix',
+}
+const address =
+  (...engines: Engine[]) =>
+  (text: string) => {
+    const found = parseAddress(text)
+    return found && engines.includes(found.engine) ? undefined : `must be ${engines.map((each) => FORMS[each]).join(', or ')}`
+  }
 const url = (text: string) => (URL.canParse(text) ? undefined : 'must be an address, http://host:port')
 
 /** Every setting: the one schema. Flag, then environment, then `.env`, then the default here. */
@@ -34,6 +49,11 @@ export const SETTINGS = {
   CATALOG_PORT: { fallback: '8001', about: 'food catalogue', check: port },
   STORE_PORT: { fallback: '3000', about: 'the store; its origin may call both APIs', check: port },
   OPS_PORT: { fallback: '8080', about: 'operations console and API', check: port },
+  METRICS_PORT: {
+    fallback: '',
+    about: 'livez, readyz and metrics of a part that is run alone and serves nothing else; none where empty or 0',
+    check: (text) => (text ? port(text) : undefined),
+  },
   GATEWAY_URL: {
     fallback: '',
     about: 'gateway for clients; from HOST and GATEWAY_PORT where empty',
@@ -44,15 +64,36 @@ export const SETTINGS = {
     about: 'operations API for clients; from HOST and OPS_PORT where empty',
     check: (text) => (text ? url(text) : undefined),
   },
-  LOG_URL: { fallback: 'sqlite:', about: 'engine of the log', check: engine },
-  DATABASE_URL: { fallback: 'sqlite:', about: 'engine of the operational tables', check: engine },
-  COUNTERS_URL: { fallback: 'sqlite:', about: 'engine of the billing counters', check: engine },
+  LOG_URL: { fallback: 'sqlite:', about: 'engine of the log', check: address('sqlite', 'kafka'), secret: 'password' },
+  LOG_COPIES: {
+    fallback: '0',
+    about: 'copies of every topic on Kafka; 0: as TOPICS_FILE declares',
+    check: (text) => (/^([0-9]|1[0-5])$/.test(text) ? undefined : 'must be a whole number from 0 to 15'),
+  },
+  EVENTS_LOG_URL: {
+    fallback: '',
+    about: 'engine of the log of general events alone; LOG_URL where empty',
+    check: (text) => (text ? address('sqlite', 'kafka', 'redis')(text) : undefined),
+    secret: 'password',
+  },
+  DATABASE_URL: {
+    fallback: 'sqlite:',
+    about: 'engine of the operational tables',
+    check: address('sqlite', 'postgres'),
+    secret: 'password',
+  },
+  COUNTERS_URL: { fallback: 'sqlite:', about: 'engine of the billing counters', check: address('sqlite', 'redis'), secret: 'password' },
+  LAKE_URL: {
+    fallback: 'file:',
+    about: 'engine of the lake; file: is the folder lake of DATA_DIR, off is none',
+    check: (text) => (text === 'off' ? undefined : address('file', 's3')(text)),
+  },
   WRITE_KEYS: {
     fallback: 'auto',
     about: 'auto: needed beyond loopback; on: needed everywhere; off: never',
     check: oneOf('auto', 'on', 'off'),
   },
-  WRITE_KEY: { fallback: '', about: 'the key that the commands of this machine send', check: any, secret: true },
+  WRITE_KEY: { fallback: '', about: 'the key that the commands of this machine send', check: any, secret: 'all' },
   PUBLIC_GATEWAY_URL: {
     fallback: '',
     about: 'gateway as the browsers of the store reach it; GATEWAY_URL where empty',
@@ -74,6 +115,19 @@ export const SETTINGS = {
     fallback: '2',
     about: 'workers of the general lane in one process',
     check: (text) => (/^([1-9]|[1-5]\d|6[0-4])$/.test(text) ? undefined : 'must be a whole number from 1 to 64'),
+  },
+  STREAM_ENGINE: {
+    fallback: 'embedded',
+    about: 'who attributes and tells windows and sessions: embedded: the reader stream; flink: the job of `stream flink deploy`',
+    check: oneOf('embedded', 'flink'),
+  },
+  FLINK_GATEWAY_URL: { fallback: 'http://127.0.0.1:18083', about: "Flink's SQL Gateway, for `stream flink`", check: url },
+  FLINK_JOBS_URL: { fallback: 'http://127.0.0.1:18081', about: "Flink's JobManager (rest.port)", check: url },
+  FLINK_BROKERS: { fallback: '', about: 'Kafka as Flink reaches it, host:port,host:port; as LOG_URL where empty', check: any },
+  FLINK_PARALLELISM: {
+    fallback: '1',
+    about: 'tasks of each kind of its job',
+    check: (text) => (/^[1-9]\d{0,2}$/.test(text) ? undefined : 'must be a whole number from 1 to 999'),
   },
   WAREHOUSE_URL: {
     fallback: 'duckdb:',
@@ -97,21 +151,37 @@ export const SETTINGS = {
     about: 'or once it is so many records',
     check: (text) => (/^[1-9]\d{0,5}$/.test(text) ? undefined : 'must be a whole number from 1 to 999999'),
   },
+  LAKE_AGE_MS: { fallback: '60000', about: 'the lake writes down what came in at the latest after so long', check: whole },
+  LAKE_ROWS: {
+    fallback: '100000',
+    about: 'or once it is so many records',
+    check: (text) => (/^[1-9]\d{0,5}$/.test(text) && Number(text) <= 500_000 ? undefined : 'must be a whole number from 1 to 500000'),
+  },
   LOG_LEVEL: { fallback: 'info', about: 'how much the parts log', check: oneOf('trace', 'debug', 'info', 'warn', 'error') },
   ENVIRONMENT: { fallback: 'development', about: 'named in health and metrics', check: any },
   FOODS_FILE: { fallback: join(ROOT, 'data/food_items.json'), about: 'dishes of the catalogue', check: any },
   ADS_FILE: { fallback: join(ROOT, 'data/ads.json'), about: 'ads and their rates', check: any },
   TOPICS_FILE: { fallback: join(ROOT, 'config/kafka/topics.yaml'), about: 'topics, partitions, retention', check: any },
+  ALERTS_FILE: {
+    fallback: join(ROOT, 'config/alerts.yaml'),
+    about: 'what is alerted, when, and to whom; read again when it changes',
+    check: any,
+  },
 } as const satisfies Record<string, Setting>
 
 export type SettingName = keyof typeof SETTINGS
 export type Source = 'flag' | 'environment' | '.env' | 'default'
 export type Settings = Readonly<Record<SettingName, string>> & { readonly sources: Readonly<Record<SettingName, Source>> }
 
+/** The environment with what `.env` says besides: where secrets are that a file of ours names. */
+export function readEnvironment(env: NodeJS.ProcessEnv, folder: string): NodeJS.Dict<string> {
+  const path = join(folder, '.env')
+  return { ...(existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {}), ...env }
+}
+
 /** Reads all settings. Throws `settings_invalid` that names every bad one and where it came from. */
 export function readSettings(flags: Partial<Record<SettingName, string>>, env: NodeJS.ProcessEnv, folder: string): Settings {
-  const dotEnvPath = join(folder, '.env')
-  const dotEnv: NodeJS.Dict<string> = existsSync(dotEnvPath) ? parseEnv(readFileSync(dotEnvPath, 'utf8')) : {}
+  const dotEnv = readEnvironment({}, folder)
   const values: Partial<Record<SettingName, string>> = {}
   const sources: Partial<Record<SettingName, Source>> = {}
   const faults: string[] = []
@@ -123,7 +193,7 @@ export function readSettings(flags: Partial<Record<SettingName, string>>, env: N
     ]
     const [source, text] = found.find(([, value]) => value !== undefined) ?? ['default', SETTINGS[name].fallback]
     const fault = SETTINGS[name].check(text ?? '')
-    if (fault) faults.push(`${name}=${text} (${source}) ${fault}`)
+    if (fault) faults.push(`${name}=${maskedAddress(text ?? '')} (${source}) ${fault}`)
     values[name] = text ?? ''
     sources[name] = source
   }

@@ -9,7 +9,31 @@ const CODES = {
     retriable: true,
     advice: 'Free some space on the disk that holds DATA_DIR; nothing accepted is lost, and it goes on by itself.',
   },
+  memory_full: {
+    retriable: true,
+    advice:
+      'Redis has reached its maxmemory: give it more, or start more workers. What every reader has passed is trimmed by itself once its topic no longer keeps it; nothing accepted is lost.',
+  },
+  record_too_large: {
+    retriable: true,
+    advice:
+      'A topic on Kafka takes less than it is declared with: `npx flowguard topics plan` shows its max.message.bytes, `topics apply` mends it, and it goes on by itself.',
+  },
+  counters_unavailable: {
+    retriable: true,
+    advice:
+      'The counters on Redis (COUNTERS_URL) do not answer, or are being filled again from the ledger; that goes on by itself. Nothing is lost: what they have yet to be told waits in pipeline.db.',
+  },
   store_busy: { retriable: true, advice: 'Another process holds the store. It goes on once that one is done.' },
+  database_unavailable: {
+    retriable: true,
+    advice: 'PostgreSQL does not answer just now; see the cause. Nothing that was accepted is lost, and it goes on by itself once it does.',
+  },
+  database_refused: {
+    retriable: false,
+    advice:
+      'PostgreSQL answers, and does not let this user in: make the role and the database that DATABASE_URL names, or mend its password.',
+  },
   store_missing: { retriable: true, advice: 'Start FlowGuard once (`npx flowguard up`), or give the right --data-dir.' },
   store_unwritable: {
     retriable: false,
@@ -23,15 +47,30 @@ const CODES = {
   store_newer: { retriable: false, advice: 'This data was written by a newer FlowGuard. Use that version, or another data folder.' },
   log_replaced: {
     retriable: false,
-    advice: 'The log is not the one that this reader knows. Put the old log back, or move the pipeline data away too and start afresh.',
+    advice:
+      'The log is not the one that this reader knows. Put the old log back, or, where that is gone for good, move away all that was made from it: docs/OPERATIONS.md says what that is.',
   },
   log_truncated: {
     retriable: false,
     advice: 'The log ends before the place that this reader had reached: it was put back from an older copy. Put the newer one back.',
   },
+  log_expired: {
+    retriable: true,
+    advice:
+      'The log deleted records before this reader had read them: it was behind for longer than the topic is kept. It goes on behind them, and `npx flowguard audit` shows them as expired. Raise retention_days in config/kafka/topics.yaml; docs/OPERATIONS.md says what else to do.',
+  },
+  driver_missing: { retriable: false, advice: 'Install the package that it names, or choose another engine.' },
   place_moved: { retriable: false, advice: 'Another process reads under the same name. Stop one of them.' },
+  place_lost: {
+    retriable: false,
+    advice:
+      'Kafka has forgotten how far these topics were shipped: it keeps the places of a group for a week after their last commit (offsets.retention.minutes). Delete the topics named, on Kafka alone, with kafka-topics.sh, and start: they are made again, and filled with all that pipeline.db keeps.',
+  },
   data_locked: { retriable: false, advice: 'FlowGuard already runs on this data folder. Stop it there, or use another with --data-dir.' },
-  port_taken: { retriable: false, advice: 'Stop what listens there, or choose other ports: GATEWAY_PORT, CATALOG_PORT, OPS_PORT.' },
+  port_taken: {
+    retriable: false,
+    advice: 'Stop what listens there, or choose other ports: GATEWAY_PORT, CATALOG_PORT, OPS_PORT, METRICS_PORT.',
+  },
   keys_required: {
     retriable: false,
     advice:
@@ -74,9 +113,59 @@ const CODES = {
   },
   query_failed: { retriable: false, advice: 'Mend the statement; `SHOW ALL TABLES` lists what there is.' },
   query_stopped: { retriable: false, advice: 'Ask for less (fewer days, fewer columns), or give it longer: `sql --timeout SECONDS`.' },
+  lake_unavailable: {
+    retriable: true,
+    advice: 'The store of the lake does not answer just now; see the cause. Nothing is lost: the log keeps what the lake has yet to take.',
+  },
+  lake_missing: {
+    retriable: false,
+    advice:
+      'Make the bucket, or set LAKE_URL to one that is there (s3://bucket/prefix; file:FOLDER; off for none), and AWS_REGION to its region.',
+  },
+  lake_denied: {
+    retriable: false,
+    advice:
+      'Give FlowGuard keys (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, or a profile) that may list, read, write and delete under LAKE_URL.',
+  },
+  lake_unfenced: {
+    retriable: false,
+    advice:
+      'Use a store that can refuse to write what is there already (S3: conditional writes, If-None-Match; a folder: links). Without it two lakes could write one manifest.',
+  },
   etl_running: {
     retriable: true,
     advice: 'One run at a time: wait until it is done (`npx flowguard etl runs` shows it), then ask again.',
+  },
+  channel_unavailable: {
+    retriable: true,
+    advice:
+      'A channel of config/alerts.yaml cannot be used just now; see the cause. It goes on by itself, holds up no other, and its alerts wait: `npx flowguard alerts channels`.',
+  },
+  channel_refused: {
+    retriable: false,
+    advice:
+      'The receiver will never take this as it is: mend the channel in config/alerts.yaml, and try it with `npx flowguard alerts test`.',
+  },
+  flink_unreachable: {
+    retriable: true,
+    advice:
+      'Start Flink, its SQL Gateway too (`npm run engines`, compose.yaml), or set FLINK_GATEWAY_URL and FLINK_JOBS_URL to where they run.',
+  },
+  flink_refused: {
+    retriable: false,
+    advice:
+      'Its answer says why. Flink needs the connector to Kafka of its own version, and must reach the brokers by the names in FLINK_BROKERS.',
+  },
+  flink_running: { retriable: false, advice: 'One job a prefix of topics. `npx flowguard stream flink stop` ends it with a savepoint.' },
+  flink_not_running: { retriable: false, advice: '`npx flowguard stream flink deploy` starts it.' },
+  flink_failed: {
+    retriable: false,
+    advice: '`npx flowguard stream flink status` shows what went wrong. Once that is mended, deploy again: it goes on where it was.',
+  },
+  flink_state_missing: {
+    retriable: false,
+    advice:
+      'Name the savepoint or checkpoint to go on from: `stream flink deploy --from file:///…/chk-7`. Only where the rows it wrote are gone too: `--from beginning`, which writes all of them again.',
   },
   part_failed: { retriable: false, advice: 'See `npx flowguard logs` for what went before.' },
 } as const satisfies Record<string, { retriable: boolean; advice: string }>

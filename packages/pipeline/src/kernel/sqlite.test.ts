@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
+import { Worker } from 'node:worker_threads'
 import { hasCode, type ErrorCode } from './errors.ts'
 import { closeStore, guarded, migrate, openReadOnly, openStore, requireSchema, transaction } from './sqlite.ts'
 
@@ -50,6 +52,38 @@ test('what cannot be opened says why', () => {
   writeFileSync(other, 'this is not a database, but long enough to look like one '.repeat(50))
   assert.throws(() => openStore(other), code('store_corrupt', /other\.db is damaged/))
   assert.throws(() => openReadOnly(other), code('store_corrupt', /other\.db is damaged/))
+})
+
+test('of several that open a store at once one makes it, and brings it to the newest schema', async () => {
+  using at = store()
+  const [threads, rounds] = [5, 30]
+  const steps = Array.from({ length: 10 }, (_, step) => `create table t${step} (n integer)`)
+  const source = `
+    import { migrate, openStore } from '${new URL('./sqlite.ts', import.meta.url).href}'
+    import { workerData } from 'node:worker_threads'
+    const { gates, threads, folder, steps } = workerData
+    for (let round = 0; round < gates.length; round += 1) {
+      Atomics.add(gates, round, 1)
+      while (Atomics.load(gates, round) < threads);
+      const path = folder + '/' + round + '.db'
+      const db = openStore(path)
+      migrate(db, path, steps)
+      db.close()
+    }
+  `
+  const url = new URL(`data:text/javascript,${encodeURIComponent(source)}`)
+  const workerData = { gates: new Int32Array(new SharedArrayBuffer(4 * rounds)), threads, folder: at.path, steps }
+  const workers = Array.from({ length: threads }, () => new Worker(url, { workerData }))
+  const codes = await Promise.all(workers.map((worker) => once(worker, 'exit')))
+  assert.deepEqual(
+    codes.flat(),
+    workers.map(() => 0),
+  )
+  for (let round = 0; round < rounds; round += 1) {
+    const db = openReadOnly(join(at.path, `${round}.db`))
+    assert.deepEqual({ ...db.prepare('pragma user_version').get() }, { user_version: steps.length })
+    db.close()
+  }
 })
 
 test('a store that is only read may not be written, and sees what its owner commits', () => {

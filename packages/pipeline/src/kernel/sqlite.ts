@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { FlowGuardError, hasCode } from './errors.ts'
 
 const BUSY_MS = 5_000
+const BUSY_AGAIN_MS = 5
 /** SQLite's primary result codes: https://www.sqlite.org/rescode.html */
 const CODE = { error: 1, busy: 5, locked: 6, readOnly: 8, ioError: 10, corrupt: 11, full: 13, cannotOpen: 14, notADatabase: 26 } as const
 
@@ -13,7 +14,8 @@ export function openStore(path: string): DatabaseSync {
     mkdirSync(dirname(path), { recursive: true })
     const db = new DatabaseSync(path, { timeout: BUSY_MS })
     try {
-      db.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on')
+      toWal(db)
+      db.exec('pragma synchronous = full; pragma foreign_keys = on')
     } catch (error) {
       db.close()
       throw error
@@ -22,6 +24,19 @@ export function openStore(path: string): DatabaseSync {
   } catch (error) {
     const failure = storeError(path, error)
     throw hasCode(failure, 'store_missing') ? new FlowGuardError('store_unwritable', (failure as Error).message, error) : failure
+  }
+}
+
+/** SQLite does not wait for who turns the same new file to WAL just now: so it is tried again, for as long as anything else is waited for. */
+function toWal(db: DatabaseSync): void {
+  for (const deadline = performance.now() + BUSY_MS; ;) {
+    try {
+      return db.exec('pragma journal_mode = wal')
+    } catch (error) {
+      const { errcode = 0 } = error as { errcode?: number }
+      if ((errcode & 0xff) !== CODE.busy || performance.now() > deadline) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_AGAIN_MS)
+    }
   }
 }
 
@@ -39,18 +54,46 @@ export function openReadOnly(path: string): DatabaseSync {
   })
 }
 
+/**
+ * Another process's store with what is asked of it, opened and prepared once it is first asked: its owner may come later. Throws `store_missing` until then, and until
+ * the tables are made.
+ */
+export function storeView<S extends object>(path: string, prepare: (db: DatabaseSync) => S) {
+  let opened: { db: DatabaseSync; statements: S } | undefined
+  const open = () => {
+    const db = openReadOnly(path)
+    try {
+      return { db, statements: prepare(db) }
+    } catch (error) {
+      db.close()
+      throw error
+    }
+  }
+  return {
+    read: <T>(work: (statements: S, db: DatabaseSync) => T): T =>
+      guarded(path, () => {
+        opened ??= open()
+        return work(opened.statements, opened.db)
+      }),
+    [Symbol.dispose]() {
+      opened?.db.close()
+    },
+  }
+}
+
 /** Once is enough, and twice does no harm. */
 export function closeStore(db: DatabaseSync): void {
   if (db.isOpen) db.close()
 }
 
-/** Brings the schema to the newest version: `steps[n]` leads from version n to n + 1. */
+/** Brings the schema to the newest version: `steps[n]` leads from version n to n + 1. Processes that open the store at once leave it to the first of them. */
 export function migrate(db: DatabaseSync, path: string, steps: readonly string[]): void {
   guarded(path, () => {
-    const version = schemaVersion(db, path, steps)
-    for (let next = version; next < steps.length; next += 1) {
-      transaction(db, () => db.exec(`${steps[next]}; pragma user_version = ${next + 1}`))
-    }
+    if (schemaVersion(db, path, steps) === steps.length) return
+    transaction(db, () => {
+      const rest = steps.slice(schemaVersion(db, path, steps))
+      if (rest.length > 0) db.exec(`${rest.join(';\n')};\n pragma user_version = ${steps.length}`)
+    })
   })
 }
 

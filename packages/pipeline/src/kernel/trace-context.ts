@@ -7,10 +7,15 @@ const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(
  * https://www.w3.org/TR/trace-context/#traceparent-header
  */
 export function traceparentOf(header: string | undefined): string {
+  return validTraceparent(header) ?? newTraceparent()
+}
+
+/** The client's, where it is valid, without what a later version adds. */
+export function validTraceparent(header: string | undefined): string | undefined {
   const [, version, traceId = '', parentId = '', flags, more] = (header === undefined ? null : TRACEPARENT.exec(header)) ?? []
   const isValid =
     version !== undefined && version !== 'ff' && !(version === '00' && more) && !/^0*$/.test(traceId) && !/^0*$/.test(parentId)
-  return isValid ? `00-${traceId}-${parentId}-${flags}` : newTraceparent()
+  return isValid ? `00-${traceId}-${parentId}-${flags}` : undefined
 }
 
 /** The correlation id of every log line about one event. */

@@ -4,6 +4,7 @@ import { CLICKS } from '@flowguard/contract'
 import { FlowGuardError, hasCode, type ErrorCode } from '../kernel/errors.ts'
 import { silentLogger } from '../kernel/logging.ts'
 import type { EventLog, LogRecord } from '../log/event-log.ts'
+import { logWithout } from '../reader/testing/deleted.ts'
 import { memoryStore } from '../reader/testing/fixture.ts'
 import type { Batch, Bronze, LoadPlace, LoadStep } from '../warehouse/warehouse.ts'
 import { loader, loadToLevel, type LoaderOptions } from './loader.ts'
@@ -37,7 +38,14 @@ function bronzeOf(
     places: async () => places,
     async begin(from) {
       for (const { topic, partition, next, logId } of from) {
-        if (places.length === 0) places.push({ topic, partition, next, logId, began: next, read: 0, applied: 0, skipped: 0 })
+        if (places.length === 0) places.push({ topic, partition, next, logId, began: next, expired: 0, read: 0, applied: 0, skipped: 0 })
+      }
+      return places.map((each) => ({ ...each }))
+    },
+    async expire(stretches) {
+      for (const { from, to } of stretches) {
+        const place = places.find(({ next }) => next === from) as LoadPlace
+        Object.assign(place, { next: to, expired: place.expired + to - from })
       }
       return places.map((each) => ({ ...each }))
     },
@@ -65,7 +73,7 @@ function bronzeOf(
       const [step] = steps as [LoadStep]
       const [place] = places as [LoadPlace]
       if (place.next !== step.from) throw new FlowGuardError('place_moved', `at ${place.next}, not ${step.from}`)
-      place.next = step.next
+      Object.assign(place, { next: step.next, read: place.read + step.read, applied: place.applied + step.applied })
       counts.push(count)
       if (fails) throw new FlowGuardError('disk_full', 'planted, after the commit')
     },
@@ -187,9 +195,38 @@ test('a batch that fails for good is noticed although nothing more comes in', { 
 })
 
 test('a log that was replaced ends the loader, as it does every reader', async () => {
-  const place: LoadPlace = { topic: CLICKS, partition: 0, next: 5, logId: 'log-0', began: 0, read: 5, applied: 5, skipped: 0 }
+  const place: LoadPlace = { topic: CLICKS, partition: 0, next: 5, logId: 'log-0', began: 0, expired: 0, read: 5, applied: 5, skipped: 0 }
   const { bronze } = bronzeOf(async () => undefined, [place])
   const { store, options } = optionsOf(bronze, logOf(10))
   using _store = store
   await assert.rejects(loader(options)(NEVER), (error) => hasCode(error, 'log_replaced'))
+})
+
+test('what the log deleted before it was loaded is booked as expired, and the loader goes on behind it', { timeout: 10_000 }, async () => {
+  const { bronze, counts, places } = bronzeOf()
+  const said: object[] = []
+  const log = logOf(2_500)
+  const { store, options } = optionsOf(bronze, log, { rowsMax: 500 })
+  using _store = store
+  const stop = new AbortController()
+  const error = (what: { code: string }) => void said.push(what)
+  // Half of it goes while the loader is at work.
+  let isDeleted = false
+  const read: EventLog['read'] = async (asked, limit) => {
+    isDeleted ||= counts.length > 0
+    const at = isDeleted ? logWithout(log, { topic: CLICKS, partition: 0, before: 2_000 }) : log
+    return at.read(asked, limit)
+  }
+  const ends: EventLog['ends'] = async () => [{ partition: 0, start: isDeleted ? 2_000 : 0, end: 2_500 }]
+  const feeds = [{ log: { ...log, read, ends }, topics: [CLICKS] as const }]
+  const running = loader({ ...options, feeds, logger: { ...silentLogger, error } })(stop.signal)
+  while (places[0]?.next !== 2_500) await new Promise((resolve) => setImmediate(resolve))
+  stop.abort()
+  await running
+  const loaded = counts.reduce((sum, count) => sum + count, 0)
+  const from = loaded - 500
+  assert.ok(from >= 500 && from < 2_000, String(from))
+  assert.deepEqual(said.at(-1), { code: 'log_expired', reader: 'loader', topic: CLICKS, partition: 0, from, to: 2_000 })
+  const [standing] = loaderStandings(store.db)
+  assert.deepEqual([standing?.began, standing?.expired, standing?.next, standing?.read], [0, 2_000 - from, 2_500, loaded])
 })

@@ -1,18 +1,19 @@
-import { setImmediate as immediate } from 'node:timers/promises'
-import type { Topic } from '@flowguard/contract'
 import { step } from '../kernel/crash.ts'
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { pause, type Clock, type Part } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
+import { observeReader, type Gathered, type ReaderObserver } from '../kernel/observer.ts'
 import { BACKOFF, backoffMs } from '../kernel/retry.ts'
-import type { EventLog, LogRecord } from '../log/event-log.ts'
+import type { LogRecord } from '../log/event-log.ts'
+import { addInTurns, expiredIn, IDLE_MS, logIdIn, READ_COUNT_MAX, tirelessly, type Feed } from '../reader/batching.ts'
+import { sayExpired } from '../reader/expired.ts'
 import type { Batch, Bronze, LoadPlace, LoadStep } from '../warehouse/warehouse.ts'
-import type { Mirror } from './mirror.ts'
+import { LOADER, type Mirror } from './mirror.ts'
 
 export interface LoaderOptions {
   bronze: Bronze
   /** What is loaded, and from where. */
-  feeds: readonly { log: EventLog; topics: readonly Topic[] }[]
+  feeds: readonly Feed[]
   mirror: Mirror
   /** A batch is loaded once it has so many records, or the first of them is so old. */
   rowsMax: number
@@ -21,12 +22,8 @@ export interface LoaderOptions {
   logger: Logger
 }
 
-const READ_COUNT_MAX = 5_000
-/** How many records are made ready before others get their turn of the event loop. */
-const TURN_COUNT = 500
-const IDLE_MS = 50
-/** What does not mend itself is looked at again so often: an operator may have mended it. */
-const AGAIN_MS = 30_000
+/** What was put into the batches that are under way, for the figures. */
+const gatheredFor = new WeakMap<Batch, Gathered>()
 /** The log is not what it was: no reader goes on then. */
 const LOG_FAULTS = ['log_replaced', 'log_truncated', 'store_corrupt', 'file_invalid'] as const
 
@@ -35,27 +32,29 @@ const LOG_FAULTS = ['log_replaced', 'log_truncated', 'store_corrupt', 'file_inva
  * the log keeps what is to be loaded.
  */
 export function loader(options: LoaderOptions): Part {
-  const { logger } = options
-  return async (signal) => {
-    for (let tries = 1; !signal.aborted; tries += 1) {
-      try {
-        await load(options, signal, () => (tries = 0))
-      } catch (error) {
-        if (!(error instanceof FlowGuardError) || hasCode(error, ...LOG_FAULTS)) throw error
-        const { code, advice } = error
-        logger.error({ code, advice, err: error }, 'nothing can be loaded into the warehouse just now; it is tried again')
-        await pause(error.retriable ? backoffMs(tries, BACKOFF) : AGAIN_MS, signal)
-      }
-    }
-  }
+  const { clock, logger } = options
+  const trouble = 'nothing can be loaded into the warehouse just now; it is tried again'
+  const observer = observeReader(LOADER, clock)
+  return tirelessly((signal, onProgress) => load(options, signal, { observer, onLoaded: onProgress }), {
+    observer,
+    trouble,
+    logFaults: LOG_FAULTS,
+    logger,
+  })
 }
 
 /** Loads what the log holds now, and resolves once that is done. */
 export async function loadToLevel(options: LoaderOptions, signal: AbortSignal, onLoaded: (rows: number) => void): Promise<void> {
-  await load(options, signal, onLoaded, true)
+  await load(options, signal, { observer: observeReader(LOADER, options.clock), onLoaded, isToLevel: true })
 }
 
-async function load(options: LoaderOptions, signal: AbortSignal, onLoaded: (rows: number) => void, isToLevel = false): Promise<void> {
+interface Loading {
+  observer: ReaderObserver
+  onLoaded: (rows: number) => void
+  isToLevel?: boolean
+}
+
+async function load(options: LoaderOptions, signal: AbortSignal, { observer, onLoaded, isToLevel = false }: Loading): Promise<void> {
   const loaded = await begin(options)
   // Where the next batch begins: ahead of what is loaded by the batch that is under way.
   const ahead = loaded.map((each) => ({ ...each }))
@@ -65,7 +64,7 @@ async function load(options: LoaderOptions, signal: AbortSignal, onLoaded: (rows
   const stop = AbortSignal.any([signal, failed.signal])
   try {
     for (;;) {
-      const batch = await filled(options, ahead, stop, { isBusy: () => underWay !== undefined, isToLevel })
+      const batch = await filled(options, ahead, stop, { observer, isBusy: () => underWay !== undefined, isToLevel })
       let goesOn = false
       try {
         goesOn = (await underWay) !== false
@@ -89,8 +88,11 @@ async function load(options: LoaderOptions, signal: AbortSignal, onLoaded: (rows
   }
 }
 
-/** Where loading goes on. Throws `warehouse_missing` where the warehouse does not hold what was loaded into it once. */
-async function begin({ bronze, feeds, mirror }: LoaderOptions): Promise<LoadPlace[]> {
+/**
+ * Where loading goes on: where the log deleted by itself what was to be loaded next, behind that. Throws `warehouse_missing` where the warehouse does not hold what
+ * was loaded into it once.
+ */
+async function begin({ bronze, feeds, mirror, logger }: LoaderOptions): Promise<LoadPlace[]> {
   const before = await bronze.places()
   for (const { topic, partition, next, read } of mirror.read()) {
     const has = before.find((each) => each.topic === topic && each.partition === partition)?.next ?? 0
@@ -107,7 +109,12 @@ async function begin({ bronze, feeds, mirror }: LoaderOptions): Promise<LoadPlac
       }),
     ),
   )
-  const places = await bronze.begin(from.flat())
+  let places = await bronze.begin(from.flat())
+  const stretches = await expiredIn(feeds, places)
+  if (stretches.length > 0) {
+    places = await bronze.expire(stretches)
+    sayExpired(logger, LOADER, stretches)
+  }
   mirror.write(places)
   return [...places]
 }
@@ -117,10 +124,11 @@ async function filled(
   { bronze, feeds, rowsMax, ageMs }: LoaderOptions,
   places: readonly LoadPlace[],
   signal: AbortSignal,
-  { isBusy, isToLevel }: { isBusy: () => boolean; isToLevel: boolean },
+  { observer, isBusy, isToLevel }: { observer: ReaderObserver; isBusy: () => boolean; isToLevel: boolean },
 ): Promise<Batch | undefined> {
-  const logIdOf = (topic: Topic) => (feeds.find(({ topics }) => topics.includes(topic)) as (typeof feeds)[number]).log.id
-  const batch = await bronze.batch(logIdOf)
+  const batch = await bronze.batch(logIdIn(feeds))
+  const gathered = observer.gather()
+  gatheredFor.set(batch, gathered)
   let firstAt: number | undefined
   try {
     while (!signal.aborted) {
@@ -128,8 +136,12 @@ async function filled(
       for (const { log, topics } of feeds) {
         const own = places.filter(({ topic }) => topics.includes(topic))
         const countMax = Math.min(READ_COUNT_MAX, rowsMax - batch.count)
-        if (countMax > 0) await take(batch, places, await log.read(own, { countMax, waitMs: 0 }))
+        if (countMax <= 0) continue
+        const records = await log.read(own, { countMax, waitMs: 0 })
+        await take(batch, places, records)
+        gathered.add(records)
       }
+      observer.turn()
       if (batch.count > 0) firstAt ??= performance.now()
       const isOld = firstAt !== undefined && performance.now() - firstAt >= ageMs && !isBusy()
       if (batch.count >= rowsMax || isOld) return batch
@@ -147,10 +159,7 @@ async function filled(
 }
 
 async function take(batch: Batch, places: readonly LoadPlace[], records: readonly LogRecord[]): Promise<void> {
-  for (let from = 0; from < records.length; from += TURN_COUNT) {
-    batch.add(records.slice(from, from + TURN_COUNT))
-    await immediate()
-  }
+  await addInTurns(batch, records)
   for (const each of batch.steps) placeOf(places, each).next = each.next
 }
 
@@ -165,6 +174,7 @@ async function committed(
   signal: AbortSignal,
 ): Promise<boolean> {
   using _files = batch
+  const startedAt = performance.now()
   for (let tries = 1; ; tries += 1) {
     try {
       await bronze.load(batch, clock())
@@ -178,6 +188,7 @@ async function committed(
       if (signal.aborted) return false
     }
   }
+  gatheredFor.get(batch)?.committed(startedAt)
   for (const each of batch.steps) {
     const place = placeOf(loaded, each)
     place.next = each.next

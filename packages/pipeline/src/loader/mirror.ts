@@ -3,29 +3,32 @@ import { guarded, transaction } from '../kernel/sqlite.ts'
 import { standingsIn, type Standing } from '../reader/places.ts'
 import type { LoadPlace } from '../warehouse/warehouse.ts'
 
-const LOADER = 'loader'
+export const LOADER = 'loader'
+export const LAKE = 'lake'
 
-/** The loader's places as the pipeline's store shows them to everybody: written after the warehouse has committed, so never ahead of it. */
+type Mirrored = typeof LOADER | typeof LAKE
+
+/** A reader's places as the pipeline's store shows them to everybody: written after the warehouse, or the lake, has committed, so never ahead of it. */
 export interface Mirror {
   read(): readonly Standing[]
   write(places: readonly LoadPlace[]): void
 }
 
-export function mirrorIn(db: DatabaseSync, path: string): Mirror {
+export function mirrorIn(db: DatabaseSync, path: string, reader: Mirrored = LOADER): Mirror {
   return {
-    read: () => guarded(path, () => loaderStandings(db)),
-    write: (places) => guarded(path, () => transaction(db, () => put(db, places))),
+    read: () => guarded(path, () => standingsIn(db).filter((each) => each.reader === reader)),
+    write: (places) => guarded(path, () => transaction(db, () => put(db, reader, places))),
   }
 }
 
-function put(db: DatabaseSync, places: readonly LoadPlace[]): void {
-  // What the loader skips is heartbeats and nothing else.
+function put(db: DatabaseSync, reader: string, places: readonly LoadPlace[]): void {
+  // What they skip is heartbeats and nothing else.
   const row = db.prepare(
-    `insert or replace into places (reader, topic, partition, log_id, began, next, time_ms, heartbeats, read, applied, skipped)
-     values ('${LOADER}', ?, ?, ?, ?, ?, -1, ?, ?, ?, ?)`,
+    `insert or replace into places (reader, topic, partition, log_id, began, expired, next, time_ms, heartbeats, read, applied, skipped)
+     values (?, ?, ?, ?, ?, ?, ?, -1, ?, ?, ?, ?)`,
   )
-  for (const { topic, partition, logId, began, next, read, applied, skipped } of places) {
-    row.run(topic, partition, logId, began, next, skipped, read, applied, skipped)
+  for (const { topic, partition, logId, began, expired, next, read, applied, skipped } of places) {
+    row.run(reader, topic, partition, logId, began, expired, next, skipped, read, applied, skipped)
   }
 }
 
@@ -36,7 +39,7 @@ export function loaderStandings(db: DatabaseSync): readonly Standing[] {
 /** Whether anything was ever loaded: then a warehouse that is not there was lost. */
 export const hasLoaded = (standings: readonly Standing[]): boolean => standings.some(({ read }) => read > 0)
 
-/** For a warehouse that is made anew. */
-export function forgetLoaded(db: DatabaseSync): void {
-  db.prepare('delete from places where reader = ?').run(LOADER)
+/** For a warehouse that is made anew, and for a lake that is wanted no more: nobody waits for it then. */
+export function forgetLoaded(db: DatabaseSync, reader: Mirrored = LOADER): void {
+  db.prepare('delete from places where reader = ?').run(reader)
 }

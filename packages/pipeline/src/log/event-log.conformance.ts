@@ -172,15 +172,17 @@ function contentConformance(withLog: WithLog): void {
   ]
 
   withLog('text of any kind comes back as it was, as key, as value and in headers', async (log) => {
+    // A header's name holds no NUL: Kafka's clients in C end it there.
+    const headersOf = (text: string) => ({ content_hash: text, [text.replaceAll('\0', 'nul')]: 'x', __proto__x: 'y' })
     for (const text of TEXTS) {
-      const headers = { content_hash: text, [text]: 'x', __proto__x: 'y' }
+      const headers = headersOf(text)
       await log.append(ALERTS, [record(text, text, { headers }), record('next', 'after')])
     }
     const records = await readAll(log, ALERTS)
     for (const [at, text] of TEXTS.entries()) {
       const found = records[2 * at] as LogRecord
       assert.deepEqual([found.key, found.value, found.bytes], [text, text, undefined])
-      assert.deepEqual(found.headers, { content_hash: text, [text]: 'x', __proto__x: 'y' })
+      assert.deepEqual(found.headers, headersOf(text))
       assert.equal(records[2 * at + 1]?.value, 'after')
     }
   })

@@ -7,11 +7,13 @@ import type { TopicSpecs } from './topics.ts'
 
 const EVERY_MS = 60_000
 
+type Passed = () => ReadonlyMap<number, number> | Promise<ReadonlyMap<number, number>>
+
 interface Options {
-  log: EventLog
+  log: Pick<EventLog, 'trim'>
   topics: TopicSpecs
   /** The topics to keep an eye on, and, for those that have readers, the offset in each partition that all of them have passed. */
-  readBefore: Partial<Record<Topic, () => ReadonlyMap<number, number>>>
+  readBefore: Partial<Record<Topic, Passed>>
   clock: Clock
   logger: Logger
 }
@@ -20,9 +22,9 @@ interface Options {
 export function retention({ log, topics, readBefore, clock, logger }: Options): Part {
   return async (signal) => {
     while (!signal.aborted) {
-      for (const [topic, passed] of Object.entries(readBefore) as [Topic, () => ReadonlyMap<number, number>][]) {
+      for (const [topic, passed] of Object.entries(readBefore) as [Topic, Passed][]) {
         try {
-          const deleted = await log.trim(topic, { appendedBefore: clock() - topics[topic].retentionMs, readBefore: passed() })
+          const deleted = await log.trim(topic, { appendedBefore: clock() - topics[topic].retentionMs, readBefore: await passed() })
           if (deleted > 0) logger.info({ topic, deleted }, 'retention')
         } catch (error) {
           if (!(error instanceof FlowGuardError && error.retriable)) throw error

@@ -1,6 +1,6 @@
-import type { DatabaseSync } from 'node:sqlite'
 import { DEAD, GENERAL } from '@flowguard/contract'
 import type { Standing } from '../reader/places.ts'
+import type { LaneView } from '../workers/lane-view.ts'
 import { WORKERS } from '../workers/processor.ts'
 import { checking, type Check } from './audit-check.ts'
 import type { DeadBooks } from './audit-dead.ts'
@@ -13,21 +13,13 @@ interface Books {
 }
 
 /** The general lane: what its workers say they did against the rows that they left. */
-export function laneChecks(db: DatabaseSync, books: Books): Check[] {
-  return [appliedCheck(db, books), onceCheck(db), failedCheck(db, books)]
+export async function laneChecks(lane: LaneView, books: Books): Promise<Check[]> {
+  return [await appliedCheck(lane, books), await onceCheck(lane), await failedCheck(lane, books)]
 }
 
-function appliedCheck(db: DatabaseSync, { standings }: Books): Check {
+async function appliedCheck(lane: LaneView, { standings }: Books): Promise<Check> {
   const check = checking('general events applied = processed or waiting')
-  const sums = new Map<number, number>()
-  const rows = db
-    .prepare(
-      `select log_partition as partition, count(*) as count from processed_events group by log_partition
-       union all select log_partition, processed from lane_forgotten
-       union all select log_partition, count(*) from lane_retries group by log_partition`,
-    )
-    .all() as { partition: number; count: number }[]
-  for (const { partition, count } of rows) sums.set(partition, (sums.get(partition) ?? 0) + count)
+  const sums = await lane.applied()
   let [expected, actual] = [0, 0]
   for (const { partition, applied } of standings.filter(({ reader }) => reader === WORKERS)) {
     const found = sums.get(partition) ?? 0
@@ -39,36 +31,28 @@ function appliedCheck(db: DatabaseSync, { standings }: Books): Check {
 }
 
 /** By event and by record: neither has two rows, in whichever tables. */
-function onceCheck(db: DatabaseSync): Check {
+async function onceCheck(lane: LaneView): Promise<Check> {
   const check = checking('no general event is worked off twice')
-  const all = (columns: string) =>
-    `select ${columns} from processed_events union all select ${columns} from failed_events union all select ${columns} from lane_retries`
-  const twice = (columns: string) =>
-    db.prepare(`select ${columns}, count(*) as count from (${all(columns)}) group by ${columns} having count(*) > 1`).all()
-  for (const row of twice('event_id, user_id') as { event_id: string; user_id: string | null; count: number }[])
-    check.fault(`${row.event_id} of ${row.user_id ?? 'nobody'}: ${row.count} rows`)
-  for (const row of twice('log_partition, log_offset') as { log_partition: number; log_offset: number; count: number }[])
-    check.fault(`${GENERAL}-${row.log_partition}@${row.log_offset}: ${row.count} rows`)
-  const { rows, events } = db
-    .prepare(
-      `select count(*) as rows, count(distinct event_id || ' ' || coalesce(user_id, '')) as events from (${all('event_id, user_id')})`,
-    )
-    .get() as { rows: number; events: number }
+  const { rows, events, twice } = await lane.rows()
+  for (const { of, count } of twice) {
+    const what = 'event_id' in of ? `${of.event_id} of ${of.user_id ?? 'nobody'}` : `${GENERAL}-${of.partition}@${of.offset}`
+    check.fault(`${what}: ${count} rows`)
+  }
   return check.done({ detail: 'processed, failed and waiting, by user and event, and by record', expected: events, actual: rows })
 }
 
-function failedCheck(db: DatabaseSync, { dead, walks }: Books): Check {
+async function failedCheck(lane: LaneView, { dead, walks }: Books): Promise<Check> {
   const check = checking('every failed general event has its dead letter')
-  const rows = db.prepare('select dead_id as id from failed_events').all() as { id: string }[]
+  const letters = await lane.failedLetters()
   const isLost = isTrimmed(walks, DEAD)
   let found = 0
-  for (const { id } of rows) {
+  for (const id of letters) {
     if (dead.hasLetter(id)) found += 1
     else if (!isLost) check.fault(`${id}: no letter`)
   }
   return check.done({
     detail: isLost ? 'letters beyond retention are not looked for' : 'by dead_id',
-    expected: isLost ? found : rows.length,
+    expected: isLost ? found : letters.length,
     actual: found,
   })
 }

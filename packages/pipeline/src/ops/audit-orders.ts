@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { ATTRIBUTED, ORDERS, parseLogged } from '@flowguard/contract'
-import { unpackRecords } from '../database/outbox-rows.ts'
+import type { DatabaseView } from '../database/database-view.ts'
 import { partitionOf } from '../kernel/partition.ts'
 import type { LogRecord } from '../log/event-log.ts'
 import type { Standing } from '../reader/places.ts'
@@ -10,7 +10,7 @@ import type { DeadBooks } from './audit-dead.ts'
 import { isTrimmed, keptSinceMs, type PartitionWalk } from './audit-walk.ts'
 
 interface Books {
-  edge: DatabaseSync | undefined
+  edge: DatabaseView | undefined
   /** The pipeline's. */
   db: DatabaseSync | undefined
   attributed: AttributedBooks
@@ -51,41 +51,38 @@ export function orderBooks(standings: readonly Standing[], dead: DeadBooks) {
 
   return {
     visit,
-    checks(books: Books): Check[] {
-      const checks = books.edge ? [acceptedCheck(books.edge, logged, books.walks)] : []
+    async checks(books: Books): Promise<Check[]> {
+      const checks = books.edge ? [await acceptedCheck(books.edge, logged, books.walks)] : []
       return books.db ? [...checks, answeredCheck(books.db, placed, unburied, books)] : checks
     },
   }
 }
 
 /** Every order event of the database is in the outbox of the same moment, or in the log of a later one. */
-function acceptedCheck(edge: DatabaseSync, logged: ReadonlySet<string>, walks: readonly PartitionWalk[]): Check {
+async function acceptedCheck(edge: DatabaseView, logged: ReadonlySet<string>, walks: readonly PartitionWalk[]): Promise<Check> {
   const check = checking('orders accepted = in the log or the outbox')
   const waiting = new Set<string>()
-  for (const { records } of edge.prepare('select records from outbox').iterate() as Iterable<unknown> as Iterable<{ records: string }>) {
-    for (const { partition, value } of unpackRecords(records)) {
+  for await (const records of edge.outbox()) {
+    for (const { partition, value } of records) {
       if (partition === undefined) waiting.add((JSON.parse(value) as { event_id: string }).event_id)
     }
   }
-  const order = edge.prepare('select user_id as userId, created_at as createdAt from orders where order_id = ?')
   const partitions = walks.filter(({ topic }) => topic === ORDERS).length
   let [expected, actual, beyond] = [0, 0, 0]
-  for (const each of edge.prepare('select event_id as eventId, order_id as orderId from order_events').iterate()) {
-    const { eventId, orderId } = each as { eventId: string; orderId: string }
-    expected += 1
-    if (logged.has(eventId) || waiting.has(eventId)) {
-      actual += 1
-      continue
+  for await (const events of edge.orderEvents()) {
+    const missing = events.filter(({ eventId }) => !logged.has(eventId) && !waiting.has(eventId))
+    expected += events.length
+    actual += events.length - missing.length
+    const orders = await edge.orders(missing.map(({ orderId }) => orderId))
+    for (const { eventId, orderId } of missing) {
+      const order = orders.get(orderId)
+      const keptSince = !order || partitions === 0 ? -Infinity : keptSinceMs(walks, ORDERS, partitionOf(order.user_id, partitions))
+      if (order && Date.parse(order.created_at) <= keptSince) beyond += 1
+      else check.fault(`${eventId} (order ${orderId}): neither in the outbox nor in ${ORDERS}`)
     }
-    const { userId, createdAt } = (order.get(orderId) ?? {}) as { userId?: string; createdAt?: string }
-    const keptSince = userId === undefined || partitions === 0 ? -Infinity : keptSinceMs(walks, ORDERS, partitionOf(userId, partitions))
-    if (createdAt !== undefined && Date.parse(createdAt) <= keptSince) beyond += 1
-    else check.fault(`${eventId} (order ${orderId}): neither in the outbox nor in ${ORDERS}`)
   }
-  for (const each of edge
-    .prepare('select order_id as orderId from orders where event_id not in (select event_id from order_events)')
-    .all()) {
-    check.fault(`order ${(each as { orderId: string }).orderId}: the event that placed it is not among the order events`)
+  for (const orderId of await edge.ordersWithoutEvent()) {
+    check.fault(`order ${orderId}: the event that placed it is not among the order events`)
   }
   const detail = `order events of the database, by id${beyond > 0 ? `; ${beyond} of them older than what the log keeps` : ''}`
   return check.done({ detail, expected: expected - beyond, actual })

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { closeSync, cpSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { after, before, test } from 'node:test'
+import { after, before, test, type TestContext } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { ATTRIBUTED, CLICKS, DEAD, ORDERS, type Topic } from '@flowguard/contract'
 import { hasCode } from '../kernel/errors.ts'
@@ -21,19 +21,19 @@ before(async () => {
 })
 after(() => base[Symbol.dispose]())
 
-function auditOf(dataDir: string): Audit {
-  using stores = openStores({ dataDir, topics: TOPIC_SPECS, clock: () => T0 })
-  return audit(stores)
+async function auditOf(dataDir: string): Promise<Audit> {
+  await using stores = openStores({ dataDir, topics: TOPIC_SPECS, clock: () => T0 })
+  return await audit(stores)
 }
 
 /** The checks that fail once `plant` has changed a store of the small day. */
-function failing(file: keyof typeof FILES, plant: (db: DatabaseSync) => void): string[] {
+async function failing(file: keyof typeof FILES, plant: (db: DatabaseSync) => void): Promise<string[]> {
   using folder = temporaryFolder()
   cpSync(base.path, folder.path, { recursive: true })
   const db = new DatabaseSync(join(folder.path, FILES[file]))
   plant(db)
   db.close()
-  const { balanced, checks } = auditOf(folder.path)
+  const { balanced, checks } = await auditOf(folder.path)
   const failed = checks.filter(({ ok }) => !ok)
   assert.equal(balanced, failed.length === 0)
   for (const { offenders, offenders_total: total } of failed) assert.ok(offenders.length > 0 && total >= offenders.length)
@@ -84,9 +84,9 @@ const run = (sql: string) => (db: DatabaseSync) => {
   assert.ok(Number(changes) > 0, `nothing was planted by ${sql}`)
 }
 
-test('the books of a day with every outcome balance', () => {
+test('the books of a day with every outcome balance', async () => {
   assert.deepEqual(
-    auditOf(base.path).checks.filter(({ ok, expected, actual }) => !ok || expected !== actual),
+    (await auditOf(base.path)).checks.filter(({ ok, expected, actual }) => !ok || expected !== actual),
     [],
   )
 })
@@ -209,8 +209,8 @@ const PLANTED: [string, keyof typeof FILES, (db: DatabaseSync) => void, string[]
 ]
 
 for (const [what, file, plant, expected] of PLANTED) {
-  test(`found: ${what}`, () => {
-    const failed = failing(file, plant)
+  test(`found: ${what}`, async () => {
+    const failed = await failing(file, plant)
     for (const name of expected) assert.ok(failed.includes(name), `${name} holds; what fails: ${failed.join(', ') || 'nothing'}`)
   })
 }
@@ -238,9 +238,9 @@ test('two users whose clients number their clicks alike are both charged', async
   await machine.click({ id: '1', user: 'u2', at: 1_000 })
   await machine.heartbeat(60_000)
   await machine.read()
-  using stores = machine.stores()
-  assert.equal(summary(stores).charged.count, 2)
-  assert.equal(audit(stores).balanced, true)
+  await using stores = machine.stores()
+  assert.equal((await summary(stores)).charged.count, 2)
+  assert.equal((await audit(stores)).balanced, true)
 })
 
 test('the books balance after retention has trimmed every topic', async () => {
@@ -258,9 +258,9 @@ test('the books balance after retention has trimmed every topic', async () => {
     }
   }
   assert.ok((await machine.raw.ends(CLICKS)).some(({ start }) => start > 0))
-  using stores = machine.stores()
+  await using stores = machine.stores()
   assert.deepEqual(
-    audit(stores).checks.filter(({ ok }) => !ok),
+    (await audit(stores)).checks.filter(({ ok }) => !ok),
     [],
   )
 })
@@ -269,21 +269,21 @@ test('a store from before orders were counted by ad is counted so from its upgra
   using folder = temporaryFolder()
   cpSync(base.path, folder.path, { recursive: true })
   const db = new DatabaseSync(join(folder.path, FILES.pipeline))
-  db.exec(`drop table ad_days; drop table ad_days_began; drop index item_counters_by_day;
-    alter table dead_actions drop column sent_to; alter table dead_actions drop column edited; pragma user_version = 2`)
+  db.exec(`drop table counter_changes; drop table counter_standing; drop table ad_days; drop table ad_days_began; drop index item_counters_by_day;
+    alter table places drop column expired; alter table dead_actions drop column sent_to; alter table dead_actions drop column edited; pragma user_version = 2`)
   db.close()
   await using machine = openMachine(folder.path)
-  const faults = () => {
-    using stores = machine.stores()
-    return audit(stores).checks.filter(({ ok }) => !ok)
+  const faults = async () => {
+    await using stores = machine.stores()
+    return (await audit(stores)).checks.filter(({ ok }) => !ok)
   }
-  assert.deepEqual(faults(), [])
+  assert.deepEqual(await faults(), [])
   await machine.click({ id: 'click-after', user: 'u9', at: 100_000 })
   await machine.order({ id: 'order-after', user: 'u9', at: 101_000 })
   await machine.ship()
   await machine.heartbeat(200_000)
   await machine.read()
-  assert.deepEqual(faults(), [])
+  assert.deepEqual(await faults(), [])
   const counted = machine.pipeline.db.prepare('select ad_id, clicks, attributed_orders, attributed_paise from ad_days').all()
   assert.deepEqual(
     counted.map((row) => Object.values(row)),
@@ -294,38 +294,35 @@ test('a store from before orders were counted by ad is counted so from its upgra
 test('a log without a pipeline, and one without either, can be audited as far as it goes', async () => {
   using folder = temporaryFolder()
   cpSync(join(base.path, FILES.raw), join(folder.path, FILES.raw))
-  assert.equal(auditOf(folder.path).balanced, true)
+  assert.equal((await auditOf(folder.path)).balanced, true)
   cpSync(join(base.path, FILES.edge), join(folder.path, FILES.edge))
-  assert.equal(auditOf(folder.path).balanced, true)
+  assert.equal((await auditOf(folder.path)).balanced, true)
 })
 
-test('where there is no store, that is said', () => {
+test('where there is no store, that is said', async () => {
   using folder = temporaryFolder()
-  assert.throws(
-    () => auditOf(folder.path),
-    (error) => hasCode(error, 'store_missing'),
-  )
+  await assert.rejects(auditOf(folder.path), (error) => hasCode(error, 'store_missing'))
 })
 
 /** Widens the gap between one store's snapshot and the next: much happens in it. */
-function holdBeforeBegin(db: DatabaseSync) {
-  const exec = db.exec.bind(db)
-  db.exec = (sql) => {
+function holdBeforeBegin(t: TestContext) {
+  const exec = Function.prototype.call.bind(Reflect.get(DatabaseSync.prototype, 'exec')) as (db: DatabaseSync, sql: string) => void
+  t.mock.method(DatabaseSync.prototype, 'exec', function (this: DatabaseSync, sql: string) {
     if (sql === 'begin') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, GAP_MS)
-    exec(sql)
-  }
+    exec(this, sql)
+  })
 }
 
-test('the books balance at every moment while events are written, read, shipped and trimmed', async () => {
+test('the books balance at every moment while events are written, read, shipped and trimmed', async (t) => {
+  holdBeforeBegin(t)
   using folder = temporaryFolder()
   const traffic = new Worker(new URL('./traffic.fixture.ts', import.meta.url), { workerData: folder.path })
   await using _ending = { [Symbol.asyncDispose]: async () => void (await traffic.terminate()) }
   const ended = once(traffic, 'exit')
   await once(traffic, 'message')
   for (let look = 0; look < LOOKS; look += 1) {
-    using stores = openStores({ dataDir: folder.path, topics: TOPIC_SPECS, clock: () => T0 })
-    for (const db of [stores.edge, stores.raw?.db, stores.pipeline?.db]) if (db) holdBeforeBegin(db)
-    const { checks } = audit(stores)
+    await using stores = openStores({ dataDir: folder.path, topics: TOPIC_SPECS, clock: () => T0 })
+    const { checks } = await audit(stores)
     assert.deepEqual(
       checks.filter(({ ok }) => !ok),
       [],
@@ -333,10 +330,10 @@ test('the books balance at every moment while events are written, read, shipped 
   }
   traffic.postMessage('stop')
   assert.deepEqual(await ended, [0])
-  assert.ok(auditOf(folder.path).checks.some(({ name, actual }) => name === CREDITS && actual > 0))
+  assert.ok((await auditOf(folder.path)).checks.some(({ name, actual }) => name === CREDITS && actual > 0))
 })
 
-test('of a damaged store the file is named', () => {
+test('of a damaged store the file is named', async () => {
   using folder = temporaryFolder()
   cpSync(base.path, folder.path, { recursive: true })
   const path = join(folder.path, FILES.pipeline)
@@ -348,8 +345,8 @@ test('of a damaged store the file is named', () => {
   const file = openSync(path, 'r+')
   writeSync(file, Buffer.alloc(pageBytes, 0x5a), 0, pageBytes, (page - 1) * pageBytes)
   closeSync(file)
-  assert.throws(
-    () => auditOf(folder.path),
+  await assert.rejects(
+    auditOf(folder.path),
     (error) => hasCode(error, 'store_corrupt') && (error as Error).message.startsWith(`${path} is damaged`),
   )
 })

@@ -1,9 +1,10 @@
 import { TOPICS, type Topic } from '@flowguard/contract'
+import { jsonOf } from '../kernel/json.ts'
 import { traceIdOf } from '../kernel/trace-context.ts'
-import type { LogRecord } from '../log/event-log.ts'
+import type { LogRecord, PartitionEnds } from '../log/event-log.ts'
 import type { LogView } from '../log/log-view.ts'
-import { inSnapshot, type Stores } from './stores.ts'
-import { isRaw } from './topics.ts'
+import { inSnapshot, type Looked, type Stores } from './stores.ts'
+import { logOf } from './topics.ts'
 
 export const RECORDS_COUNT_MAX = 1_000
 /** Records that one question looks at, however few of them fit: who wants more asks on from `next`. */
@@ -71,14 +72,14 @@ export interface RecordWhole extends RecordShown {
 }
 
 /** Records of a topic in the order in which they were appended, over all its partitions; bounded in what it looks at, not only in what it gives. */
-export function records(stores: Stores, topic: Topic, asked: RecordsAsked): RecordsPage {
+export async function records(stores: Stores, topic: Topic, asked: RecordsAsked): Promise<RecordsPage> {
   // Of one moment: whoever follows goes on from `ends`, and must not be given a record twice.
-  return inSnapshot(stores, () => recordsIn(stores, topic, asked))
+  return inSnapshot(stores, (at) => recordsIn(at, topic, asked))
 }
 
-function recordsIn(stores: Stores, topic: Topic, asked: RecordsAsked): RecordsPage {
-  const log = logOf(stores, topic)
-  const ends = log?.ends(topic) ?? []
+async function recordsIn(at: Looked, topic: Topic, asked: RecordsAsked): Promise<RecordsPage> {
+  const log = logOf(at, topic)
+  const ends = (await log?.ends(topic)) ?? []
   const page: RecordsPage = {
     records: [],
     next: null,
@@ -87,17 +88,18 @@ function recordsIn(stores: Stores, topic: Topic, asked: RecordsAsked): RecordsPa
   }
   if (!log) return page
   const wanted = ends.filter(({ partition }) => asked.partition === undefined || asked.partition === partition)
-  const lanes = wanted.map(({ partition, start, end }) => lane(log, topic, { partition, start, end }, asked))
+  const lanes: Lane[] = []
   try {
-    fill(page, lanes, asked)
+    for (const each of wanted) lanes.push(await lane(log, topic, each, asked))
+    await fill(page, lanes, asked)
   } finally {
     // One that is left half read would hold the store's state of now for whoever asks on this connection later.
-    for (const each of lanes) each.close()
+    for (const each of lanes) await each.close()
   }
   return page
 }
 
-function fill(page: RecordsPage, lanes: readonly Lane[], asked: RecordsAsked): void {
+async function fill(page: RecordsPage, lanes: readonly Lane[], asked: RecordsAsked): Promise<void> {
   const until = performance.now() + LOOKED_MS_MAX
   const isTired = () => page.looked >= LOOKED_COUNT_MAX || (page.looked % 256 === 255 && performance.now() > until)
   for (let best = firstOf(lanes, asked.order); best?.head; best = firstOf(lanes, asked.order)) {
@@ -108,7 +110,7 @@ function fill(page: RecordsPage, lanes: readonly Lane[], asked: RecordsAsked): v
     const shown = fitting(best.head, asked)
     if (shown) page.records.push(shown)
     page.looked += 1
-    best.advance()
+    await best.advance()
   }
 }
 
@@ -124,11 +126,11 @@ function firstOf(lanes: readonly Lane[], order: Order): Lane | undefined {
 }
 
 /** One record with its headers and all of its value; undefined where it is not kept. */
-export function recordAt(stores: Stores, topic: Topic, partition: number, offset: number): RecordWhole | undefined {
-  const log = logOf(stores, topic)
+export async function recordAt(stores: Stores, topic: Topic, partition: number, offset: number): Promise<RecordWhole | undefined> {
+  const log = logOf(await stores.look(), topic)
   if (!log || partition >= log.partitions(topic)) return undefined
-  for (const batch of log.batchesAt(topic, partition, offset, 'earlier')) {
-    const record = batch.fault === undefined ? batch.records()[offset - batch.offset] : undefined
+  for await (const batch of log.batchesAt(topic, partition, offset, 'earlier')) {
+    const record = batch.fault === undefined ? batch.records().find((each) => each.offset === offset) : undefined
     if (!record) return undefined
     const decoded = jsonOf(record.value)
     const traceparent = record.headers['traceparent']
@@ -152,44 +154,39 @@ interface Lane {
   head: LogRecord | undefined
   /** Where it would go on once nothing is left. */
   rest: number
-  advance(): void
-  close(): void
-}
-
-function logOf(stores: Stores, topic: Topic): LogView | undefined {
-  return (isRaw(topic) ? stores.raw : stores.pipeline)?.log
+  advance(): Promise<void>
+  close(): Promise<void>
 }
 
 /** One partition's records, one after the other, from where it was asked for. */
-function lane(log: LogView, topic: Topic, ends: { partition: number; start: number; end: number }, asked: RecordsAsked): Lane {
-  const { partition, start, end } = ends
+async function lane(log: LogView, topic: Topic, { partition, start, end }: PartitionEnds, asked: RecordsAsked): Promise<Lane> {
   const isNewest = asked.order === 'newest'
-  const begin = () => {
-    if (asked.time !== undefined) return log.offsetSince(topic, partition, asked.time + (isNewest ? 1 : 0)) - (isNewest ? 1 : 0)
+  const begin = async () => {
+    if (asked.time !== undefined) return (await log.offsetSince(topic, partition, asked.time + (isNewest ? 1 : 0))) - (isNewest ? 1 : 0)
     return isNewest ? end - 1 : start
   }
-  const first = asked.from?.[partition] ?? begin()
-  const rest = isNewest ? start - 1 : end
-  const each = first >= 0 ? walk() : undefined
+  const first = asked.from?.[partition] ?? (await begin())
+  const batches = first >= 0 ? log.batchesAt(topic, partition, first, isNewest ? 'earlier' : 'later')[Symbol.asyncIterator]() : undefined
+  // Of the batch in hand what is still to come, the next one last: to wait for each record would cost more than to look at it.
+  let rest: LogRecord[] = []
   const one: Lane = {
     partition,
     head: undefined,
-    rest,
-    advance: () => (one.head = each?.next().value ?? undefined),
-    close: () => each?.return(undefined),
+    rest: isNewest ? start - 1 : end,
+    async advance() {
+      while (rest.length === 0) {
+        const { value: batch, done } = (await batches?.next()) ?? { done: true, value: undefined }
+        if (done) break
+        if (batch.fault !== undefined) continue
+        const wanted = batch.records().filter(({ offset }) => (isNewest ? offset <= first : offset >= first))
+        rest = isNewest ? wanted : wanted.reverse()
+      }
+      one.head = rest.pop()
+    },
+    close: async () => void (await batches?.return?.()),
   }
-  one.advance()
+  await one.advance()
   return one
-
-  function* walk(): Generator<LogRecord, undefined> {
-    for (const batch of log.batchesAt(topic, partition, first, isNewest ? 'earlier' : 'later')) {
-      if (batch.fault !== undefined) continue
-      const all = batch.records()
-      if (isNewest) for (let at = Math.min(all.length - 1, first - batch.offset); at >= 0; at -= 1) yield all[at] as LogRecord
-      else for (let at = Math.max(0, first - batch.offset); at < all.length; at += 1) yield all[at] as LogRecord
-    }
-    return undefined
-  }
 }
 
 function fitting(record: LogRecord, { key, type, text, heartbeats }: RecordsAsked): RecordShown | undefined {
@@ -223,12 +220,4 @@ function gistOf(value: string, event: Record<string, unknown>): string {
   if (telling.length === 0) return value.slice(0, GIST_CHARS)
   const said = telling.map(([name, each]) => `${name} ${typeof each === 'string' ? each : JSON.stringify(each)}`)
   return said.join('  ').slice(0, GIST_CHARS)
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    return undefined
-  }
 }

@@ -11,8 +11,6 @@ import type { ReportName } from './report-sql.ts'
 import type { Report } from './reports.ts'
 import { opsDeps } from './ops.fixture.ts'
 import { createOps } from './server.ts'
-import type { Stores } from './stores.ts'
-import { TASKS, type Ask, type TaskName } from './tasks.ts'
 
 /** `T0` is a Sunday, noon: 1 March 2026. Then the Sunday after, and a Thursday in April. */
 export const NEXT_SUNDAY = 7 * DAY_MS
@@ -37,10 +35,6 @@ export async function openBusiness() {
   const clock = () => now
   const ops = await createOps({
     ...opsDeps(machine, stores, folder.path),
-    ask: (async (name: TaskName, ...args: readonly unknown[]) => {
-      using looked = machine.stores()
-      return (TASKS[name] as (of: Stores, ...rest: readonly unknown[]) => unknown)(looked, ...args)
-    }) as Ask,
     warehouse: { query: (sql, limits) => query(sql, limits) },
     etl: createEtl(
       {
@@ -116,7 +110,7 @@ export async function openBusiness() {
     async [Symbol.asyncDispose]() {
       stop.abort()
       await ops.close()
-      stores[Symbol.dispose]()
+      await stores[Symbol.asyncDispose]()
       await machine[Symbol.asyncDispose]()
       folder[Symbol.dispose]()
     },

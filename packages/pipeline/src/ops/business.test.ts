@@ -81,14 +81,14 @@ test('the figures are the counters, live, by dish and by ad, over the days asked
   assert.deepEqual((await business.figures('?from=2026-03-08&to=2026-03-08')).totals, { orders: 2, revenue: 310, ...none })
 })
 
-test('of many dishes and ads so many are told as are asked for, and how many there are', () => {
+test('of many dishes and ads so many are told as are asked for, and how many there are', async () => {
   const {
     dishes,
     dishes_total: dishesTotal,
     ads,
     ads_total: adsTotal,
     totals,
-  } = figures(business.stores, { from: '2026-03-01', to: '2026-04-02' }, 1)
+  } = await figures(business.stores, { from: '2026-03-01', to: '2026-04-02' }, 1)
   assert.deepEqual([dishes.map(({ item_id: id }) => id), dishesTotal, ads.map(({ ad_id: id }) => id), adsTotal], [[1], 3, ['cpc-1'], 2])
   assert.equal(totals.orders, 6)
 })

@@ -67,6 +67,7 @@ test('an address within the console is answered with its page; another one as we
     '/topics?topic=raw.clicks.v1',
     '/trace?id=x',
     '/dead',
+    '/journeys',
     '/groups',
     '/audit',
     '/business',

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Pages of the console: each is answered with the same document, which then shows what its address says. */
-const PAGES = ['/trace', '/topics', '/dead', '/groups', '/audit', '/business', '/billing', '/alerts', '/etl']
+const PAGES = ['/trace', '/journeys', '/topics', '/dead', '/groups', '/audit', '/business', '/billing', '/alerts', '/etl']
 const HIDDEN = { schema: { hide: true } }
 const YEAR_MS = 365 * 24 * 3_600_000
 

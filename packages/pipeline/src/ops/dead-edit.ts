@@ -20,8 +20,8 @@ import { partitionOf } from '../kernel/partition.ts'
 import type { LogRecord } from '../log/event-log.ts'
 import { checkedOf, type RawEvent } from '../reader/checked.ts'
 import { laneFault, type LaneEvent } from '../workers/checks.ts'
-import type { Stores } from './stores.ts'
-import { isRaw } from './topics.ts'
+import type { Looked } from './stores.ts'
+import { isRaw, logOf } from './topics.ts'
 import { textOf } from './trace-outcome.ts'
 
 /** What a client may send, and as much again for what the gateway wrote into it. */
@@ -50,14 +50,18 @@ export function notEditable({ topic, reason }: Editable): string | undefined {
  * The record that an operator's text makes of a dead letter, or what is wrong with it. Key and content hash are made anew, so that the readers meet it like any
  * event; the other headers stay. One that says what the first of its id said bears that one's hash, and so counts as its repeat.
  */
-export function editDead(stores: Stores, letter: Editable & Pick<DeadLetter, 'partition' | 'offset' | 'headers'>, text: string): Edit {
+export async function editDead(
+  at: Looked,
+  letter: Editable & Pick<DeadLetter, 'partition' | 'offset' | 'headers'>,
+  text: string,
+): Promise<Edit> {
   const { topic } = letter
   const against = notEditable(letter)
   if (against !== undefined || !isRaw(topic)) return { errors: [{ field: '/dead_id', message: against ?? '' }] }
   const bytes = Buffer.from(text)
   if (!text.isWellFormed()) return { errors: [{ field: '/value', message: BAD_TEXT }] }
   if (bytes.length > EDITED_BYTES_MAX) return { errors: [{ field: '/value', message: `must be at most ${EDITED_BYTES_MAX / 1024} KiB` }] }
-  const checked = eventIn(topic, bytes, stores.clock())
+  const checked = eventIn(topic, bytes, at.clock())
   if ('errors' in checked) return checked
   const { event } = checked
   const value = JSON.stringify(event)
@@ -70,7 +74,7 @@ export function editDead(stores: Stores, letter: Editable & Pick<DeadLetter, 'pa
       value_base64: Buffer.from(bytesOf).toString('base64'),
     },
   })
-  const first = firstOf(stores, topic, event)
+  const first = await firstOf(at, topic, event)
   if (!first) return send({ content_hash: hash('sha256', canonicalJson(event), 'base64url') })
   if (first === 'forgotten' || contentOf(first.value) !== contentOf(value)) {
     const where = first === 'forgotten' ? '' : ` (${first.topic}-${first.partition}@${first.offset})`
@@ -114,8 +118,8 @@ export function eventIn(topic: RawTopic, bytes: Uint8Array, now: number): { even
 }
 
 /** The event of this id that the readers took, where there is one; `forgotten`: it is known, and its record is not kept. */
-function firstOf(stores: Stores, topic: RawTopic, event: RawEvent): LogRecord | 'forgotten' | undefined {
-  const known = topic === GENERAL ? knownInLane(stores, event) : undefined
+async function firstOf(at: Looked, topic: RawTopic, event: RawEvent): Promise<LogRecord | 'forgotten' | undefined> {
+  const known = topic === GENERAL ? await knownInLane(at, event) : undefined
   if (known?.size === 0) return undefined
   const same = (record: LogRecord) => {
     const checked = checkedOf(record)
@@ -123,26 +127,21 @@ function firstOf(stores: Stores, topic: RawTopic, event: RawEvent): LogRecord | 
     if (checked.event.user_id !== event.user_id) return false
     return known === undefined || known.has(record.headers['content_hash'] ?? hash('sha256', record.value, 'base64url'))
   }
-  const [first] = recordsWith(stores, topic, textOf(event.event_id), event.user_id ?? event.event_id)
+  const [first] = (await recordsWith(at, topic, textOf(event.event_id), event.user_id ?? event.event_id))
     .filter(same)
     .sort((a, b) => a.appendedAt - b.appendedAt || a.offset - b.offset)
   return first ?? (known ? 'forgotten' : undefined)
 }
 
 /** Content hashes of the general events of this id that were worked off, or wait to be. One that failed may be sent again with other bytes. */
-function knownInLane({ lane }: Stores, { event_id: id, user_id: user }: RawEvent): ReadonlySet<string> {
-  const same = "event_id = ?1 and coalesce(user_id, '') = ?2"
-  const rows = lane?.db
-    .prepare(
-      `select content_hash as hash from processed_events where ${same} union all select content_hash from lane_retries where ${same}`,
-    )
-    .all(id, user ?? '')
-  return new Set((rows as { hash: string }[] | undefined)?.map((row) => row.hash))
+async function knownInLane({ lane }: Looked, { event_id: id, user_id: user }: RawEvent): Promise<ReadonlySet<string>> {
+  return (await lane?.knownHashes(id, user)) ?? new Set()
 }
 
 /** Records of the key's partition whose value holds the text. */
-function recordsWith({ raw }: Stores, topic: RawTopic, text: string, key: string): LogRecord[] {
-  return raw ? [...raw.log.find(topic, partitionOf(key, raw.log.partitions(topic)), text, { from: 0 })] : []
+async function recordsWith(at: Looked, topic: RawTopic, text: string, key: string): Promise<LogRecord[]> {
+  const log = logOf(at, topic)
+  return log ? Array.fromAsync(log.find(topic, partitionOf(key, log.partitions(topic)), text, { from: 0 })) : []
 }
 
 function contentOf(value: string): string {

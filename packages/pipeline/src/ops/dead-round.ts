@@ -30,12 +30,12 @@ export interface Round {
  * The next waiting letters that fit, with their bytes: at most a round of them, each record once whoever buried it. What was gone through and still waits,
  * because it could not be sent, does not come again.
  */
-export function deadRound(stores: Stores, filter: DeadFilter, { after, limit }: RoundAsked): Round {
+export async function deadRound(stores: Stores, filter: DeadFilter, { after, limit }: RoundAsked): Promise<Round> {
   const [afterPartition = -1, afterOffset = 0] = after?.split(':').map(Number) ?? []
   const passed = new Set<string>()
   const round = new Map<string, RoundRecord>()
   let left = 0
-  for (const { letter, partition, offset } of lettersIn(stores.pipeline?.log, { ...filter, state: 'waiting' }, statesIn(stores))) {
+  for await (const { letter, partition, offset } of lettersIn(stores.pipeline?.log, { ...filter, state: 'waiting' }, statesIn(stores))) {
     const origin = originOf(letter)
     const known = round.get(origin)
     if (known) known.ids.push(letter.dead_id)

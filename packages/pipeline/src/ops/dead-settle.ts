@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { DeadLetter } from '@flowguard/contract'
 import { hasCode } from '../kernel/errors.ts'
-import { transaction } from '../kernel/sqlite.ts'
+import { guarded, transaction } from '../kernel/sqlite.ts'
 import type { Position } from '../log/event-log.ts'
 import type { Edited } from './dead-edit.ts'
 import { ROUND_COUNT_MAX, type Round, type RoundAsked } from './dead-round.ts'
@@ -100,7 +100,9 @@ interface Noted {
 
 function note({ db, clock }: Pick<Settling, 'db' | 'clock'>, ids: readonly string[], { action, reason, sentTo, isEdited }: Noted) {
   const insert = db.prepare('insert into dead_actions (dead_id, action, at, reason, sent_to, edited) values (?, ?, ?, ?, ?, ?)')
-  transaction(db, () => {
-    for (const id of ids) insert.run(id, action, clock(), reason.slice(0, REASON_CHARS_MAX), sentTo ?? null, isEdited ? 1 : 0)
-  })
+  guarded(db.location() ?? 'the dead letters', () =>
+    transaction(db, () => {
+      for (const id of ids) insert.run(id, action, clock(), reason.slice(0, REASON_CHARS_MAX), sentTo ?? null, isEdited ? 1 : 0)
+    }),
+  )
 }

@@ -32,7 +32,7 @@ async function withDead(): Promise<AsyncDisposable & { machine: TestMachine; sto
     machine,
     stores,
     async [Symbol.asyncDispose]() {
-      stores[Symbol.dispose]()
+      await stores[Symbol.asyncDispose]()
       await machine[Symbol.asyncDispose]()
       folder[Symbol.dispose]()
     },
@@ -55,7 +55,7 @@ function settling({ machine, stores }: { machine: TestMachine; stores: Stores },
 
 test('dead letters are grouped by reason and reader, and listed page by page, the newest first', async () => {
   await using all = await withDead()
-  const first = deadLetters(all.stores, ALL, { after: undefined, limit: 4 })
+  const first = await deadLetters(all.stores, ALL, { after: undefined, limit: 4 })
   assert.equal(first.total, 7)
   assert.deepEqual(first.groups.map(({ reason, reader, count, waiting }) => `${reason} ${reader} ${count} ${waiting}`).sort(), [
     'id_conflict stream 1 1',
@@ -63,7 +63,7 @@ test('dead letters are grouped by reason and reader, and listed page by page, th
     'invalid_event stream 3 3',
   ])
   assert.equal(first.letters.length, 4)
-  const second = deadLetters(all.stores, ALL, { after: first.next_after ?? undefined, limit: 4 })
+  const second = await deadLetters(all.stores, ALL, { after: first.next_after ?? undefined, limit: 4 })
   assert.equal(second.next_after, null)
   const pages = [...first.letters, ...second.letters]
   assert.equal(new Set(pages.map(({ dead_id: id }) => id)).size, 7)
@@ -75,7 +75,7 @@ test('dead letters are grouped by reason and reader, and listed page by page, th
       .reverse(),
   )
   assert.deepEqual(
-    deadLetters(all.stores, { reason: 'id_conflict' }, { after: undefined, limit: 10 }).letters.map(({ event_id: id, reader }) => [
+    (await deadLetters(all.stores, { reason: 'id_conflict' }, { after: undefined, limit: 10 })).letters.map(({ event_id: id, reader }) => [
       id,
       reader,
     ]),
@@ -85,20 +85,20 @@ test('dead letters are grouped by reason and reader, and listed page by page, th
 
 test('one letter is shown with its bytes as they are, decoded where they can be, and what is wrong with them', async () => {
   await using all = await withDead()
-  const { letters } = deadLetters(all.stores, { reader: 'stream', reason: 'invalid_event' }, { after: undefined, limit: 10 })
-  const shown = letters.map(({ dead_id: id }) => deadLetter(all.stores, id))
+  const { letters } = await deadLetters(all.stores, { reader: 'stream', reason: 'invalid_event' }, { after: undefined, limit: 10 })
+  const shown = await Promise.all(letters.map(({ dead_id: id }) => deadLetter(all.stores, id)))
   const bytes = shown.find((each) => each?.trace_id !== null)
   assert.deepEqual(Buffer.from(bytes?.value_base64 ?? '', 'base64'), BYTES)
   assert.match(bytes?.fault ?? '', /not UTF-8/)
   const half = shown.find((each) => each?.event_id === 'half')
   assert.deepEqual(half?.decoded, { event_type: 'click', event_id: 'half' })
   assert.match(half?.fault ?? '', /\//)
-  assert.equal(deadLetter(all.stores, 'stream/raw.clicks.v1-9-9'), undefined)
+  assert.equal(await deadLetter(all.stores, 'stream/raw.clicks.v1-9-9'), undefined)
 })
 
 test('a retry sends each record once, as it was, and every letter of it counts as retried', async () => {
   await using all = await withDead()
-  assert.equal(summary(all.stores).dead, 7)
+  assert.equal((await summary(all.stores)).dead, 7)
   const sent: DeadLetter[] = []
   const result = await retryDead(
     { reason: 'invalid_event' },
@@ -107,10 +107,10 @@ test('a retry sends each record once, as it was, and every letter of it counts a
   )
   assert.deepEqual(result, { letters: 6, records: 3, failed: [] })
   assert.ok(sent.some(({ value_base64: value }) => value === BYTES.toString('base64')))
-  assert.equal(summary(all.stores).dead, 1)
-  assert.equal(deadLetters(all.stores, { state: 'waiting' }, { after: undefined, limit: 10 }).total, 1)
-  const [retried] = deadLetters(all.stores, { state: 'retried' }, { after: undefined, limit: 10 }).letters
-  assert.deepEqual(deadLetter(all.stores, retried?.dead_id ?? '')?.actions, [
+  assert.equal((await summary(all.stores)).dead, 1)
+  assert.equal((await deadLetters(all.stores, { state: 'waiting' }, { after: undefined, limit: 10 })).total, 1)
+  const [retried] = (await deadLetters(all.stores, { state: 'retried' }, { after: undefined, limit: 10 })).letters
+  assert.deepEqual((await deadLetter(all.stores, retried?.dead_id ?? ''))?.actions, [
     { action: 'retried', at: new Date(T0 + 5_000).toISOString(), reason: 'mended', sent_to: 'raw.clicks.v1-3@17', edited: false },
   ])
   const again = await retryDead(
@@ -130,7 +130,7 @@ test('what cannot be sent stays and is named; a gateway that does not answer end
   )
   assert.equal(refused.records, 0)
   assert.equal(refused.failed.length, 4)
-  assert.equal(summary(all.stores).dead, 7)
+  assert.equal((await summary(all.stores)).dead, 7)
   const unreachable = async () => Promise.reject(new FlowGuardError('unreachable', 'nobody there'))
   await assert.rejects(retryDead(ALL, '', settling(all, unreachable)), (error) => hasCode(error, 'unreachable'))
 })
@@ -164,15 +164,15 @@ test('a record that was made here cannot be sent again', async () => {
 
 test('a letter that is dropped stays readable, and no longer waits', async () => {
   await using all = await withDead()
-  const [one] = deadLetters(all.stores, { reason: 'id_conflict' }, { after: undefined, limit: 1 }).letters
+  const [one] = (await deadLetters(all.stores, { reason: 'id_conflict' }, { after: undefined, limit: 1 })).letters
   const result = await dropDead(
     { dead_id: one?.dead_id },
     'a client that counts wrongly',
     settling(all, async () => undefined),
   )
   assert.deepEqual(result, { letters: 1, records: 1, failed: [] })
-  assert.equal(deadLetter(all.stores, one?.dead_id ?? '')?.state, 'dropped')
-  assert.equal(summary(all.stores).dead, 6)
+  assert.equal((await deadLetter(all.stores, one?.dead_id ?? ''))?.state, 'dropped')
+  assert.equal((await summary(all.stores)).dead, 6)
 })
 
 test('a letter that dies again while all are retried is left for the next time', async () => {
@@ -189,7 +189,7 @@ test('a letter that dies again while all are retried is left for the next time',
   })
   assert.equal(sent, 3)
   assert.equal(settled.records, 3)
-  assert.equal(deadLetters(stores, { reason: 'invalid_event', state: 'waiting' }, { after: undefined, limit: 10 }).total, 6)
+  assert.equal((await deadLetters(stores, { reason: 'invalid_event', state: 'waiting' }, { after: undefined, limit: 10 })).total, 6)
 })
 
 const oneAtATime = (after: string | null | undefined): { only: RoundAsked } => ({ only: { after: after ?? undefined, limit: 1 } })
@@ -247,12 +247,12 @@ test('a round that the gateway leaves in the middle says where to go on; nothing
   })
   assert.deepEqual([rest.letters, rest.left, rest.next_after], [first.left, 0, null])
   assert.equal(new Set(sent).size, 4)
-  assert.equal(summary(all.stores).dead, 0)
+  assert.equal((await summary(all.stores)).dead, 0)
 })
 
 test('what died after the count is left alone', async () => {
   await using all = await withDead()
-  const { as_of: asOf } = deadLetters(all.stores, ALL, { after: undefined, limit: 1 })
+  const { as_of: asOf } = await deadLetters(all.stores, ALL, { after: undefined, limit: 1 })
   assert.ok(!Number.isNaN(Date.parse(asOf)))
   const before = { diedBy: T0 + 500 }
   const result = await dropDead(
@@ -261,5 +261,5 @@ test('what died after the count is left alone', async () => {
     settling(all, async () => undefined),
   )
   assert.equal(result.records, 2)
-  assert.equal(deadLetters(all.stores, { state: 'waiting' }, { after: undefined, limit: 10 }).total, 3)
+  assert.equal((await deadLetters(all.stores, { state: 'waiting' }, { after: undefined, limit: 10 })).total, 3)
 })

@@ -2,7 +2,8 @@ import { DEAD, LATENESS_MS, parseLogged, type DeadLetter, type DeadReason } from
 import { traceIdOf } from '../kernel/trace-context.ts'
 import type { LogView } from '../log/log-view.ts'
 import { editDead, eventIn, notEditable, type Edit } from './dead-edit.ts'
-import { standingsOf, type Stores } from './stores.ts'
+import { standingsIn } from '../reader/places.ts'
+import type { Stores } from './stores.ts'
 import { isRaw } from './topics.ts'
 
 export const PAGE_COUNT_MAX = 500
@@ -77,13 +78,17 @@ interface DeadAction {
 }
 
 /** Dead letters, the newest first. `after` is a page's `next_after`. */
-export function deadLetters(stores: Stores, filter: DeadFilter, { after, limit }: { after: string | undefined; limit: number }): DeadList {
+export async function deadLetters(
+  stores: Stores,
+  filter: DeadFilter,
+  { after, limit }: { after: string | undefined; limit: number },
+): Promise<DeadList> {
   const states = statesIn(stores)
   const asOf = new Date(stores.clock()).toISOString()
   const groups = new Map<string, DeadGroup>()
   const page: { key: string; letter: DeadLetter }[] = []
   let total = 0
-  for (const { letter } of lettersIn(stores.pipeline?.log, filter, states)) {
+  for await (const { letter } of lettersIn(stores.pipeline?.log, filter, states)) {
     total += 1
     addTo(groups, letter, states.get(letter.dead_id) ?? 'waiting')
     const key = keyOf(letter)
@@ -103,12 +108,12 @@ export function deadLetters(stores: Stores, filter: DeadFilter, { after, limit }
 }
 
 /** One letter with its bytes, or undefined where there is none of this id. */
-export function deadLetter(stores: Stores, deadId: string): DeadShown | undefined {
-  const letter = find(stores.pipeline?.log, deadId)?.letter
+export async function deadLetter(stores: Stores, deadId: string): Promise<DeadShown | undefined> {
+  const letter = (await find(stores.pipeline?.log, deadId))?.letter
   if (!letter) return undefined
   const raw = Buffer.from(letter.value_base64, 'base64').toString('utf8')
   const { topic, partition } = letter
-  const timeMs = standingsOf(stores).find(
+  const timeMs = (stores.pipeline ? standingsIn(stores.pipeline.db) : []).find(
     (each) => each.reader === 'stream' && each.topic === topic && each.partition === partition,
   )?.timeMs
   const rows = stores.pipeline?.db.prepare('select action, at, reason, sent_to, edited from dead_actions where dead_id = ? order by seq')
@@ -141,9 +146,10 @@ function faultIn({ topic, value_base64: base64 }: DeadLetter, now: number): stri
 }
 
 /** What is to be sent in place of a waiting letter's bytes; undefined where none of this id waits. */
-export function deadEdit(stores: Stores, deadId: string, text: string): Edit | undefined {
-  const [found] = lettersIn(stores.pipeline?.log, { dead_id: deadId, state: 'waiting' }, statesIn(stores))
-  return found && editDead(stores, found.letter, text)
+export async function deadEdit(stores: Stores, deadId: string, text: string): Promise<Edit | undefined> {
+  for await (const { letter } of lettersIn(stores.pipeline?.log, { dead_id: deadId, state: 'waiting' }, statesIn(stores)))
+    return editDead(await stores.look(), letter, text)
+  return undefined
 }
 
 /** A letter, and where it lies in dead.v1. */
@@ -154,22 +160,26 @@ export interface LetterAt {
 }
 
 /** The letters that fit: partition by partition, the newest of each first. */
-export function* lettersIn(log: LogView | undefined, filter: DeadFilter, states: ReadonlyMap<string, DeadState>): Generator<LetterAt> {
+export async function* lettersIn(
+  log: LogView | undefined,
+  filter: DeadFilter,
+  states: ReadonlyMap<string, DeadState>,
+): AsyncGenerator<LetterAt> {
   if (!log) return
   if (filter.dead_id !== undefined) {
-    const found = find(log, filter.dead_id)
+    const found = await find(log, filter.dead_id)
     if (!found || !fits(found.letter, filter, states)) return
     yield found
     if (!filter.withTwins) return
     const origin = originOf(found.letter)
-    for (const each of lettersWith(log, `/${origin}"`)) {
+    for await (const each of lettersWith(log, `/${origin}"`)) {
       const isTwin = originOf(each.letter) === origin && each.letter.dead_id !== found.letter.dead_id
       if (isTwin && fits(each.letter, filter, states)) yield each
     }
     return
   }
   for (let partition = 0; partition < log.partitions(DEAD); partition += 1) {
-    for (const batch of log.batchesBackwards(DEAD, partition)) {
+    for await (const batch of log.batchesBackwards(DEAD, partition)) {
       if (batch.fault !== undefined) continue
       for (const { value, offset } of batch.records().toReversed()) {
         const letter = JSON.parse(value) as DeadLetter
@@ -190,15 +200,15 @@ function fits(
   return reason === wantedReason && reader === wantedReader && topic === wantedTopic && isState
 }
 
-function find(log: LogView | undefined, deadId: string): LetterAt | undefined {
+async function find(log: LogView | undefined, deadId: string): Promise<LetterAt | undefined> {
   if (!log) return undefined
-  for (const found of lettersWith(log, `"dead_id":${JSON.stringify(deadId)}`)) if (found.letter.dead_id === deadId) return found
+  for await (const found of lettersWith(log, `"dead_id":${JSON.stringify(deadId)}`)) if (found.letter.dead_id === deadId) return found
   return undefined
 }
 
-function* lettersWith(log: LogView, text: string): Generator<LetterAt> {
+async function* lettersWith(log: LogView, text: string): AsyncGenerator<LetterAt> {
   for (let partition = 0; partition < log.partitions(DEAD); partition += 1) {
-    for (const { value, offset } of log.find(DEAD, partition, text, { from: 0 })) {
+    for await (const { value, offset } of log.find(DEAD, partition, text, { from: 0 })) {
       yield { letter: JSON.parse(value) as DeadLetter, partition, offset }
     }
   }

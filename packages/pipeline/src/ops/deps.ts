@@ -1,6 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { DeadLetter } from '@flowguard/contract'
+import type { AlertBook } from '../alerts/book.ts'
 import type { BillingView } from '../billing/billing-view.ts'
+import type { CounterChanges } from '../billing/counter-changes.ts'
 import type { Clock } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
 import type { Keyed } from '../http/keys.ts'
@@ -17,10 +19,14 @@ export interface OpsDeps {
   ask: Ask
   /** The pipeline's own connection: what an operator does is written there. */
   db: DatabaseSync
+  /** Of the same connection: what an operator does with an alert. */
+  alerts: Pick<AlertBook, 'acknowledge' | 'resolve'>
   /** The one that this process owns. */
   warehouse: Pick<Warehouse, 'query'>
   etl: Etl
   billing: BillingView
+  /** Left out where the counters are in the pipeline's store alone. */
+  counters?: Pick<CounterChanges, 'askForFilling' | 'epoch' | 'latest'> | undefined
   /** Has the gateway append a dead letter's bytes again; resolves to where they lie. */
   resend: (letter: DeadLetter) => Promise<Pick<Position, 'partition' | 'offset'>>
   /** The gateway's metrics, in Prometheus' text format. Rejects where it does not answer. */
@@ -33,7 +39,7 @@ export interface OpsDeps {
   environment: string
   /** What of the routes under /api needs a key. */
   keyed: Keyed
-  hasKey: (hash: string, use: 'all' | 'events') => boolean
+  hasKey: (hash: string, use: 'all' | 'events') => Promise<boolean>
   corsOrigins: readonly string[]
   /** Requests a minute and client; 0 is no limit. */
   rateLimit: number

@@ -40,7 +40,7 @@ after(async () => {
   stop.abort()
   level.resolve(false)
   await ops.close()
-  stores[Symbol.dispose]()
+  await stores[Symbol.asyncDispose]()
   await machine[Symbol.asyncDispose]()
   folder[Symbol.dispose]()
 })

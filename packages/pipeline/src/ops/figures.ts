@@ -1,5 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite'
-import { rate, toRupees } from '@flowguard/contract'
+import { rate, toRupees, type AdId } from '@flowguard/contract'
 import { FlowGuardError } from '../kernel/errors.ts'
 import type { Stretch } from '../etl/model.ts'
 import { inSnapshot, type Stores } from './stores.ts'
@@ -48,15 +47,12 @@ export interface Figures extends Stretch {
 }
 
 /** Reads the counters. Throws `store_missing` where the pipeline has yet to make them. */
-export function figures(stores: Stores, { from, to }: Stretch, rowsMax: number): Figures {
-  return inSnapshot(stores, () => {
-    const { pipeline, edge } = stores
+export async function figures(stores: Stores, { from, to }: Stretch, rowsMax: number): Promise<Figures> {
+  return inSnapshot(stores, async ({ pipeline, edge }) => {
     if (!pipeline) throw new FlowGuardError('store_missing', 'the pipeline has not counted anything yet')
     const { db } = pipeline
-    const foods = edge ? rowsById<number, Food>(edge, 'select food_id as id, name, category from foods') : new Map<number, Food>()
-    const ours = edge
-      ? rowsById<string, OurAd>(edge, 'select ad_id as id, campaign_id, advertiser_id, item_id from ads')
-      : new Map<string, OurAd>()
+    const foods = new Map((await edge?.foods())?.map((food) => [food.food_id, food]))
+    const ours = new Map((await edge?.ads())?.map((ad) => [ad.adId, ad]))
     const sumsOf = <Id>(sql: string) => db.prepare(`${sql} limit ${rowsMax}`).all(from, to) as unknown as (Sums & { id: Id })[]
     const dishes = sumsOf<number>(`${ITEM_SUMS} group by item_id order by revenue desc, clicks desc, impressions desc, item_id`)
     const ads = sumsOf<string>(`${AD_SUMS} group by ad_id order by attributed_revenue desc, clicks desc, impressions desc, ad_id`)
@@ -74,8 +70,8 @@ export function figures(stores: Stores, { from, to }: Stretch, rowsMax: number):
       }),
       dishes_total: countOf('item_id', 'item_counters'),
       ads: ads.map(({ id, ...sums }) => {
-        const { campaign_id = null, advertiser_id = null, item_id = null } = ours.get(id) ?? {}
-        return { ad_id: id, campaign_id, advertiser_id, item_id, ...countedOf(sums) }
+        const { campaignId = null, advertiserId = null, itemId = null } = ours.get(id as AdId) ?? {}
+        return { ad_id: id, campaign_id: campaignId, advertiser_id: advertiserId, item_id: itemId, ...countedOf(sums) }
       }),
       ads_total: countOf('ad_id', 'ad_days'),
     }
@@ -96,21 +92,6 @@ const COUNTS = `total(impressions) as impressions, total(clicks) as clicks, tota
   total(attributed_paise) as attributed_revenue`
 const ITEM_SUMS = `select item_id as id, ${COUNTS}, total(orders) as orders, total(revenue_paise) as revenue from item_counters where day between ? and ?`
 const AD_SUMS = `select ad_id as id, ${COUNTS} from ad_days where day between ? and ?`
-
-interface Food {
-  name: string
-  category: string
-}
-
-interface OurAd {
-  campaign_id: string
-  advertiser_id: string
-  item_id: number
-}
-
-function rowsById<Id, T>(db: DatabaseSync, sql: string): Map<Id, T> {
-  return new Map((db.prepare(sql).all() as unknown as (T & { id: Id })[]).map((row) => [row.id, row]))
-}
 
 function countedOf({ impressions, clicks, attributed_orders, attributed_revenue }: Omit<Sums, 'orders' | 'revenue'>): Counted {
   return {

@@ -86,7 +86,7 @@ export function openMachine(dataDir: string) {
       doubleClickMs: 2_000,
       logger: silentLogger,
     })
-    const stream = streamProcessor(db, derived, gateIn(db, 'stream', topics), silentLogger)
+    const stream = streamProcessor({ db, derived, gate: gateIn(db, 'stream', topics), doubleClickMs: 2_000, logger: silentLogger })
     return [
       readerLoop({ name: 'stream', topics: TIMED_TOPICS, log: raw, handler: stream }, store),
       readerLoop({ name: 'billing', topics: TIMED_TOPICS, log: raw, handler: clicks }, store),
@@ -152,10 +152,12 @@ export function openMachine(dataDir: string) {
     async read() {
       const stop = new AbortController()
       const running = runAll(parts(), stop.signal)
-      using stores = openStores({ dataDir, topics, clock })
+      await using stores = openStores({ dataDir, topics, clock })
       const until = performance.now() + WAIT_MS_MAX
-      while (!groups(stores).readers.every((reader) => reader.caught_up)) {
-        const lags = groups(stores).readers.map(({ name, lag }) => `${name} ${lag}`)
+      for (;;) {
+        const { readers } = await groups(stores)
+        if (readers.every((reader) => reader.caught_up)) break
+        const lags = readers.map(({ name, lag }) => `${name} ${lag}`)
         if (performance.now() > until) throw new Error(`the readers have not caught up: ${lags.join(', ')}`)
         await Promise.race([running, wait(5)])
       }

@@ -1,9 +1,12 @@
+import type { DatabaseSync } from 'node:sqlite'
 import { DEAD, LATENESS_MS, RAW_TOPICS, TIMED_TOPICS, type Topic } from '@flowguard/contract'
-import type { LogView } from '../log/log-view.ts'
-import { noTally, type Standing, type Tally } from '../reader/places.ts'
-import { READERS, type ReaderName, type ReaderSpec } from '../reader/readers.ts'
-import { standingsOf, type Stores } from './stores.ts'
-import { isRaw, iso } from './topics.ts'
+import type { PartitionEnds } from '../log/event-log.ts'
+import type { TopicSpecs } from '../log/topics.ts'
+import { noTally, standingsIn, type Standing, type Tally } from '../reader/places.ts'
+import { FLINK_READER, readersOf, type ReaderName, type ReaderSpec } from '../reader/readers.ts'
+import { passedIn } from '../stream/pending.ts'
+import type { Stores } from './stores.ts'
+import { iso, logOf } from './topics.ts'
 
 export interface GroupPartition {
   topic: Topic
@@ -35,35 +38,67 @@ export interface Groups {
   watermark: string | null
 }
 
+/** What the state needs of the stores that may have to be waited for. */
+export interface Outside {
+  /** Order events on their way from the database to the log. */
+  outbox: number
+  /** Of each raw topic, partition by partition. */
+  ends: ReadonlyMap<Topic, readonly number[]>
+  laneEnds: readonly number[]
+  laneStandings: readonly Standing[]
+}
+
+/** Read before the pipeline's own store: the outbox first, for what has left it since is in the log; then the logs' ends, and then where the workers stand. */
+export async function outside(stores: Stores): Promise<Outside> {
+  const at = await stores.look()
+  const outbox = (await at.edge?.outboxOrders()) ?? 0
+  const ends = new Map<Topic, readonly number[]>()
+  for (const topic of RAW_TOPICS) ends.set(topic, endsIn(at.topics, topic, await logOf(at, topic)?.ends(topic)))
+  const laneEnds = endsIn(at.topics, DEAD, await at.lane?.log.ends(DEAD))
+  return { outbox, ends, laneEnds, laneStandings: (await at.lane?.standings()) ?? [] }
+}
+
 /** Where every reader stands. The log's ends are read before the places, so that `caught_up` is true of everything appended before the question. */
-export function groups(stores: Stores): Groups {
-  const rawEnds = new Map<Topic, number[]>(RAW_TOPICS.map((topic) => [topic, endsOf(stores, topic)]))
-  const laneEnds = new Map<Topic, number[]>([[DEAD, endsIn(stores, stores.lane?.log, DEAD)]])
-  const specs: readonly (ReaderSpec & { name: ReaderName })[] = READERS
-  stores.pipeline?.db.exec('begin')
+export async function groups(stores: Stores): Promise<Groups> {
+  return groupsNow(stores, await outside(stores))
+}
+
+/** The same, of what has been read already, and of the pipeline's store as of one moment: nothing is awaited. */
+export function groupsNow(
+  { pipeline, topics: specs }: Pick<Stores, 'pipeline' | 'topics'>,
+  { ends, laneEnds, laneStandings }: Outside,
+): Groups {
+  pipeline?.db.exec('begin')
   try {
-    const standings = standingsOf(stores)
-    const readers = specs.map(({ name, topics, log }): Group => {
+    const standings = [...(pipeline ? standingsIn(pipeline.db) : []), ...laneStandings]
+    const endsOf = (topic: Topic, log: ReaderSpec['log']) =>
+      (log === 'lane' ? laneEnds : ends.get(topic)) ?? endsIn(specs, topic, pipeline?.log.endsNow(topic))
+    const readers = readersOf(standings).map(({ name, topics, log }): Group => {
       const partitions = topics.flatMap((topic: Topic) =>
-        ((log === 'lane' ? laneEnds : rawEnds).get(topic) ?? endsOf(stores, topic)).map((end, partition) =>
-          standing(standings, name, topic, partition, end),
-        ),
+        endsOf(topic, log).map((end, partition) => standing(standings, name, topic, partition, end)),
       )
       const lag = partitions.reduce((sum, each) => sum + each.lag, 0)
-      return { name, lag, caught_up: stores.pipeline !== undefined && lag === 0, tally: sumOf(partitions), partitions }
+      return { name, lag, caught_up: pipeline !== undefined && lag === 0, tally: sumOf(partitions), partitions }
     })
-    const watermark = watermarkOf(stores, standings)
+    const watermark = pipeline ? answeredTo(specs, standings, pipeline.db) : null
     return { readers, watermark_ms: watermark, watermark: iso(watermark) }
   } finally {
-    stores.pipeline?.db.exec('rollback')
+    pipeline?.db.exec('rollback')
   }
 }
 
+/** Before when all is answered, in a store of the pipeline: the stream's watermark; where Flink answers, how far that has come. */
+export function answeredTo(topics: TopicSpecs, standings: readonly Standing[], db: DatabaseSync): number | null {
+  const watermark = watermarkOf(topics, standings)
+  if (!standings.some(({ reader }) => reader === FLINK_READER)) return watermark
+  return watermark === null ? null : Math.min(watermark, passedIn(db)) || null
+}
+
 /** The watermark as a reader of the raw topics knows it, from its places. */
-export function watermarkOf(stores: Stores, standings: readonly Standing[], reader: ReaderName = 'stream'): number | null {
+export function watermarkOf(topics: TopicSpecs, standings: readonly Standing[], reader: ReaderName = 'stream'): number | null {
   const times = TIMED_TOPICS.flatMap((topic) =>
     Array.from(
-      { length: stores.topics[topic].partitions },
+      { length: topics[topic].partitions },
       (_, partition) =>
         standings.find((each) => each.reader === reader && each.topic === topic && each.partition === partition)?.timeMs ?? -1,
     ),
@@ -72,12 +107,8 @@ export function watermarkOf(stores: Stores, standings: readonly Standing[], read
   return lowest < 0 ? null : lowest - LATENESS_MS
 }
 
-function endsOf(stores: Stores, topic: Topic): number[] {
-  return endsIn(stores, (isRaw(topic) ? stores.raw : stores.pipeline)?.log, topic)
-}
-
-function endsIn(stores: Stores, log: LogView | undefined, topic: Topic): number[] {
-  return log ? log.ends(topic).map(({ end }) => end) : new Array<number>(stores.topics[topic].partitions).fill(0)
+function endsIn(topics: TopicSpecs, topic: Topic, ends: readonly PartitionEnds[] | undefined): readonly number[] {
+  return ends ? ends.map(({ end }) => end) : new Array<number>(topics[topic].partitions).fill(0)
 }
 
 function standing(standings: readonly Standing[], reader: string, topic: Topic, partition: number, end: number): GroupPartition {

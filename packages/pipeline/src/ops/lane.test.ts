@@ -61,9 +61,10 @@ before(async () => {
   ]
   const stop = new AbortController()
   const running = runAll(parts, stop.signal)
-  using stores = machine.stores()
-  const isDone = () =>
-    groups(stores).readers.every(({ name, lag }) => (name !== 'workers' && name !== LANE_DEAD) || lag === 0) && summary(stores).dead === 1
+  await using stores = machine.stores()
+  const isDone = async () =>
+    (await groups(stores)).readers.every(({ name, lag }) => (name !== 'workers' && name !== LANE_DEAD) || lag === 0) &&
+    (await summary(stores)).dead === 1
   await eventually(isDone, 'the lane is empty')
   stop.abort()
   await running
@@ -71,16 +72,15 @@ before(async () => {
 after(() => base[Symbol.dispose]())
 
 /** The checks that fail once `plant` has changed the workers' store. */
-function failing(plant: (db: DatabaseSync) => void): string[] {
+async function failing(plant: (db: DatabaseSync) => void): Promise<string[]> {
   using folder = temporaryFolder()
   cpSync(base.path, folder.path, { recursive: true })
   const db = new DatabaseSync(join(folder.path, FILES.lane))
   plant(db)
   db.close()
-  using stores = openStores({ dataDir: folder.path, topics: TOPIC_SPECS, clock })
-  return audit(stores)
-    .checks.filter(({ ok }) => !ok)
-    .map(({ name }) => name)
+  await using stores = openStores({ dataDir: folder.path, topics: TOPIC_SPECS, clock })
+  const { checks } = await audit(stores)
+  return checks.filter(({ ok }) => !ok).map(({ name }) => name)
 }
 
 const APPLIED = 'general events applied = processed or waiting'
@@ -90,11 +90,8 @@ const READ = 'read = in the log before the place'
 const FATES = 'read = applied + duplicate + late + skipped + dead'
 const LETTERS = 'dead letters = counted as dead'
 
-test('the books of the general lane balance', () => {
-  assert.deepEqual(
-    failing(() => undefined),
-    [],
-  )
+test('the books of the general lane balance', async () => {
+  assert.deepEqual(await failing(() => undefined), [])
 })
 
 for (const [what, sql, expected] of [
@@ -106,19 +103,16 @@ for (const [what, sql, expected] of [
   ['a place is moved by hand', "update places set next = next - 1 where reader = 'workers' and read > 0", [READ]],
   ['a tally is changed', "update places set dead = dead + 1 where reader = 'workers' and read > 0", [FATES, LETTERS]],
 ] as [string, string, string[]][]) {
-  test(`the audit sees it when ${what}`, () => {
-    assert.deepEqual(
-      failing((db) => db.exec(sql)),
-      expected,
-    )
+  test(`the audit sees it when ${what}`, async () => {
+    assert.deepEqual(await failing((db) => db.exec(sql)), expected)
   })
 }
 
-test('trace says what became of a general event', () => {
-  using stores = openStores({ dataDir: base.path, topics: TOPIC_SPECS, clock })
-  const outcome = (id: string) => traceEvent(stores, id).outcome.join('\n')
-  assert.match(outcome('bought'), /^processed by w1 at 2026-03-01T12:00:00.000Z\ncategory high_value$/)
-  assert.match(outcome('seen'), /^processed by w1 .*\nin the session that began at 2026-03-01T12:00:00.000Z$/)
-  assert.match(outcome('unpaid'), /^failed at .*, by w1, after 1 try: \/properties\/amount [^]*dead letter workers\/raw.events.v1-/)
-  assert.match(outcome('stubborn'), /^pending: to be tried again at .*, after 1 try that failed: Error: not now$/)
+test('trace says what became of a general event', async () => {
+  await using stores = openStores({ dataDir: base.path, topics: TOPIC_SPECS, clock })
+  const outcome = async (id: string) => (await traceEvent(stores, id)).outcome.join('\n')
+  assert.match(await outcome('bought'), /^processed by w1 at 2026-03-01T12:00:00.000Z\ncategory high_value$/)
+  assert.match(await outcome('seen'), /^processed by w1 .*\nin the session that began at 2026-03-01T12:00:00.000Z$/)
+  assert.match(await outcome('unpaid'), /^failed at .*, by w1, after 1 try: \/properties\/amount [^]*dead letter workers\/raw.events.v1-/)
+  assert.match(await outcome('stubborn'), /^pending: to be tried again at .*, after 1 try that failed: Error: not now$/)
 })

@@ -3,9 +3,9 @@ import { totalsOf } from '../reader/totals.ts'
 import { newestAlert, type AlertsState } from './alerts.ts'
 import type { OpsDeps } from './deps.ts'
 import { gatewayFigures, type GatewayFigures } from './gateway-figures.ts'
-import { groups, type Groups } from './groups.ts'
+import { groupsNow, outside, type Groups } from './groups.ts'
 import { rateMeter } from './rate-meter.ts'
-import { summaryOf, type Summary } from './summary.ts'
+import { summaryNow, type Summary } from './summary.ts'
 
 const TOLD_TOPICS = [ORDERS, CLICKS, GENERAL, ATTRIBUTED] as const
 
@@ -71,8 +71,10 @@ export function liveLook({
   }
   return async () => {
     const figures = await gateway()
-    const state = groups(stores)
-    const summary = summaryOf(stores, state)
+    const seen = await outside(stores)
+    // From here on nothing is awaited: the pipeline's figures are of one moment, or all but.
+    const state = groupsNow(stores, seen)
+    const summary = summaryNow(stores, seen, state)
     return {
       at: new Date(clock()).toISOString(),
       version,

@@ -25,11 +25,11 @@ test('one letter that several retry at once is sent once; an edit of one that wa
   await smallDay(machine)
   await machine.raw.append(CLICKS, [{ key: 'u9', value: JSON.stringify({ ...CLICK, user_id: 9 }), headers: {} }])
   await machine.read()
-  using stores = machine.stores()
+  await using stores = machine.stores()
   const sent: DeadLetter[] = []
   const app = await createHttpServer({ name: 'operations API', logger: silentLogger, corsOrigins: [], rateLimit: 0 })
   deadRoutes(app, {
-    ask: askOf(stores),
+    ask: askOf(machine.stores),
     db: machine.pipeline.db,
     clock: () => T0 + 70_000,
     resend: async (letter) => {
@@ -44,7 +44,8 @@ test('one letter that several retry at once is sent once; an edit of one that wa
     const { statusCode, body: text } = await app.inject({ method: 'POST', url: '/api/dead/retry', headers, payload })
     return { status: statusCode, ...(JSON.parse(text) as { records?: number; code?: string }) }
   }
-  const [letter] = TASKS.deadLetters(stores, { topic: CLICKS, reader: 'stream', state: 'waiting' }, { after: undefined, limit: 1 }).letters
+  const [letter] = (await TASKS.deadLetters(stores, { topic: CLICKS, reader: 'stream', state: 'waiting' }, { after: undefined, limit: 1 }))
+    .letters
   const { dead_id: id } = letter!
   const edits = ['first', 'second', 'third'].map((event) => ({ dead_id: id, value: JSON.stringify({ ...CLICK, event_id: event }) }))
   const answers = await Promise.all(edits.map(retry))

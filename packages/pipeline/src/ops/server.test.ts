@@ -1,19 +1,23 @@
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, before, test } from 'node:test'
 import { CLICKS, type AdvertiserBills, type DeadLetter, type Statement, type StatementEvents } from '@flowguard/contract'
+import { alertBook } from '../alerts/book.ts'
 import { FlowGuardError } from '../kernel/errors.ts'
 import type { Keyed } from '../http/keys.ts'
 import { silentLogger } from '../kernel/logging.ts'
+import { transaction } from '../kernel/sqlite.ts'
 import { READERS } from '../reader/readers.ts'
-import type { AlertsPage } from './alerts.ts'
+import type { AlertShown, AlertsPage } from './alerts.ts'
 import type { Settled } from './dead-settle.ts'
 import type { DeadList } from './dead.ts'
 import { idleEtl, openMachine, smallDay, T0, temporaryFolder, type TestMachine } from './fixture.ts'
+import { askOf } from './ops.fixture.ts'
 import { createOps, type Ops } from './server.ts'
 import type { Stores } from './stores.ts'
-import { TASKS, type Ask, type TaskName } from './tasks.ts'
+import type { Ask, TaskName } from './tasks.ts'
 
 const folder = temporaryFolder()
 const KEY_HASH = hash('sha256', 'the key')
@@ -24,14 +28,16 @@ let sent: DeadLetter[] = []
 let isGatewayUp = true
 const asked: TaskName[] = []
 
+const bookOf = () => alertBook({ ...machine.pipeline, clock: () => T0 + 70_000, cooldownMs: () => 0 })
 const start = (keyed: Keyed) =>
   createOps({
     stores,
     ask: (async (name: TaskName, ...args: readonly unknown[]) => {
       asked.push(name)
-      return (TASKS[name] as (of: Stores, ...rest: readonly unknown[]) => unknown)(stores, ...args)
+      return (askOf(machine.stores) as (name: TaskName, ...rest: readonly unknown[]) => Promise<unknown>)(name, ...args)
     }) as Ask,
     db: machine.pipeline.db,
+    alerts: bookOf(),
     warehouse: machine.warehouse,
     etl: idleEtl(machine.warehouse),
     billing: machine.billing,
@@ -47,7 +53,7 @@ const start = (keyed: Keyed) =>
     version: '1.2.3',
     environment: 'test',
     keyed,
-    hasKey: (hash) => hash === KEY_HASH,
+    hasKey: async (hash) => hash === KEY_HASH,
     corsOrigins: ['http://localhost:8080'],
     rateLimit: 0,
   })
@@ -60,7 +66,7 @@ before(async () => {
 })
 after(async () => {
   await ops.close()
-  stores[Symbol.dispose]()
+  await stores[Symbol.asyncDispose]()
   await machine[Symbol.asyncDispose]()
   folder[Symbol.dispose]()
 })
@@ -259,11 +265,60 @@ test('an edit that no reader knows is refused by its field, and nothing is sent 
 
 test('alerts are told: a budget that was passed, with the way to its bill', async () => {
   const { alerts, ...page } = (await get('/api/alerts')).json() as unknown as AlertsPage
-  assert.deepEqual(page, { total: 1, groups: [{ kind: 'budget_passed', severity: 'warning', count: 1 }], next_after: null })
+  assert.deepEqual(page, { total: 1, open: 0, groups: [{ kind: 'budget_passed', severity: 'warning', count: 1 }], next_after: null })
   const { ad_id: ad, advertiser_id: advertiser, date, spent } = alerts[0]!.alert
   assert.deepEqual([ad, advertiser, date, spent], ['cpa-1', 'a2', '2026-03-01', 25])
   assert.deepEqual((await get('/api/alerts?kind=anomaly&limit=1')).json()['alerts'], [])
   assert.deepEqual((await get('/api/alerts?after=0')).json()['alerts'], [])
+})
+
+test('an open alert is acknowledged and resolved, with the key alone; what was told once, and what is over, is not', async () => {
+  const id = `clicks_per_user/u/7 & co/${T0}`
+  const raised = {
+    rule: 'clicks_per_user',
+    kind: 'fraud',
+    subject: 'u/7 & co',
+    severity: 'warning',
+    title: 't',
+    detail: 'd',
+    reason: 'r',
+    at: T0,
+  } as const
+  transaction(machine.pipeline.db, () => bookOf().raise(raised))
+  const url = `/api/alerts/${encodeURIComponent(id)}`
+  const guarded = await start('changes')
+  for (const act of ['acknowledge', 'resolve'])
+    assert.equal((await guarded.app.inject({ method: 'POST', url: `${url}/${act}` })).statusCode, 401, act)
+  await guarded.close()
+  assert.equal((await get(url)).json()['acknowledged_at'], null)
+  const acknowledged = await post(`${url}/acknowledge`, { note: 'on it' })
+  assert.deepEqual([acknowledged.status, acknowledged.json['note']], [200, 'on it'])
+  assert.match((await get('/metrics')).text, /flowguard_alerts_open\{kind="fraud"\} 1/)
+  assert.equal((await post(`${url}/resolve`, { note: 7 })).status, 422)
+  const resolved = await ops.app.inject({ method: 'POST', url: `${url}/resolve` })
+  assert.deepEqual([resolved.statusCode, resolved.json<AlertShown>().alert.resolved_by], [200, 'operator'])
+  assert.equal((await post(`${url}/resolve`, {})).status, 409)
+  const [budget] = ((await get('/api/alerts?kind=budget_passed')).json() as unknown as AlertsPage).alerts
+  assert.equal((await post(`/api/alerts/${encodeURIComponent(budget!.alert.alert_id)}/resolve`, {})).status, 409)
+  assert.equal((await post('/api/alerts/none/acknowledge', {})).status, 404)
+  assert.equal((await get('/api/alerts/none')).status, 404)
+  assert.match((await get('/metrics')).text, /flowguard_alerts_open\{kind="fraud"\} 0/)
+  const { total } = (await get('/api/alerts?state=resolved')).json() as unknown as AlertsPage
+  assert.equal(total, 1)
+})
+
+test('while somebody else writes for long, what an operator does is refused, to be tried again', async () => {
+  const { db } = machine.pipeline
+  const other = new DatabaseSync(db.location() as string)
+  other.exec('begin immediate')
+  db.exec('pragma busy_timeout = 50')
+  try {
+    const refused = await post('/api/alerts/any/acknowledge', {})
+    assert.deepEqual([refused.status, refused.json['code']], [503, 'store_busy'])
+  } finally {
+    db.exec('pragma busy_timeout = 5000')
+    other.close()
+  }
 })
 
 test('bills lead from every advertiser to the event ids, as JSON and as files', async () => {
@@ -325,6 +380,7 @@ test('what is asked wrongly is a problem with its reason', async () => {
     ['/api/alerts?severity=odd', 422],
     ['/api/alerts?kind=', 422],
     ['/api/alerts?unknown=1', 422],
+    ['/api/alerts?state=odd', 422],
     ['/api/v1/billing/advertisers?from=yesterday', 422],
     ['/api/v1/billing/advertisers?from=2026-03-02&to=2026-03-01', 422],
     ['/api/v1/billing/advertisers?format=pdf', 422],

@@ -8,7 +8,9 @@ import { serveConsole } from './console.ts'
 import type { OpsDeps } from './deps.ts'
 import { opsMetrics } from './metrics.ts'
 import { alertRoutes } from './routes-alerts.ts'
+import { channelRoutes } from './routes-channels.ts'
 import { businessRoutes } from './routes-business.ts'
+import { counterRoutes } from './routes-counters.ts'
 import { deadRoutes } from './routes-dead.ts'
 import { etlRoutes } from './routes-etl.ts'
 import { opsHealthRoutes } from './routes-health.ts'
@@ -36,7 +38,7 @@ export async function createOps(deps: OpsDeps): Promise<Ops> {
   const metrics = opsMetrics(deps.stores)
   measureRequests(app, metrics.registry)
   serveDocs(app, { title: 'FlowGuard operations API', description: ABOUT, version })
-  lookRoutes(app, deps)
+  lookRoutes(app, { ...deps, metrics })
   deadRoutes(app, deps)
   sqlRoutes(app, deps)
   etlRoutes(app, deps)
@@ -44,7 +46,9 @@ export async function createOps(deps: OpsDeps): Promise<Ops> {
   topicRoutes(app, deps)
   liveRoutes(app, deps)
   alertRoutes(app, deps)
+  channelRoutes(app, deps)
   billingRoutes(app, deps)
+  counterRoutes(app, deps)
   opsHealthRoutes(app, { ...deps, metrics, page: await serveConsole(app, deps.consoleDir) })
   await app.ready()
   return { app, listen: (address) => listen(app, NAME, address), close: () => app.close() }

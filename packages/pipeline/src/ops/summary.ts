@@ -1,6 +1,6 @@
 import { CHARGE_KINDS, GENERAL, milliToRupees, toRupees } from '@flowguard/contract'
 import { totalsOf } from '../reader/totals.ts'
-import { groups, type Groups } from './groups.ts'
+import { groupsNow, outside, type Groups, type Outside } from './groups.ts'
 import type { Stores } from './stores.ts'
 
 export interface Summary {
@@ -27,14 +27,13 @@ export interface Summary {
 }
 
 /** The state of everything, from counters and places alone: cheap enough for each second, however long the log is. */
-export function summary(stores: Stores): Summary {
-  // The outbox first: what has left it since is in the log that is looked at next.
-  const outbox = outboxOf(stores)
-  return { ...summaryOf(stores, groups(stores)), outbox }
+export async function summary(stores: Stores): Promise<Summary> {
+  const seen = await outside(stores)
+  return summaryNow(stores, seen, groupsNow(stores, seen))
 }
 
-/** The same, of a state that has been read already. */
-export function summaryOf(stores: Stores, state: Groups): Summary {
+/** The same, of what has been read already: nothing is awaited. */
+export function summaryNow(stores: Pick<Stores, 'pipeline'>, seen: Outside, state: Groups): Summary {
   const db = stores.pipeline?.db
   const one = (sql: string) => (db?.prepare(sql).get() ?? {}) as Record<string, number | null>
   const totalOf = db ? totalsOf(db) : () => ({ count: 0, amount: 0 })
@@ -44,7 +43,7 @@ export function summaryOf(stores: Stores, state: Groups): Summary {
   const tallied = (key: 'late' | 'dead', reader?: string) =>
     state.readers.filter(({ name }) => !reader || name === reader).reduce((sum, { tally }) => sum + tally[key], 0)
   return {
-    events_total: eventsTotal(stores, state),
+    events_total: eventsTotal(seen, state),
     orders: orders.count,
     attributed: attributed.count,
     revenue: toRupees(orders.amount),
@@ -53,25 +52,20 @@ export function summaryOf(stores: Stores, state: Groups): Summary {
       count: charges.reduce((sum, { kind, count }) => sum + (kind === 'credit' ? -count : count), 0),
       amount: milliToRupees(charges.reduce((sum, { amount }) => sum + amount, 0)),
     },
-    // The loader goes by batches: it is behind by seconds, and nobody waits for it.
-    lag: Math.max(...state.readers.map(({ name, lag }) => (name === 'loader' ? 0 : lag))),
+    // Loader and lake go by batches: they are behind by seconds, and nobody waits for them.
+    lag: Math.max(...state.readers.map(({ name, lag }) => (name === 'loader' || name === 'lake' ? 0 : lag))),
     readers: state.readers.map(({ name, lag, caught_up }) => ({ name, lag, caught_up })),
     watermark_ms: state.watermark_ms,
     pending_orders: totalOf('pending').count,
-    outbox: outboxOf(stores),
+    outbox: seen.outbox,
     late: tallied('late', 'stream'),
     dead: Math.max(0, tallied('dead') - settled),
   }
 }
 
-function outboxOf({ edge }: Stores): number {
-  const row = edge?.prepare('select total(orders) as count from outbox').get() as { count: number } | undefined
-  return row?.count ?? 0
-}
-
 /** What the stream has read without heartbeats, what it has yet to read, and the general lane, which carries none. */
-function eventsTotal(stores: Stores, { readers }: Groups): number {
+function eventsTotal({ ends }: Outside, { readers }: Groups): number {
   const stream = readers.find(({ name }) => name === 'stream')?.partitions ?? []
   const timed = stream.reduce((sum, { end, heartbeats }) => sum + end - heartbeats, 0)
-  return (stores.raw?.log.ends(GENERAL) ?? []).reduce((sum, { end }) => sum + end, timed)
+  return (ends.get(GENERAL) ?? []).reduce((sum, end) => sum + end, timed)
 }

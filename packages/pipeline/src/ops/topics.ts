@@ -1,13 +1,14 @@
-import { RAW_TOPICS, TOPICS, type RawTopic, type Topic } from '@flowguard/contract'
-import type { PartitionUsage } from '../log/log-view.ts'
-import type { Stores } from './stores.ts'
+import { GENERAL, RAW_TOPICS, TOPICS, type RawTopic, type Topic } from '@flowguard/contract'
+import type { LogView, PartitionUsage } from '../log/log-view.ts'
+import type { Looked, Stores } from './stores.ts'
 
 export interface TopicInfo {
   topic: Topic
   retention_ms: number
   /** Records kept, over all partitions. */
   records: number
-  bytes: number
+  /** Null where the log's engine does not say. */
+  bytes: number | null
   partitions: PartitionInfo[]
 }
 
@@ -16,19 +17,33 @@ export interface PartitionInfo {
   start: number
   end: number
   records: number
-  bytes: number
+  bytes: number | null
   oldest_appended: string | null
   newest_appended: string | null
 }
 
 /** What each topic holds. A topic whose store has not been made yet holds nothing. */
-export function topics(stores: Stores): TopicInfo[] {
-  return TOPICS.map((topic) => {
-    const store = isRaw(topic) ? stores.raw : stores.pipeline
-    const partitions = store?.log.usage(topic).map(infoOf) ?? []
-    const sum = (of: (info: PartitionInfo) => number) => partitions.reduce((total, info) => total + of(info), 0)
-    return { topic, retention_ms: stores.topics[topic].retentionMs, records: sum((p) => p.records), bytes: sum((p) => p.bytes), partitions }
-  })
+export async function topics(stores: Stores): Promise<TopicInfo[]> {
+  const at = await stores.look()
+  return Promise.all(
+    TOPICS.map(async (topic) => {
+      const partitions = (await logOf(at, topic)?.usage(topic))?.map(infoOf) ?? []
+      const sum = (of: (info: PartitionInfo) => number) => partitions.reduce((total, info) => total + of(info), 0)
+      const isKnown = partitions.every(({ bytes }) => bytes !== null)
+      return {
+        topic,
+        retention_ms: stores.topics[topic].retentionMs,
+        records: sum((p) => p.records),
+        bytes: isKnown ? sum((p) => p.bytes ?? 0) : null,
+        partitions,
+      }
+    }),
+  )
+}
+
+/** The log in which a topic lies; undefined where it has yet to be made. */
+export function logOf({ pipeline, raw, events }: Pick<Looked, 'pipeline' | 'raw' | 'events'>, topic: Topic): LogView | undefined {
+  return topic === GENERAL ? events : isRaw(topic) ? raw : pipeline?.log
 }
 
 export function isRaw(topic: string): topic is RawTopic {

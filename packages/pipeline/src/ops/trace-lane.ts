@@ -1,44 +1,32 @@
-import { WORKERS } from '../workers/processor.ts'
 import type { LogRecord } from '../log/event-log.ts'
 import type { Standing } from '../reader/places.ts'
-import type { Stores } from './stores.ts'
+import type { LaneView } from '../workers/lane-view.ts'
+import { WORKERS } from '../workers/processor.ts'
 import { iso } from './topics.ts'
 import { line, type Line } from './trace-line.ts'
 
 /** What the workers made of a general event, or what it waits for. */
-export function laneOutcome(
-  { lane }: Stores,
+export async function laneOutcome(
+  lane: LaneView | undefined,
   standings: readonly Standing[],
   record: LogRecord,
   event: Readonly<Record<string, unknown>>,
-): Line[] {
-  const row = (columns: string, table: string) =>
-    lane?.db
-      .prepare(`select ${columns} from ${table} where event_id = ? and coalesce(user_id, '') = ?`)
-      .get(event['event_id'] as string, (event['user_id'] as string | undefined) ?? '') as
-      | Record<string, string | number | null>
-      | undefined
-
-  const done = row('category, session_start, processed_at, processed_by, retry_count', 'processed_events')
-  if (done) {
-    const at = String(done['processed_at'])
-    const after = done['retry_count'] ? `, after ${tries(done['retry_count'] as number)} that failed` : ''
+): Promise<Line[]> {
+  const fate = await lane?.fateOf(event['event_id'] as string, event['user_id'] as string | undefined)
+  if (fate?.state === 'processed') {
+    const { processed_at: at, processed_by: by, retry_count: retries, category, session_start: begun } = fate
+    const after = retries ? `, after ${tries(retries)} that failed` : ''
     return [
-      line('done', `processed by ${done['processed_by']} at ${at}${after}`, { at }),
-      ...(done['category'] ? [line('plain', `category ${done['category']}`)] : []),
-      ...(done['session_start'] ? [line('plain', `in the session that began at ${done['session_start']}`)] : []),
+      line('done', `processed by ${by} at ${at}${after}`, { at }),
+      ...(category ? [line('plain', `category ${category}`)] : []),
+      ...(begun ? [line('plain', `in the session that began at ${begun}`)] : []),
     ]
   }
-  const waiting = row('tries, next_at, error', 'lane_retries')
-  if (waiting) {
-    const failed = `after ${tries(waiting['tries'] as number)} that failed: ${waiting['error']}`
-    return [line('coming', `pending: to be tried again at ${iso(waiting['next_at'] as number)}, ${failed}`)]
-  }
-  const failed = row('error, retry_count, failed_at, failed_by', 'failed_events')
-  if (failed) {
-    const at = String(failed['failed_at'])
-    const after = tries(Number(failed['retry_count']) + 1)
-    return [line('amiss', `failed at ${at}, by ${failed['failed_by']}, after ${after}: ${failed['error']}`, { at })]
+  if (fate?.state === 'waiting')
+    return [line('coming', `pending: to be tried again at ${iso(fate.next_at)}, after ${tries(fate.tries)} that failed: ${fate.error}`)]
+  if (fate) {
+    const { failed_at: at, failed_by: by, retry_count: retries, error } = fate
+    return [line('amiss', `failed at ${at}, by ${by}, after ${tries(retries + 1)}: ${error}`, { at })]
   }
   const next =
     standings.find((each) => each.reader === WORKERS && each.topic === record.topic && each.partition === record.partition)?.next ?? 0

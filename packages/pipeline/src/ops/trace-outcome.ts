@@ -7,7 +7,6 @@ import {
   GENERAL,
   milliToRupees,
   ORDERS,
-  parseLogged,
   type AttributedEvent,
   type ChargeKind,
   type DeadLetter,
@@ -15,10 +14,11 @@ import {
 import { partitionOf } from '../kernel/partition.ts'
 import type { LogRecord, Position } from '../log/event-log.ts'
 import type { LogView } from '../log/log-view.ts'
-import { watermarkOf } from './groups.ts'
+import { answeredTo, watermarkOf } from './groups.ts'
+import { checkedOf } from '../reader/checked.ts'
 import type { Standing } from '../reader/places.ts'
 import { pendingIn } from '../stream/pending.ts'
-import type { Stores } from './stores.ts'
+import type { Looked } from './stores.ts'
 import { iso } from './topics.ts'
 import { laneOutcome } from './trace-lane.ts'
 import { line, type Line, type Mention } from './trace-line.ts'
@@ -36,45 +36,46 @@ export interface Found {
 }
 
 export interface Sources {
-  stores: Stores
+  at: Looked
   standings: readonly Standing[]
 }
 
 /** What came of an event, or why nothing did: a line each. */
-export function outcomeOf(sources: Sources, found: readonly Found[], event: Event | null): Line[] {
-  const { stores } = sources
-  const { pipeline } = stores
+export async function outcomeOf(sources: Sources, found: readonly Found[], event: Event | null): Promise<Line[]> {
+  const { pipeline } = sources.at
   if (found.length === 0 || !event) return [line('coming', 'not in the log yet: no reader has seen it')]
   if (!pipeline) return [line('coming', 'the pipeline has not run yet')]
-  return found.filter(({ isRepeat }) => !isRepeat).flatMap((each) => outcomeOfOne(sources, pipeline.log, each, found))
+  const lines: Line[] = []
+  for (const each of found) if (!each.isRepeat) lines.push(...(await outcomeOfOne(sources, pipeline.log, each, found)))
+  return lines
 }
 
-function outcomeOfOne(sources: Sources, derived: LogView, one: Found, found: readonly Found[]): Line[] {
+async function outcomeOfOne(sources: Sources, derived: LogView, one: Found, found: readonly Found[]): Promise<Line[]> {
   const { record, event } = one
-  const { stores } = sources
-  const dead = found.filter((each) => each === one || each.isRepeat).flatMap((each) => lettersOf(derived, each))
-  if ('invalid' in parseLogged(record.value)) return dead
+  const dead: Line[] = []
+  for (const each of found) if (each === one || each.isRepeat) dead.push(...(await lettersOf(derived, each)))
+  if (checkedOf(record).kind === 'invalid') return dead
   const late = lateBy(sources, record)
   if (late !== undefined)
     return [line('amiss', (say) => `late by ${say(late)}: counted as late and kept, for reconciliation to settle`), ...dead]
-  if (record.topic === ORDERS && event['order_type'] === 'placed') return [...orderOutcome(sources, derived, event), ...dead]
+  if (record.topic === ORDERS && event['order_type'] === 'placed') return [...(await orderOutcome(sources, derived, event)), ...dead]
   if (record.topic === ORDERS) return [...creditOutcome(sources, event), ...dead]
-  if (record.topic === CLICKS) return [...clickOutcome(sources, derived, one), ...dead]
-  if (record.topic === GENERAL) return [...laneOutcome(stores, sources.standings, record, event), ...dead]
+  if (record.topic === CLICKS) return [...(await clickOutcome(sources, derived, one)), ...dead]
+  if (record.topic === GENERAL) return [...(await laneOutcome(sources.at.lane, sources.standings, record, event)), ...dead]
   return dead
 }
 
-function orderOutcome({ stores, standings }: Sources, derived: LogView, event: Event): Line[] {
+async function orderOutcome({ at: looked, standings }: Sources, derived: LogView, event: Event): Promise<Line[]> {
   const {
     event_id: id,
     user_id: user,
     order_id: orderId,
     ts,
   } = event as { event_id: string; user_id: string; order_id: string; ts: number }
-  const found = answersTo(derived, user, id).find(({ answer }) => answer.event_id === id)
+  const found = (await answersTo(derived, user, id)).find(({ answer }) => answer.event_id === id)
   if (!found) {
-    const watermark = watermarkOf(stores, standings)
-    const isPending = stores.pipeline && pendingIn(stores.pipeline.db).some((each) => each.id === id)
+    const watermark = looked.pipeline ? answeredTo(looked.topics, standings, looked.pipeline.db) : null
+    const isPending = looked.pipeline && pendingIn(looked.pipeline.db).some((each) => each.id === id)
     return [
       isPending ? line('coming', (say) => `pending: ${waitsFor(ts, watermark, say)}`) : line('coming', 'not answered by the stream yet'),
     ]
@@ -91,20 +92,20 @@ function orderOutcome({ stores, standings }: Sources, derived: LogView, event: E
       record,
       mentions: [mention(clickId)],
     }),
-    ...chargesOf(stores, { adId, eventId: id, ts, kind: 'cpa' }),
-    ...creditOf(stores, orderId),
+    ...(await chargesOf(looked, { adId, eventId: id, ts, kind: 'cpa' })),
+    ...creditOf(looked, orderId),
   ]
 }
 
 const mention = (id: string, of: Mention['of'] = 'event'): Mention => ({ id, of })
 
-function creditOutcome({ stores }: Sources, event: Event): Line[] {
+function creditOutcome({ at }: Sources, event: Event): Line[] {
   const orderId = String(event['order_id'])
   const lines = [line('plain', `status ${String(event['order_type'])} of order ${orderId}`, { mentions: [mention(orderId, 'order')] })]
-  return event['order_type'] === 'cancelled' ? [...lines, ...creditOf(stores, orderId)] : lines
+  return event['order_type'] === 'cancelled' ? [...lines, ...creditOf(at, orderId)] : lines
 }
 
-function creditOf({ pipeline }: Stores, orderId: string): Line[] {
+function creditOf({ pipeline }: Looked, orderId: string): Line[] {
   const row = pipeline?.db
     .prepare(
       `select o.amount, o.credited_by as creditedBy, c.event_id as cancelledBy from cancellations c left join order_charges o using (order_id)
@@ -122,8 +123,7 @@ function creditOf({ pipeline }: Stores, orderId: string): Line[] {
   ]
 }
 
-function clickOutcome(sources: Sources, derived: LogView, { event }: Found): Line[] {
-  const { stores, standings } = sources
+async function clickOutcome({ at, standings }: Sources, derived: LogView, { event }: Found): Promise<Line[]> {
   const {
     event_id: id,
     user_id: user,
@@ -133,23 +133,25 @@ function clickOutcome(sources: Sources, derived: LogView, { event }: Found): Lin
   } = event as Record<string, string> & { event_id: string; user_id: string; ad_id: string; ts: number }
   if (event['is_bot']) return [line('plain', "a bot's: it counts in no metric, earns no order and is not charged")]
   const isClick = type === 'click'
-  const lines = isClick ? earned(derived, user, id) : [line('plain', 'an impression earns no order')]
+  const lines = isClick ? await earned(derived, user, id) : [line('plain', 'an impression earns no order')]
   if (isClick && event['item_id'] === undefined) lines.push(line('plain', 'it names no item: it can earn no order'))
   return [
     ...lines,
-    ...chargesOf(stores, {
+    ...(await chargesOf(at, {
       adId,
       eventId: id,
       ts,
       kind: isClick ? 'cpc' : 'cpm',
-      watermark: watermarkOf(stores, standings, 'billing'),
+      watermark: watermarkOf(at.topics, standings, 'billing'),
       isHover: !isClick && !isChargeable(event),
-    }),
+    })),
   ]
 }
 
-function earned(derived: LogView, user: string, clickId: string): Line[] {
-  const ids = answersTo(derived, user, clickId).flatMap(({ answer }) => (answer.click?.event_id === clickId ? [answer.order_id] : []))
+async function earned(derived: LogView, user: string, clickId: string): Promise<Line[]> {
+  const ids = (await answersTo(derived, user, clickId)).flatMap(({ answer }) =>
+    answer.click?.event_id === clickId ? [answer.order_id] : [],
+  )
   return ids.length === 0
     ? [line('plain', 'it has earned no order so far')]
     : [line('done', `it earned ${ids.map((id) => `order ${id}`).join(', ')}`, { mentions: ids.map((id) => mention(id, 'order')) })]
@@ -168,12 +170,12 @@ interface Charge {
 const PAID_BY: Record<string, string> = { cpm: 'the impression', cpc: 'the click', cpa: 'the order' }
 
 /** What was charged for it, or why nothing was. */
-function chargesOf({ pipeline, edge }: Stores, { adId, eventId, ts, kind, watermark, isHover }: Charge): Line[] {
+async function chargesOf({ pipeline, edge }: Looked, { adId, eventId, ts, kind, watermark, isHover }: Charge): Promise<Line[]> {
   const rows = (pipeline?.db
     .prepare('select amount, day from ledger where ad_id = ? and day = ? and kind = ? and event_id = ?')
     .all(adId, dayOf(ts), kind, eventId) ?? []) as { amount: number; day: string }[]
   if (rows.length > 0) return rows.map(({ amount, day }) => line('done', `charged ${rupees(amount)} to ad ${adId} on ${day} (${kind})`))
-  const ad = edge?.prepare('select pricing from ads where ad_id = ?').get(adId) as { pricing: string } | undefined
+  const ad = await edge?.ad(adId)
   if (!ad) return [line('amiss', `not charged: there is no ad ${adId}`)]
   if (ad.pricing !== kind) return [line('plain', `not charged: ad ${adId} is paid by ${PAID_BY[ad.pricing] ?? ad.pricing}`)]
   if (isHover) return [line('plain', 'not charged: a hover is counted as an impression, and never charged')]
@@ -187,19 +189,28 @@ function chargesOf({ pipeline, edge }: Stores, { adId, eventId, ts, kind, waterm
 }
 
 /** Answers in the user's partition that name this id, as the order's or the click's. */
-function answersTo(derived: LogView, user: string, id: string): { answer: AttributedEvent; record: Position; at: string | null }[] {
+async function answersTo(derived: LogView, user: string, id: string): Promise<Answer[]> {
   const inPartition = partitionOf(user, derived.partitions(ATTRIBUTED))
-  return [...derived.find(ATTRIBUTED, inPartition, textOf(id), { from: 0 })].map(({ value, topic, partition, offset, appendedAt }) => ({
+  const found = await Array.fromAsync(derived.find(ATTRIBUTED, inPartition, textOf(id), { from: 0 }))
+  return found.map(({ value, topic, partition, offset, appendedAt }) => ({
     answer: JSON.parse(value) as AttributedEvent,
     record: { topic, partition, offset },
     at: iso(appendedAt),
   }))
 }
 
-function lettersOf(derived: LogView, { record: { topic, partition, offset } }: Found): Line[] {
+interface Answer {
+  answer: AttributedEvent
+  record: Position
+  at: string | null
+}
+
+async function lettersOf(derived: LogView, { record: { topic, partition, offset } }: Found): Promise<Line[]> {
   const place = `/${topic}-${partition}-${offset}"`
-  return Array.from({ length: derived.partitions(DEAD) }, (_, each) => [...derived.find(DEAD, each, place, { from: 0 })])
-    .flat()
+  const found: LogRecord[] = []
+  for (let each = 0; each < derived.partitions(DEAD); each += 1)
+    found.push(...(await Array.fromAsync(derived.find(DEAD, each, place, { from: 0 }))))
+  return found
     .map(({ value }) => JSON.parse(value) as DeadLetter)
     .filter((letter) => letter.topic === topic && letter.partition === partition && letter.offset === offset)
     .map(({ dead_id: id, reason, detail, died_at: at }) =>
@@ -207,8 +218,8 @@ function lettersOf(derived: LogView, { record: { topic, partition, offset } }: F
     )
 }
 
-function lateBy({ stores }: Sources, { topic, partition, offset }: Found['record']): number | undefined {
-  const row = stores.pipeline?.db
+function lateBy({ at }: Sources, { topic, partition, offset }: Found['record']): number | undefined {
+  const row = at.pipeline?.db
     .prepare('select behind_ms as behind from late_events where topic = ? and partition = ? and position = ?')
     .get(topic, partition, offset) as { behind: number } | undefined
   return row?.behind

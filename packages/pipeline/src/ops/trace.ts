@@ -1,12 +1,14 @@
-import { CLICKS, EDITED_FROM, ORDERS, parseLogged, RAW_TOPICS, SECOND_MS, type RawTopic } from '@flowguard/contract'
-import { unpackRecords } from '../database/outbox-rows.ts'
+import { CLICKS, EDITED_FROM, ORDERS, RAW_TOPICS, SECOND_MS, type RawTopic } from '@flowguard/contract'
+import type { OrderSeen } from '../database/database-view.ts'
 import { partitionOf } from '../kernel/partition.ts'
 import { traceIdOf } from '../kernel/trace-context.ts'
 import type { Position } from '../log/event-log.ts'
+import type { LogView } from '../log/log-view.ts'
+import { checkedOf } from '../reader/checked.ts'
 import type { Standing } from '../reader/places.ts'
 import { READERS } from '../reader/readers.ts'
-import { inSnapshot, standingsOf, type Stores } from './stores.ts'
-import { iso } from './topics.ts'
+import { inSnapshot, standingsOf, type Looked, type Stores } from './stores.ts'
+import { iso, logOf } from './topics.ts'
 import { line, type LineState, type OutcomeLine } from './trace-line.ts'
 import { outcomeOf, textOf, type Found } from './trace-outcome.ts'
 
@@ -44,42 +46,32 @@ export interface Trace {
   searched: string[]
 }
 
-interface OrderRow {
-  order_id: string
-  event_id: string
-  user_id: string
-  status: string
-  created_at: string
-  updated_at: string
-}
-
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i
 /** How far an id's own time may be ahead of when its record was appended. */
 const CLOCKS_DIFFER_MS = 5 * SECOND_MS
 
 /** One event's whole way, by its event id or an order's id. Scans the log: from an id's own time on first, where it tells one. */
-export function traceEvent(stores: Stores, id: string): Trace {
-  return inSnapshot(stores, () => withState(wayOf(stores, id)))
+export async function traceEvent(stores: Stores, id: string): Promise<Trace> {
+  return inSnapshot(stores, async (at) => withState(await wayOf(at, id)))
 }
 
 type Way = Omit<Trace, 'is_open'>
 
 const withState = (way: Way): Trace => ({ ...way, is_open: [...way.steps, ...way.outcome_lines].some(({ state }) => state === 'coming') })
 
-function wayOf(stores: Stores, id: string): Way {
-  const standings = standingsOf(stores)
-  const order = orderBy(stores, id)
+async function wayOf(at: Looked, id: string): Promise<Way> {
+  const standings = await standingsOf(at)
+  const order = await at.edge?.orderOf(id)
   const eventId = order && order.order_id === id ? order.event_id : id
   const searched: string[] = []
-  const outbox = inOutbox(stores, eventId, searched)
-  const found = inLog(stores, eventId, order, searched)
+  const outbox = await inOutbox(at, eventId, searched)
+  const found = await inLog(at, eventId, order, searched)
   const [first] = found
   const event = first?.event ?? outbox ?? null
   const textIn = (name: string) => (typeof event?.[name] === 'string' ? event[name] : null)
   const traceparent = first?.record.headers['traceparent']
-  const sources = { stores, standings }
   const isFound = order !== undefined || event !== null
-  const lines = isFound ? outcomeOf(sources, found, event) : [line('plain', 'not found')]
+  const lines = isFound ? await outcomeOf({ at, standings }, found, event) : [line('plain', 'not found')]
   return {
     id,
     found: isFound,
@@ -92,7 +84,7 @@ function wayOf(stores: Stores, id: string): Way {
     event,
     steps: [
       ...(event ? [step('gateway', 'received', { at: textIn('received_at') })] : []),
-      ...(order ? databaseSteps(stores, order, eventId) : []),
+      ...(order ? await databaseSteps(at, order, eventId) : []),
       ...(outbox ? [step('outbox', 'waiting to be shipped to the log', { state: 'coming' })] : []),
       ...found.flatMap((each) => logSteps(each, standings)),
     ],
@@ -110,65 +102,55 @@ const step = (part: string, what: string, { at = null, state = 'done', record = 
   record,
 })
 
-/** The order whose id this is, or to which the event of this id belongs. */
-function orderBy({ edge }: Stores, id: string): OrderRow | undefined {
-  const columns = 'order_id, event_id, user_id, status, created_at, updated_at'
-  const row =
-    edge?.prepare(`select ${columns} from orders where order_id = ?`).get(id) ??
-    edge?.prepare(`select ${columns} from orders where order_id = (select order_id from order_events where event_id = ?)`).get(id)
-  return row as unknown as OrderRow | undefined
-}
-
-function databaseSteps({ edge }: Stores, order: OrderRow, eventId: string): Step[] {
+async function databaseSteps({ edge }: Looked, order: OrderSeen, eventId: string): Promise<Step[]> {
   const { order_id, event_id, status, created_at, updated_at } = order
   if (eventId !== event_id) return [step('database', `a status of order ${order_id}, which is ${status} now`)]
-  const events = (edge?.prepare('select event_id as id from order_events where order_id = ? and event_id <> ?').all(order_id, event_id) ??
-    []) as { id: string }[]
+  const events = ((await edge?.eventsOf(order_id)) ?? []).filter((id) => id !== event_id)
   return [
     step('database', `order ${order_id} placed, with its row of the outbox`, { at: created_at }),
-    ...(events.length > 0
-      ? [step('database', `status ${status}, by the events ${events.map(({ id }) => id).join(', ')}`, { at: updated_at })]
-      : []),
+    ...(events.length > 0 ? [step('database', `status ${status}, by the events ${events.join(', ')}`, { at: updated_at })] : []),
   ]
 }
 
-function inOutbox({ edge }: Stores, eventId: string, searched: string[]): Record<string, unknown> | undefined {
+async function inOutbox({ edge }: Looked, eventId: string, searched: string[]): Promise<Record<string, unknown> | undefined> {
   if (!edge) return undefined
   searched.push('orders and outbox of the database')
-  const rows = edge.prepare('select records from outbox where instr(records, ?) > 0').all(textOf(eventId)) as { records: string }[]
-  return rows
-    .flatMap(({ records }) => unpackRecords(records))
+  return (await edge.outboxWith(textOf(eventId)))
     .map(({ value }) => JSON.parse(value) as Record<string, unknown>)
     .find((event) => event['event_id'] === eventId)
 }
 
 /** Every record of this event, the oldest first. */
-function inLog(stores: Stores, eventId: string, order: OrderRow | undefined, searched: string[]): Found[] {
-  const log = stores.raw?.log
-  if (!log) return []
-  const topics: readonly RawTopic[] = order ? [ORDERS] : RAW_TOPICS
+async function inLog(at: Looked, eventId: string, order: OrderSeen | undefined, searched: string[]): Promise<Found[]> {
+  const asked: readonly RawTopic[] = order ? [ORDERS] : RAW_TOPICS
+  const topics = asked.filter((topic) => logOf(at, topic) !== undefined)
+  if (topics.length === 0) return []
   const places = topics.flatMap((topic) => {
+    const log = logOf(at, topic) as LogView
     const partitions = Array.from({ length: log.partitions(topic) }, (_, partition) => partition)
-    return (order ? [partitionOf(order.user_id, partitions.length)] : partitions).map((partition) => ({ topic, partition }))
+    return (order ? [partitionOf(order.user_id, partitions.length)] : partitions).map((partition) => ({ log, topic, partition }))
   })
   const time = UUID_V7.test(eventId) ? parseInt(eventId.replaceAll('-', '').slice(0, 12), 16) - CLOCKS_DIFFER_MS : 0
-  const look = (range: { from: number } | { before: number }) =>
-    places
-      .flatMap(({ topic, partition }) => [...log.find(topic, partition, textOf(eventId), range)])
-      .flatMap((record) => {
+  async function look(range: { from: number } | { before: number }): Promise<Found[]> {
+    const found: Found[] = []
+    for (const { log, topic, partition } of places) {
+      for await (const record of log.find(topic, partition, textOf(eventId), range)) {
         const event = eventOf(record.value)
-        return event?.['event_id'] === eventId ? [{ record, event, isRepeat: false, isConflict: false }] : []
-      })
-  let found: Found[] = look({ from: time })
+        if (event?.['event_id'] === eventId) found.push({ record, event, isRepeat: false, isConflict: false })
+      }
+    }
+    return found
+  }
+  let found = await look({ from: time })
   searched.push(`${topics.join(', ')}${time > 0 ? ` from ${iso(time)} on` : ''}`)
   if (found.length === 0 && time > 0) {
-    found = look({ before: time })
+    found = await look({ before: time })
     searched.push(`${topics.join(', ')} before that`)
   }
   found.sort((a, b) => a.record.appendedAt - b.record.appendedAt || a.record.offset - b.record.offset)
   // What no reader knew, or an operator sent anew with other bytes, is nobody's first.
   const replaced = new Set(found.map(({ record }) => record.headers[EDITED_FROM]))
-  const isFirst = ({ record }: Found) => !('invalid' in parseLogged(record.value)) && !replaced.has(placeOf(record))
+  const isFirst = ({ record }: Found) => checkedOf(record).kind !== 'invalid' && !replaced.has(placeOf(record))
   return found.map((each, at) => {
     const first = found.slice(0, at).find((before) => isSame(before, each) && isFirst(before))
     return { ...each, isRepeat: first !== undefined, isConflict: first !== undefined && hashOf(first) !== hashOf(each) }

@@ -29,7 +29,7 @@ before(async () => {
 })
 after(async () => {
   await ops.close()
-  stores[Symbol.dispose]()
+  await stores[Symbol.asyncDispose]()
   await machine[Symbol.asyncDispose]()
   folder[Symbol.dispose]()
 })
@@ -41,7 +41,7 @@ async function post(body: unknown, key = 'the key') {
 }
 
 const failing = async () => {
-  const { checks } = await withBronze(audit(stores), loaderStandings(machine.pipeline.db), query)
+  const { checks } = await withBronze(await audit(stores), loaderStandings(machine.pipeline.db), query)
   return checks.flatMap(({ name, ok }) => (ok ? [] : [name]))
 }
 
@@ -118,7 +118,7 @@ test('the books find a row of bronze that is missing, one too many, and a place 
 
 test('a warehouse that cannot be asked leaves the books as they are, and says so', async () => {
   const held: Warehouse['query'] = () => Promise.reject(new FlowGuardError('warehouse_held', 'in use'))
-  const books = await withBronze(audit(stores), loaderStandings(machine.pipeline.db), held)
+  const books = await withBronze(await audit(stores), loaderStandings(machine.pipeline.db), held)
   assert.equal(books.balanced, true)
   assert.deepEqual(books.unchecked, ['the warehouse could not be asked: in use'])
 })

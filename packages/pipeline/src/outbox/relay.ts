@@ -3,12 +3,14 @@ import { step } from '../kernel/crash.ts'
 import { FlowGuardError } from '../kernel/errors.ts'
 import { pause, type Part } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
+import { measures } from '../kernel/measures.ts'
+import { receivedMsOf } from '../kernel/received.ts'
 import { BACKOFF, retried, type Backoff } from '../kernel/retry.ts'
-import type { Database } from '../database/database.ts'
+import type { Database, OutboxRow } from '../database/database.ts'
 import type { EventLog } from '../log/event-log.ts'
 
 const BATCH_COUNT_MAX = 1_000
-const POLL_MS = 10
+const POLL_MS = 20
 /** How long it goes on shipping after it was told to stop; what is left then stays in the outbox for the next start. */
 const DRAIN_MS = 5_000
 
@@ -25,6 +27,9 @@ interface Options {
  * the log's answer and the outbox's ships again, and every reader recognises repeats.
  */
 export function relay({ database, log, logger, backoff = BACKOFF, drainMs = DRAIN_MS }: Options): Part {
+  const { relay: measured } = measures
+  measured.isHere = true
+
   /** Resolves to undefined only when time is up. */
   async function lasting<T>(what: string, work: () => Promise<T>, end: AbortSignal): Promise<T | undefined> {
     let failed = false
@@ -32,6 +37,7 @@ export function relay({ database, log, logger, backoff = BACKOFF, drainMs = DRAI
       async () => ({ value: await work() }),
       (error) => {
         if (!(error instanceof FlowGuardError) || !error.retriable) return false
+        measured.failures += 1
         if (!failed) logger.warn({ err: error, code: error.code }, `relay: ${what} failed, trying again: ${error.message}`)
         failed = true
         return true
@@ -48,13 +54,17 @@ export function relay({ database, log, logger, backoff = BACKOFF, drainMs = DRAI
     while (!end.aborted) {
       const rows = await lasting('reading the outbox', () => database.outbox(BATCH_COUNT_MAX), end)
       const last = rows?.at(-1)
+      if (rows) measured.oldestMs = oldestOf(rows)
       if (!rows || !last) return
+      const startedAt = performance.now()
       const records = rows.map((row) => row.record)
       if (!(await lasting('appending orders to the log', () => log.append(ORDERS, records), end))) return
       step('relay.after-append')
       // By itself, so that a store that cannot forget them just now does not have them appended again.
       await lasting('clearing the outbox', () => database.shipped(last.id), end)
       step('relay.after-delete')
+      measured.shipped += records.length
+      measured.seconds.observe((performance.now() - startedAt) / 1_000)
     }
   }
 
@@ -68,7 +78,7 @@ export function relay({ database, log, logger, backoff = BACKOFF, drainMs = DRAI
     else signal.addEventListener('abort', stop, { once: true })
     try {
       while (!signal.aborted) {
-        const seen = await lasting('watching the outbox', async () => database.outboxVersion(), end.signal)
+        const seen = await lasting('watching the outbox', () => database.outboxVersion(), end.signal)
         await shipAll(end.signal)
         await changed(seen, signal)
       }
@@ -81,6 +91,15 @@ export function relay({ database, log, logger, backoff = BACKOFF, drainMs = DRAI
 
   async function changed(seen: string | undefined, signal: AbortSignal): Promise<void> {
     do await pause(POLL_MS, signal)
-    while (!signal.aborted && (await lasting('watching the outbox', async () => database.outboxVersion(), signal)) === seen)
+    while (!signal.aborted && (await lasting('watching the outbox', () => database.outboxVersion(), signal)) === seen)
   }
+}
+
+/** When the first order among the rows was received: heartbeats among them say no such thing. */
+function oldestOf(rows: readonly OutboxRow[]): number | undefined {
+  for (const { record } of rows) {
+    const receivedMs = receivedMsOf(String(record.value))
+    if (receivedMs !== undefined) return receivedMs
+  }
+  return undefined
 }

@@ -1,7 +1,17 @@
-import { LIVE_MS, ORDERS, parseLogged, type ClickEvent, type GeneralEvent, type Heartbeat, type OrderEvent } from '@flowguard/contract'
+import {
+  EVENT_KINDS,
+  LIVE_MS,
+  ORDERS,
+  parseLogged,
+  type ClickEvent,
+  type GeneralEvent,
+  type Heartbeat,
+  type OrderEvent,
+  type Topic,
+} from '@flowguard/contract'
 import type { LogRecord } from '../log/event-log.ts'
 import { identityOf, type Identity } from './identity.ts'
-import type { Fate } from './loop.ts'
+import type { Fate } from './places.ts'
 
 export type RawEvent = OrderEvent | ClickEvent | GeneralEvent
 
@@ -26,10 +36,15 @@ function check({ topic, value, bytes, headers, appendedAt }: LogRecord): Checked
   // The gateway writes no time after the receipt, but for the seconds that close a day; another producer's must not move time for all.
   if (event.ts > appendedAt + LIVE_MS) return invalid(`/ts is ${event.ts - appendedAt} ms after it was appended`)
   if (event.event_type === 'heartbeat') return { kind: 'heartbeat', event }
+  if (TOPIC_OF.get(event.event_type) !== topic) return invalid(`/event_type ${event.event_type} is none of ${topic}`)
   // With its length, so that no two users and ids read as one.
   const id = topic === ORDERS ? event.event_id : `${event.user_id?.length} ${event.user_id} ${event.event_id}`
   return { kind: 'event', event, identity: identityOf(id, headers['content_hash'] ?? value) }
 }
+
+const TOPIC_OF: ReadonlyMap<string, Topic> = new Map(
+  Object.values(EVENT_KINDS).flatMap(({ topic, types }) => types.map((type): [string, Topic] => [type, topic])),
+)
 
 function invalid(detail: string): Checked {
   return { kind: 'invalid', fate: { dead: 'invalid_event', detail } }

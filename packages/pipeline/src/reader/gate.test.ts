@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CLICKS, LIVE_MS, LATENESS_MS, ORDERS } from '@flowguard/contract'
+import type { LogRecord } from '../log/event-log.ts'
 import { gateIn, type Passed } from './gate.ts'
 import { memoryStore, recordsAt, START, TOPICS } from './testing/fixture.ts'
 
@@ -43,16 +44,18 @@ test('the watermark is the lowest time of all partitions of both topics, less 10
   assert.equal(gate.watermark(), START + 5 - LATENESS_MS)
 })
 
-test('what cannot be read is dead: no JSON, no event that is known, no UTF-8', () => {
+test('what cannot be read is dead: no JSON, no event that is known, none of its topic, no UTF-8', () => {
   using store = memoryStore()
   const gate = gateOn(store)
   const click = recordsAt().click({ id: 'c', ad: 'a', ts: START })
   const bytes = Buffer.from(click.value.replace('"c"', '"\xff"'), 'latin1')
+  const elsewhere: LogRecord = { ...click, topic: ORDERS, partition: 0 }
   for (const record of [
     { ...click, value: '{' },
     { ...click, value: 'null' },
     { ...click, value: '{"event_type":"__proto__"}' },
     { ...click, value: click.value.replace(`${START}`, '-1') },
+    elsewhere,
     // Its nearest reading would be a click.
     { ...click, value: bytes.toString(), bytes },
   ]) {

@@ -3,8 +3,7 @@ import { LATENESS_MS, TIMED_TOPICS, type Topic } from '@flowguard/contract'
 import type { LogRecord } from '../log/event-log.ts'
 import type { TopicSpecs } from '../log/topics.ts'
 import { checkedOf, type RawEvent } from './checked.ts'
-import type { Fate } from './loop.ts'
-import type { Standing } from './places.ts'
+import type { Fate, Standing } from './places.ts'
 import { seenIn, type Seen } from './seen.ts'
 
 /** A record as a reader of the raw topics meets it: to be worked off, or already decided. `late` comes with how far behind it is. */

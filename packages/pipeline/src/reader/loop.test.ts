@@ -9,8 +9,9 @@ import type { EventLog, LogRecord } from '../log/event-log.ts'
 import { openPipelineStore } from '../pipeline-store.ts'
 import { streamProcessor } from '../stream/processor.ts'
 import { gateIn } from './gate.ts'
-import type { Fate } from './loop.ts'
-import { standingsIn } from './places.ts'
+import { readerLoop } from './loop.ts'
+import { standingsIn, type Fate } from './places.ts'
+import { logWithout } from './testing/deleted.ts'
 import { deadLetters, recordsAt, START, TOPICS as topics } from './testing/fixture.ts'
 import { clock, keeping, machine, run } from './testing/machine.ts'
 
@@ -111,7 +112,12 @@ test('what is no event is at once a dead letter, with its very bytes, and its ne
     CLICKS,
     values.map((value) => ({ key: 'u1', value, headers: {} })),
   )
-  await run(at.store, at.raw, streamProcessor(db, derived, gateIn(db, 'stream', topics), silentLogger), { name: 'stream' })
+  await run(
+    at.store,
+    at.raw,
+    streamProcessor({ db, derived, gate: gateIn(db, 'stream', topics), doubleClickMs: 2_000, logger: silentLogger }),
+    { name: 'stream' },
+  )
   const letters = await deadLetters(derived)
   assert.deepEqual(
     letters.map(({ offset, reason, tries, value_base64 }) => [offset, reason, tries, value_base64]),
@@ -249,6 +255,29 @@ test('timers and requests have their turn while a reader catches up', async () =
   assert.equal(turns, batches)
 })
 
+test('what is due without a record is done in an empty batch; one that fails ends the reader, for there is nothing to bury', async () => {
+  await using at = machine()
+  await at.append(...names(3))
+  const stop = new AbortController()
+  let due = 2
+  const handler = keeping(at.store, { isDue: () => due > 0 })
+  const apply = handler.apply.bind(handler)
+  handler.apply = (batch) => {
+    if (batch.length === 0) due -= 1
+    if (due === 0) stop.abort()
+    return apply(batch)
+  }
+  const reader = { name: 'mine', topics: [CLICKS] as const, log: at.raw, handler }
+  const store = { ...at.store, clock, logger: silentLogger }
+  await readerLoop(reader, store)(stop.signal)
+  assert.deepEqual([due, at.effects()], [0, names(3)])
+  due = 1
+  handler.apply = () => {
+    throw new Error('a fault of ours')
+  }
+  await assert.rejects(readerLoop(reader, store)(new AbortController().signal), /a fault of ours/)
+})
+
 test('another log in place of the known one is refused, and the old one is welcome again', async () => {
   await using at = machine()
   await at.append(...names(10))
@@ -312,6 +341,27 @@ test('a reader that is new begins with the oldest record that is kept', async ()
   await run(at.store, at.raw, keeping(at.store))
   const { began, next, read } = standingsIn(at.store.db).find(({ partition }) => partition === 2)!
   assert.deepEqual({ began, next, read, effects: at.effects() }, { began: 3, next: 5, read: 2, effects: ['3', '4'] })
+})
+
+test('what the log deleted unread is booked as expired and said, and the reader goes on behind it', async () => {
+  await using at = machine()
+  const append = async (...values: string[]) => {
+    for (const value of values) await at.raw.append(CLICKS, [{ key: '', value, headers: {}, partition: 2 }])
+  }
+  await append('0', '1', '2', '3', '4')
+  await run(at.store, at.raw, keeping(at.store))
+  await append('5', '6', '7', '8', '9')
+  const raw = logWithout(at.raw, { topic: CLICKS, partition: 2, before: 7 })
+  const said: object[] = []
+  const logger = { ...silentLogger, error: (what: object) => void said.push(what) } as unknown as Logger
+  // What it remembers is filled anew, as after a rollback.
+  let loads = 0
+  await run(at.store, raw, keeping(at.store, { load: () => void (loads += 1) }), { logger })
+  const { began, expired, next, read, applied } = standingsIn(at.store.db).find(({ partition }) => partition === 2)!
+  assert.deepEqual({ began, expired, next, read, applied }, { began: 0, expired: 2, next: 10, read: 8, applied: 8 })
+  assert.deepEqual(at.effects(), ['0', '1', '2', '3', '4', '7', '8', '9'])
+  assert.deepEqual(said, [{ code: 'log_expired', reader: 'mine', topic: CLICKS, partition: 2, from: 5, to: 7 }])
+  assert.equal(loads, 2)
 })
 
 test('the books: of every partition read is the sum of its fates, heartbeats among the skipped', async () => {

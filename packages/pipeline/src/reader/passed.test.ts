@@ -56,6 +56,14 @@ test('the general lane is passed when the workers, whose places lie in a store o
   assert.deepEqual([...passedIn([pipeline.db], DEAD, 1, 'lane').values()], [2])
 })
 
+test('the lake, which one can do without, holds a topic back once it has begun', () => {
+  using store = memoryStore()
+  for (const reader of ['stream', 'billing', 'loader']) stand(store, reader, CLICKS, [9])
+  assert.deepEqual(passed(store, CLICKS, 1), [9])
+  stand(store, 'lake', CLICKS, [3])
+  assert.deepEqual(passed(store, CLICKS, 1), [3])
+})
+
 test('a topic without readers is passed to its end', () => {
   using store = memoryStore()
   assert.deepEqual(passed(store, DEAD, 2), [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER])

@@ -3,7 +3,7 @@ import type { Topic } from '@flowguard/contract'
 import { hasCode } from '../kernel/errors.ts'
 import { guarded } from '../kernel/sqlite.ts'
 import { standingsIn, type Standing } from './places.ts'
-import { READERS, type ReaderSpec } from './readers.ts'
+import { readersOf, type ReaderSpec } from './readers.ts'
 
 /**
  * The offset in each partition that every reader of the topic has passed; 0 where one has yet to begin. A topic without readers is passed to its end.
@@ -15,9 +15,23 @@ export function passedIn(
   partitions: number,
   log?: ReaderSpec['log'],
 ): ReadonlyMap<number, number> {
-  const specs: readonly ReaderSpec[] = READERS
+  return passedBy(
+    stores.flatMap((db) => (db ? standingsOrNone(db) : [])),
+    topic,
+    partitions,
+    log,
+  )
+}
+
+/** The same, of readers' standings. */
+export function passedBy(
+  standings: readonly Standing[],
+  topic: Topic,
+  partitions: number,
+  log?: ReaderSpec['log'],
+): ReadonlyMap<number, number> {
+  const specs: readonly ReaderSpec[] = readersOf(standings)
   const readers = specs.filter((each) => each.topics.includes(topic) && each.log === log).map((each) => each.name)
-  const standings = stores.flatMap((db) => (db ? standingsOrNone(db) : []))
   return new Map(
     Array.from({ length: partitions }, (_, partition) => {
       const nexts = readers.map(

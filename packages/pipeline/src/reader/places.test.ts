@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { CLICKS, ORDERS } from '@flowguard/contract'
 import { hasCode } from '../kernel/errors.ts'
 import { transaction } from '../kernel/sqlite.ts'
-import { noTally, placesIn, standingsIn, type Move } from './places.ts'
+import { noTally, placesIn, standingsIn, type Move, type Standing } from './places.ts'
 import { memoryStore } from './testing/fixture.ts'
 
 const move = (from: number, next: number, more: Partial<Move> = {}): Move => ({
@@ -24,7 +24,20 @@ test('a partition begins once, and no later beginning moves it', () => {
   places.begin('log-b', { topic: CLICKS, partition: 1, next: 9 })
   assert.deepEqual(
     places.standings().map((each) => ({ ...each })),
-    [{ reader: 'mine', topic: CLICKS, partition: 1, logId: 'log-a', began: 7, next: 7, timeMs: -1, heartbeats: 0, ...noTally() }],
+    [
+      {
+        reader: 'mine',
+        topic: CLICKS,
+        partition: 1,
+        logId: 'log-a',
+        began: 7,
+        expired: 0,
+        next: 7,
+        timeMs: -1,
+        heartbeats: 0,
+        ...noTally(),
+      },
+    ],
   )
 })
 
@@ -52,6 +65,21 @@ test('a place moves only from where it stood', () => {
     )
   }
   assert.equal(places.standings()[0]?.next, 5)
+})
+
+test('what expired is booked and passed, from where the place stood, and the rest of the books stays', () => {
+  using store = memoryStore()
+  const places = placesIn(store.db, 'mine')
+  places.begin('log', { topic: CLICKS, partition: 1, next: 7 })
+  places.move(move(7, 10, { timeMs: 100, tally: { ...noTally(), read: 3, applied: 3 } }))
+  places.expire({ topic: CLICKS, partition: 1, from: 10, to: 25 })
+  places.expire({ topic: CLICKS, partition: 1, from: 25, to: 26 })
+  assert.throws(
+    () => places.expire({ topic: CLICKS, partition: 1, from: 25, to: 30 }),
+    (error) => hasCode(error, 'place_moved'),
+  )
+  const [{ began, expired, next, timeMs, read } = {}] = places.standings() as Partial<Standing>[]
+  assert.deepEqual({ began, expired, next, timeMs, read }, { began: 7, expired: 16, next: 26, timeMs: 100, read: 3 })
 })
 
 test('a move that is rolled back did not happen', () => {

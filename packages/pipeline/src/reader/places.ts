@@ -1,7 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { Topic } from '@flowguard/contract'
+import type { DeadReason, Topic } from '@flowguard/contract'
 import { FlowGuardError } from '../kernel/errors.ts'
 import type { Place } from '../log/event-log.ts'
+import type { Expired } from './expired.ts'
+
+/** What became of one record. `applied` changed something, `skipped` was not this reader's concern. */
+export type Fate = 'applied' | 'duplicate' | 'late' | 'skipped' | { dead: DeadReason; detail: string }
 
 /** What became of the records that a reader has read: `read` is counted by itself, so that the sum proves something. */
 export interface Tally {
@@ -16,13 +20,15 @@ export interface Tally {
 export const noTally = (): Tally => ({ read: 0, applied: 0, duplicate: 0, late: 0, skipped: 0, dead: 0 })
 
 /**
- * Where a reader stands in one partition, and the offset at which it began. `timeMs` is the highest event time that it has seen there, -1 before the
- * first. `heartbeats` are among what it skipped.
+ * Where a reader stands in one partition, and the offset at which it began. `expired` are the offsets between that it never read, for the log had deleted them
+ * before: of a log with gaps, as many records at most. `timeMs` is the highest event time that it has seen there, -1 before the first. `heartbeats` are among
+ * what it skipped.
  */
 export interface Standing extends Place, Tally {
   reader: string
   logId: string
   began: number
+  expired: number
   timeMs: number
   heartbeats: number
 }
@@ -48,6 +54,9 @@ export const PLACES_SCHEMA = `
   ) strict, without rowid;
 `
 
+/** For stores made before what expired was booked. */
+export const EXPIRED_SCHEMA = 'alter table places add column expired integer not null default 0;'
+
 /** The places of one reader, in the store that holds its effect. */
 export function placesIn(db: DatabaseSync, reader: string) {
   const update = db.prepare(`update places set next = ?, time_ms = ?, heartbeats = heartbeats + ?, read = read + ?, applied = applied + ?,
@@ -55,7 +64,12 @@ export function placesIn(db: DatabaseSync, reader: string) {
   const insert = db.prepare(
     'insert or ignore into places (reader, topic, partition, log_id, began, next, time_ms) values (?, ?, ?, ?, ?, ?, -1)',
   )
+  const expire = db.prepare(
+    'update places set next = ?1, expired = expired + ?1 - next where reader = ?2 and topic = ?3 and partition = ?4 and next = ?5',
+  )
   const bury = db.prepare('update places set applied = applied - 1, dead = dead + 1 where reader = ? and topic = ? and partition = ?')
+  const placeMoved = ({ topic, partition, from }: Pick<Move, 'topic' | 'partition' | 'from'>) =>
+    new FlowGuardError('place_moved', `${reader}: ${topic}-${partition} no longer stands at ${from}`)
   return {
     standings: () => standingsIn(db).filter((each) => each.reader === reader),
     /** A partition that this reader has never read begins at `next`. */
@@ -63,7 +77,8 @@ export function placesIn(db: DatabaseSync, reader: string) {
       insert.run(reader, topic, partition, logId, next, next)
     },
     /** Inside the transaction of the effect. Throws `place_moved` where another reader has moved it meanwhile. */
-    move({ topic, partition, from, next, timeMs, heartbeats, tally: t }: Move) {
+    move(move: Move) {
+      const { topic, partition, from, next, timeMs, heartbeats, tally: t } = move
       const { changes } = update.run(
         next,
         timeMs,
@@ -79,9 +94,12 @@ export function placesIn(db: DatabaseSync, reader: string) {
         partition,
         from,
       )
-      if (Number(changes) !== 1) {
-        throw new FlowGuardError('place_moved', `${reader}: ${topic}-${partition} no longer stands at ${from}`)
-      }
+      if (Number(changes) !== 1) throw placeMoved(move)
+    },
+    /** Inside a transaction: behind what was lost, which is booked. Throws `place_moved` as `move` does. */
+    expire(stretch: Expired) {
+      const { topic, partition, from, to } = stretch
+      if (Number(expire.run(to, reader, topic, partition, from).changes) !== 1) throw placeMoved(stretch)
     },
     /** A record that was counted as applied, and was to be tried again, is dead after all. Inside the transaction that buries it. */
     buried({ topic, partition }: Pick<Place, 'topic' | 'partition'>) {
@@ -94,7 +112,7 @@ export function placesIn(db: DatabaseSync, reader: string) {
 export function standingsIn(db: DatabaseSync): Standing[] {
   return db
     .prepare(
-      `select reader, topic, partition, log_id as logId, began, next, time_ms as timeMs, heartbeats, read, applied, duplicate, late, skipped, dead
+      `select reader, topic, partition, log_id as logId, began, expired, next, time_ms as timeMs, heartbeats, read, applied, duplicate, late, skipped, dead
        from places order by reader, topic, partition`,
     )
     .all() as unknown as Standing[]

@@ -29,9 +29,11 @@ export function pendingOrders(db: DatabaseSync) {
   return {
     load() {
       queue.clear()
-      passed = totalsOf(db)('pending').amount
+      passed = passedIn(db)
       for (const each of waiting(journal.load(), passed)) queue.add(each)
     },
+    /** The highest watermark that orders were answered by. */
+    passed: () => passed,
     /** Takes in those that arrived, writes down which of them wait, and returns all that are due now. Before the transaction commits. */
     pass(arrived: readonly Pending[], watermark: number): Pending[] {
       passed = Math.max(passed, watermark)
@@ -50,7 +52,12 @@ export function pendingOrders(db: DatabaseSync) {
 
 /** Those that wait in a store: for whoever looks at it. */
 export function pendingIn(db: DatabaseSync): Pending[] {
-  return [...waiting(journalIn(db, OWNER).load(), totalsOf(db)('pending').amount)]
+  return [...waiting(journalIn(db, OWNER).load(), passedIn(db))]
+}
+
+/** The highest watermark that orders of a store were answered by: all that is derived from before it is there. */
+export function passedIn(db: DatabaseSync): number {
+  return totalsOf(db)('pending').amount
 }
 
 function* waiting(rows: Iterable<{ lines: string[] }>, watermark: number): Generator<Pending> {

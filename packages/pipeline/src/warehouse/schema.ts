@@ -30,6 +30,8 @@ export const BRONZE_SCHEMA = [
   ${META})`,
   `create table if not exists bronze.places (
   topic varchar, "partition" integer, log_id varchar, began bigint, "next" bigint, "read" bigint, applied bigint, skipped bigint, loaded_at timestamp)`,
+  // For places made before what expired was booked.
+  'alter table bronze.places add column if not exists expired bigint default 0',
 ] as const
 
 /** The topics that are loaded, and the table of each. */

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { ATTRIBUTED, CLICKS, GENERAL, ORDERS, type Topic } from '@flowguard/contract'
 import { hasCode, type ErrorCode } from '../kernel/errors.ts'
 import type { LogRecord } from '../log/event-log.ts'
-import type { Row, Warehouse } from './warehouse.ts'
+import type { LoadPlace, Row, Warehouse } from './warehouse.ts'
 
 /** One warehouse: what is opened again finds what was there. */
 export interface WarehouseStore extends AsyncDisposable {
@@ -113,14 +113,23 @@ export function conformsToWarehouse(openStore: () => WarehouseStore): void {
     const raws = [
       JSON.stringify(click()).replace('"ad_id":"ad1"', '"ad_id":"first","ad_id":"ad1"'),
       JSON.stringify(click()).replace('"item_id":7', '"item_id": 0.7e1'),
-      JSON.stringify(click({ city: 'x\ud800y' })),
+      JSON.stringify(click({ city: 'x\ud800y', 'a\udfff': '\\ud800', metadata: { 'b\udfff': '\ud800' } })),
       `${JSON.stringify(click()).slice(0, -1)},"big":123456789012345678901234567890,"ctl":"\\u001f"}`,
     ]
-    await loadAll(
+    const answer = { ...attributed, event_id: 'e\udfff', click: { ...attributed.click, ad_id: '\ud800' } }
+    await loadAll(warehouse, [
+      ...raws.map((raw, offset) => record(CLICKS, offset, raw)),
+      // A click that is said to be part of a click.
+      record(CLICKS, raws.length, click({ event_id: 'last', click: { 'a\ud800': { b: '\ud800' } } })),
+      record(ATTRIBUTED, 0, answer),
+    ])
+    assert.deepEqual(await rowsOf(warehouse, 'select order_event_id, ad_id from bronze.attributed_raw'), [
+      { order_event_id: 'e\ufffd', ad_id: '\ufffd' },
+    ])
+    const rows = await rowsOf(
       warehouse,
-      raws.map((raw, offset) => record(CLICKS, offset, raw)),
+      `select ad_id, item_id, raw_event, city from bronze.clicks_raw where event_id <> 'last' order by source_offset`,
     )
-    const rows = await rowsOf(warehouse, 'select ad_id, item_id, raw_event, city from bronze.clicks_raw order by source_offset')
     assert.deepEqual(
       rows.map((row) => [row['ad_id'], row['item_id']]),
       raws.map(() => ['ad1', 7]),
@@ -179,6 +188,24 @@ export function conformsToWarehouse(openStore: () => WarehouseStore): void {
       (await warehouse.bronze.places()).map(({ next }) => next),
       [1, 1],
     )
+  })
+
+  withWarehouse('what the log deleted unread is booked and passed, from where the places stand, or not at all', async (warehouse) => {
+    await loadAll(warehouse, [record(CLICKS, 0, click()), record(ORDERS, 0, order())])
+    const stretch = (topic: Topic, from: number, to: number) => ({ topic, partition: 0, from, to })
+    await assert.rejects(warehouse.bronze.expire([stretch(CLICKS, 1, 40), stretch(ORDERS, 0, 5)]), isCode('place_moved'))
+    const booked = (places: readonly LoadPlace[]) =>
+      places.map(({ topic, began, expired, next, read }) => [topic, began, expired, next, read])
+    assert.deepEqual(booked(await warehouse.bronze.places()), [
+      [CLICKS, 0, 0, 1, 1],
+      [ORDERS, 0, 0, 1, 1],
+    ])
+    assert.deepEqual(booked(await warehouse.bronze.expire([stretch(CLICKS, 1, 40)])), [
+      [CLICKS, 0, 39, 40, 1],
+      [ORDERS, 0, 0, 1, 1],
+    ])
+    await loadAll(warehouse, [record(CLICKS, 40, click({ event_id: 'e2' }))])
+    assert.deepEqual(await rowsOf(warehouse, 'select source_offset as at from bronze.clicks_raw order by 1'), [{ at: 0 }, { at: 40 }])
   })
 
   withWarehouse('rows that are there already are not loaded again, wherever the place stands', async (warehouse) => {

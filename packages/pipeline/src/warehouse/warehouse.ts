@@ -1,5 +1,6 @@
 import type { Topic } from '@flowguard/contract'
 import type { LogRecord, Place } from '../log/event-log.ts'
+import type { Expired } from '../reader/expired.ts'
 
 /**
  * A value as answers carry it. Whole numbers and decimals are numbers where a number holds them exactly, else text; times are RFC 3339 in UTC
@@ -36,10 +37,11 @@ export interface Limits {
 /** As much as anybody may ask for at once. */
 export const QUERY_LIMITS: Limits = { rowsMax: 100_000, timeoutMs: 600_000 }
 
-/** Where the loader stands in one partition: `read` = `applied` + `skipped`, counted record by record. */
+/** Where the loader stands in one partition: `read` = `applied` + `skipped`, counted record by record. `expired` are offsets that it never read: `Standing`. */
 export interface LoadPlace extends Place {
   logId: string
   began: number
+  expired: number
   read: number
   applied: number
   skipped: number
@@ -71,6 +73,8 @@ export interface Bronze {
   places(): Promise<readonly LoadPlace[]>
   /** A partition that was never loaded begins at its place; one that was goes on where it stands. */
   begin(places: readonly (Place & { logId: string })[]): Promise<readonly LoadPlace[]>
+  /** One transaction: places behind what the log deleted unread, and that is booked. Throws `place_moved` as `load` does. Resolves to all places. */
+  expire(stretches: readonly Expired[]): Promise<readonly LoadPlace[]>
   batch(logIdOf: (topic: Topic) => string): Promise<Batch>
   /**
    * Rows and places in one transaction; a row whose `ingestion_id` is there already is left out. Throws `place_moved` where a partition no longer

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ATTRIBUTED, TIMED_TOPICS, type Topic } from '@flowguard/contract'
-import { openSqliteDatabaseReader } from '../database/adapters/sqlite.ts'
 import { createEtl, type Etl } from '../etl/etl.ts'
 import { readModels } from '../etl/model.ts'
 import { ROOT, type Settings } from '../kernel/config.ts'
@@ -9,12 +8,14 @@ import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { pause } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
 import { groups, type GroupPartition } from '../ops/groups.ts'
-import { FILES, type Stores } from '../ops/stores.ts'
+import type { Stores } from '../ops/stores.ts'
 import { totalsOf } from '../reader/totals.ts'
-import { openStores } from '../stores.ts'
+import { openStores, placesOf } from '../stores.ts'
 import { pendingIn } from '../stream/pending.ts'
 import { WAREHOUSE } from '../warehouse/schema.ts'
-import { openMachine, type Machine } from './machine.ts'
+import { openDatabaseReader } from './edge-stores.ts'
+import type { Machine } from './machine.ts'
+import { openMachine } from './open-machine.ts'
 
 /** How long a run waits for what is in the log when it is asked for; then it begins, and says that not all is loaded. */
 const LEVEL_MS_MAX = 30_000
@@ -46,8 +47,8 @@ export async function openOwnEtl(settings: Settings, logger: Logger, signal: Abo
 }
 
 async function openEtl(machine: Machine, levelMsMax: number): Promise<Etl> {
-  const { settings, topics, clock, logger, closing, signal } = machine
-  const stores = closing.use(openStores({ dataDir: settings.DATA_DIR, topics, clock }))
+  const { settings, clock, logger, closing, signal } = machine
+  const stores = closing.use(openStores({ ...placesOf(settings), clock }))
   const models = readModels(join(ROOT, 'packages/pipeline/models'))
   return createEtl(
     {
@@ -62,9 +63,9 @@ async function openEtl(machine: Machine, levelMsMax: number): Promise<Etl> {
   )
 }
 
-async function referenceOf({ path, clock }: Machine) {
+async function referenceOf(machine: Machine) {
   try {
-    await using database = openSqliteDatabaseReader({ path: path(FILES.edge), clock })
+    await using database = await openDatabaseReader(machine)
     return { foods: await database.foods(), ads: await database.ads() }
   } catch (error) {
     if (hasCode(error, 'store_missing')) return { foods: [], ads: [] }
@@ -78,14 +79,14 @@ async function referenceOf({ path, clock }: Machine) {
  */
 async function loaded(stores: Stores, { beforeMs, msMax }: { beforeMs: number; msMax: number }, signal: AbortSignal): Promise<boolean> {
   const until = performance.now() + msMax
-  const now = () => new Map(groups(stores).readers.map(({ name, partitions }) => [name, partitions]))
-  const first = now()
+  const now = async () => new Map((await groups(stores)).readers.map(({ name, partitions }) => [name, partitions]))
+  const first = await now()
   const raw = (partition: GroupPartition) => (TIMED_TOPICS as readonly Topic[]).includes(partition.topic)
   const targets = (['stream', 'loader'] as const).flatMap((name) => (first.get(name) ?? []).filter(raw).map((each) => ({ name, ...each })))
   for (;;) {
     // Looked at first: the answers of those that wait no more lie before the ends that are read then.
     const pending = waitsBefore(stores, beforeMs)
-    const current = now()
+    const current = await now()
     const nextOf = (name: 'stream' | 'loader', { topic, partition }: GroupPartition) =>
       current.get(name)?.find((each) => each.topic === topic && each.partition === partition)?.next ?? 0
     const answers = (current.get('loader') ?? []).filter(({ topic }) => topic === ATTRIBUTED)

@@ -9,20 +9,17 @@ import { loader, loadToLevel, type LoaderOptions } from '../loader/loader.ts'
 import { forgetLoaded, mirrorIn } from '../loader/mirror.ts'
 import { FILES } from '../ops/stores.ts'
 import { WAREHOUSE } from '../warehouse/schema.ts'
-import { rawReader } from './edge-stores.ts'
-import { openMachine, type Machine, type StartRole } from './machine.ts'
+import { rawFeeds, rawLogs, rawLogToAppend } from './logs.ts'
+import type { Machine, StartRole } from './machine.ts'
+import { openMachine } from './open-machine.ts'
 
 export const start: StartRole = async (machine) => [loader(await optionsOf(machine))]
 
 async function optionsOf(machine: Machine): Promise<LoaderOptions> {
   const { settings, clock, logger } = machine
   const { db, path, derived } = await machine.pipeline()
-  const raw = await rawReader(machine, RAW_TOPICS)
   const { bronze } = await machine.warehouse()
-  const feeds = [
-    { log: raw, topics: RAW_TOPICS },
-    { log: derived, topics: [ATTRIBUTED] as const },
-  ]
+  const feeds = [...(await rawFeeds(machine, RAW_TOPICS)), { log: derived, topics: [ATTRIBUTED] as const }]
   const limits = { rowsMax: Number(settings.LOADER_ROWS), ageMs: Number(settings.LOADER_AGE_MS) }
   return { bronze, feeds, mirror: mirrorIn(db, path), ...limits, clock, logger }
 }
@@ -45,8 +42,9 @@ export async function rebuildWarehouse(settings: Settings, { logger, signal, asi
   await using machine = openMachine(settings, logger, signal)
   // Nobody else makes it, or brings it to the newest schema, while this process has the folder: it would be waited for without an end.
   const raw = machine.path(FILES.raw)
-  if (!existsSync(raw)) throw new FlowGuardError('store_missing', `${raw} is not there: there is nothing to load from`)
-  machine.rawLog()
+  const isFile = rawLogs(settings).some(({ address }) => address.engine === 'sqlite')
+  if (isFile && !existsSync(raw)) throw new FlowGuardError('store_missing', `${raw} is not there: there is nothing to load from`)
+  await rawLogToAppend(machine)
   const { db, path } = await machine.pipeline()
   for (const name of [WAREHOUSE.file, `${WAREHOUSE.file}.wal`]) {
     const file = machine.path(name)

@@ -11,6 +11,7 @@ export function served({ settings, clock, logger }: Machine) {
     logger,
     version: VERSION,
     environment: settings.ENVIRONMENT,
+    dataDir: settings.DATA_DIR,
     corsOrigins: settings.CORS_ORIGINS.split(','),
     rateLimit: Number(settings.RATE_LIMIT),
   }

@@ -3,7 +3,7 @@ import { GENERAL } from '@flowguard/contract'
 import { enrich, type Work } from '../workers/enrich.ts'
 import { worker } from '../workers/worker.ts'
 import type { Part } from '../kernel/lifecycle.ts'
-import { rawReader } from './edge-stores.ts'
+import { rawReader } from './logs.ts'
 import type { Machine, StartRole } from './machine.ts'
 
 export const start: StartRole = (machine) => startWorkers(machine, enrich)

@@ -7,9 +7,9 @@ export interface Enrichment {
   category: 'high_value' | 'standard' | null
 }
 
-/** What is worked out for an event. Whatever it throws is taken for a passing trouble: the event is tried again, and fails in the end. */
-export type Work = (event: LaneEvent) => Enrichment
+/** What is worked out for an event that was tried so often before. Whatever it throws is taken for a passing trouble: the event is tried again, and fails in the end. */
+export type Work = (event: LaneEvent, tries: number) => Enrichment
 
-export const enrich: Work = (event) => ({
-  category: event.event_type !== 'purchase' ? null : amountOf(event) > HIGH_VALUE_ABOVE ? 'high_value' : 'standard',
-})
+export function enrich(event: LaneEvent): Enrichment {
+  return { category: event.event_type !== 'purchase' ? null : amountOf(event) > HIGH_VALUE_ABOVE ? 'high_value' : 'standard' }
+}

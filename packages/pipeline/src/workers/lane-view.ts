@@ -1,7 +1,6 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { WalkedLog } from '../log/log-view.ts'
 import type { PartitionEnds } from '../log/event-log.ts'
-import { standingsIn } from '../reader/places.ts'
-import { WORKERS } from './processor.ts'
+import type { Standing } from '../reader/places.ts'
 import { DURATION_BUCKETS } from './tables.ts'
 
 /** How the general lane stands, since its store was made. */
@@ -48,33 +47,58 @@ const NOTHING: LaneFigures = {
   durations: { bounds: DURATION_BUCKETS, buckets: new Array<number>(DURATION_BUCKETS.length + 1).fill(0), seconds: 0 },
 }
 
-/** Read from a store that workers write meanwhile; as of one moment. */
-export function laneFigures(db: DatabaseSync, now: number): LaneFigures {
-  db.exec('begin')
-  try {
-    const standings = standingsIn(db).filter(({ reader }) => reader === WORKERS)
-    const sum = (key: 'applied' | 'dead' | 'duplicate') => standings.reduce((total, each) => total + each[key], 0)
-    const count = (sql: string, ...values: number[]) => (db.prepare(sql).get(...values) as { count: number }).count
-    const waiting = count('select count(*) as count from lane_retries')
-    const rows = db.prepare('select bucket, events, seconds from lane_durations').all() as {
-      bucket: number
-      events: number
-      seconds: number
-    }[]
-    return {
-      nexts: new Map(standings.map(({ partition, next }) => [partition, next])),
-      processed: sum('applied') - waiting,
-      failed: sum('dead'),
-      duplicate: sum('duplicate'),
-      waiting,
-      workers: count('select count(*) as count from lane_workers where until_ms > ?', now),
-      durations: {
-        bounds: DURATION_BUCKETS,
-        buckets: Array.from({ length: DURATION_BUCKETS.length + 1 }, (_, at) => rows.find(({ bucket }) => bucket === at)?.events ?? 0),
-        seconds: rows.reduce((total, { seconds }) => total + seconds, 0),
-      },
+/** What the lane's tables say of one event of a user's. Instants are RFC 3339, `next_at` is milliseconds since 1970. */
+export type LaneFate =
+  | {
+      state: 'processed'
+      category: string | null
+      session_start: string | null
+      processed_at: string
+      processed_by: string
+      retry_count: number
     }
-  } finally {
-    db.exec('rollback')
-  }
+  | { state: 'waiting'; tries: number; next_at: number; error: string }
+  | { state: 'failed'; error: string; retry_count: number; failed_at: string; failed_by: string }
+
+/** What became of a general event: a row of `processed_events` or `failed_events`, as whoever follows the lane sees it. */
+export interface LaneRow {
+  fate: 'processed' | 'failed'
+  seq: number
+  event_id: string
+  event_type: string
+  user_id: string | null
+  at: string
+  by: string
+  /** The category, or the error. */
+  what: string | null
+}
+
+/** More than one row, of however many tables, for what must have one. */
+export interface LaneTwice {
+  /** An event of a user's, or a record. */
+  of: { event_id: string; user_id: string | null } | { partition: number; offset: number }
+  count: number
+}
+
+/** The general lane's tables looked at from beside: for the books, traces and figures. Workers write them meanwhile. */
+export interface LaneView {
+  /** The lane's own dead letters, on their way to the pipeline. */
+  readonly log: WalkedLog
+  /** Where the workers stand. */
+  standings(): Promise<Standing[]>
+  /** As of one moment. */
+  figures(now: number): Promise<LaneFigures>
+  /** By partition: rows that are there of events that were applied, processed or waiting, and those no longer kept. */
+  applied(): Promise<ReadonlyMap<number, number>>
+  /** Rows of the three tables, the events and users that they are of, and those that are of the same one or of the same record. */
+  rows(): Promise<{ rows: number; events: number; twice: readonly LaneTwice[] }>
+  /** `dead_id` of every failed event. */
+  failedLetters(): Promise<readonly string[]>
+  fateOf(eventId: string, userId: string | undefined): Promise<LaneFate | undefined>
+  /** Content hashes of the user's events of this id that were worked off, or wait to be. */
+  knownHashes(eventId: string, userId: string | undefined): Promise<ReadonlySet<string>>
+  /** Rows after `seq`, in the order in which they were written. */
+  after(fate: LaneRow['fate'], seq: number, countMax: number): Promise<readonly LaneRow[]>
+  /** Of the last row; 0 where there is none. */
+  lastSeq(fate: LaneRow['fate']): Promise<number>
 }

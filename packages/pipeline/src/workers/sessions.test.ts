@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DAY_MS, MINUTE_MS } from '@flowguard/contract'
+import { MINUTE_MS } from '@flowguard/contract'
 import { START } from '../reader/testing/fixture.ts'
-import { sessionsIn } from './sessions.ts'
-import { laneMachine } from './testing/fixture.ts'
+import { sessionsFrom } from './sessions.ts'
 
 /** Minutes after the start to the minutes at which the session of each began. */
 function startsOf(minutes: readonly number[]): number[] {
-  using machine = laneMachine()
-  const sessions = sessionsIn(machine.store.db)
+  const sessions = sessionsFrom(new Map())
   return minutes.map((at) => (sessions.startOf('u', START + at * MINUTE_MS, START) - START) / MINUTE_MS)
 }
 
@@ -21,13 +19,4 @@ test('an event from before the session begins it sooner, or is alone where the g
   assert.deepEqual(startsOf([40, 10, 45]), [40, 10, 10])
   assert.deepEqual(startsOf([40, 9, 45]), [40, 9, 40])
   assert.deepEqual(startsOf([0, 20, 5, 50]), [0, 0, 0, 0])
-})
-
-test('sessions are forgotten a day after the last event of their user was appended', () => {
-  using machine = laneMachine()
-  const sessions = sessionsIn(machine.store.db)
-  sessions.startOf('old', START, START)
-  sessions.startOf('new', START, START + DAY_MS)
-  sessions.forget(START + DAY_MS + 1)
-  assert.deepEqual(machine.rows('select user_id from lane_sessions'), [{ user_id: 'new' }])
 })

@@ -4,12 +4,14 @@ import type { Clock, Part } from '../kernel/lifecycle.ts'
 import { pause, runAll } from '../kernel/lifecycle.ts'
 import { FlowGuardError } from '../kernel/errors.ts'
 import type { Logger } from '../kernel/logging.ts'
-import { guarded } from '../kernel/sqlite.ts'
+import { observeReader } from '../kernel/observer.ts'
 import type { EventLog } from '../log/event-log.ts'
-import { readerLoop } from '../reader/loop.ts'
+import { readerRounds, type Reading } from '../reader/rounds.ts'
+import { laneEffects } from './effects.ts'
 import type { Work } from './enrich.ts'
 import { leasesOf } from './leases.ts'
-import { laneProcessor, WORKERS, type LaneStore } from './processor.ts'
+import { WORKERS } from './processor.ts'
+import type { LaneTables } from './tables.ts'
 
 const RETRY_POLL_MS = 100
 /** Of one transaction: others wait for its end, and so does all else in this process. */
@@ -22,7 +24,7 @@ export interface WorkerOptions {
   name: string
   /** Where the general events are. */
   log: EventLog
-  store: LaneStore
+  store: LaneTables
   work: Work
   clock: Clock
   random: () => number
@@ -31,24 +33,20 @@ export interface WorkerOptions {
 
 /** One worker of the general lane: it reads the partitions that it holds, and tries again what is due. */
 export function worker({ name, log, store, work, clock, random, logger }: WorkerOptions): Part {
-  const { db, path, lane } = store
-  const { handler, retryDue } = laneProcessor({ store, worker: name, work, clock, random, logger })
-  const leases = leasesOf({ db, path, owner: name, partitions: log.partitions(GENERAL), clock, logger })
-  const read = readerLoop(
-    {
-      name: WORKERS,
-      topics: [GENERAL],
-      log: gathering(log),
-      handler,
-      batchCountMax: BATCH_COUNT_MAX,
-      isMine: ({ partition }) => leases.isMine(partition),
-    },
-    { db, path, derived: lane, clock, logger },
-  )
+  const observer = observeReader(WORKERS, clock)
+  const effects = laneEffects({ store, worker: name, work, clock, random, logger, observer })
+  const leases = leasesOf({ store, owner: name, partitions: log.partitions(GENERAL), clock, logger })
+  const reading: Reading = {
+    name: WORKERS,
+    topics: [GENERAL],
+    log: gathering(log),
+    batchCountMax: BATCH_COUNT_MAX,
+    isMine: ({ partition }) => leases.isMine(partition),
+  }
   const retry: Part = async (signal) => {
     while (!signal.aborted) {
       try {
-        while (!signal.aborted && guarded(path, retryDue) > 0) await pause(0, signal)
+        while (!signal.aborted && (await effects.retryDue()) > 0) await pause(0, signal)
       } catch (error) {
         if (!(error instanceof FlowGuardError && error.retriable)) throw error
         logger.warn({ worker: name, err: error }, 'what is due cannot be tried again just now')
@@ -58,9 +56,9 @@ export function worker({ name, log, store, work, clock, random, logger }: Worker
   }
   return async (signal) => {
     try {
-      await runAll([leases.keep, read, retry], signal)
+      await runAll([leases.keep, readerRounds(reading, effects, { logger, observer }), retry], signal)
     } finally {
-      leases.release()
+      await leases.release()
     }
   }
 }

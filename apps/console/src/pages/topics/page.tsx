@@ -83,7 +83,7 @@ function TopicPage({ topic, all }: { topic: TopicInfo; all: readonly TopicInfo[]
   return (
     <Page
       title={topic.topic}
-      about={`${count(topic.records)} records, ${bytes(topic.bytes)}, in ${topic.partitions.length} partitions; kept ${duration(topic.retention_ms)}.`}
+      about={`${count(topic.records)} records, ${topic.bytes === null ? 'of unknown size' : bytes(topic.bytes)}, in ${topic.partitions.length} partitions; kept ${duration(topic.retention_ms)}.`}
       actions={
         <>
           <label>

@@ -4,6 +4,7 @@ import type { RecordsPage, Trace } from 'flowguard/answers'
 import { useAsk } from '../../api/use-ask.ts'
 import { linkTo, useAddress } from '../../state/address.ts'
 import { Button, Empty, Facts, Failure, Loading, Page, Panel, Time } from '../../ui/basics.tsx'
+import { IdSearch } from '../../ui/id-search.tsx'
 import { Json } from '../../ui/json.tsx'
 import { Mono, RecordLink } from '../../ui/record-link.tsx'
 import { duration } from '../../model/format.ts'
@@ -18,8 +19,6 @@ const SELDOM_MS = 15_000
 export function TracePage() {
   const { get, set } = useAddress()
   const id = get('id')
-  const [text, setText] = useState(id)
-  useEffect(() => setText(id), [id])
   const [everyMs, setEveryMs] = useState<number>()
   const { data, error, isLoading, reload } = useAsk<Trace>(id === '' ? null : `/api/trace/${encodeURIComponent(id)}`, {
     alsoGood: [404],
@@ -35,30 +34,12 @@ export function TracePage() {
   return (
     <Page title="Trace" about="An event's whole way, from the gateway to the warehouse, or why it went no further.">
       <div className="flex flex-col gap-3 px-4 pb-6 md:px-6">
-        <form
-          role="search"
-          className="flex gap-2"
-          onSubmit={(event) => {
-            event.preventDefault()
-            if (text.trim() === id) reload()
-            else set({ id: text.trim() })
-          }}
-        >
-          <label className="min-w-0 flex-1">
-            <span className="sr-only">Event id or order id</span>
-            <input
-              className="field h-9 w-full font-mono"
-              placeholder="Event id or order id"
-              spellCheck={false}
-              autoComplete="off"
-              value={text}
-              onChange={(event) => setText(event.target.value)}
-            />
-          </label>
-          <Button type="submit" kind="primary" className="h-9" disabled={text.trim() === ''}>
-            Trace
-          </Button>
-        </form>
+        <IdSearch
+          label="Event id or order id"
+          action="Trace"
+          value={id}
+          onSearch={(wanted) => (wanted === id ? reload() : set({ id: wanted }))}
+        />
         {id === '' ? (
           <Latest />
         ) : error && !data ? (
@@ -151,8 +132,10 @@ function Latest() {
   if (error) return <Failure error={error} onRetry={reload} />
   if (!data) return <Loading what="the latest orders" rows={4} />
   const orders = data.records.filter(({ event_id: id }) => id !== null)
-  if (orders.length === 0)
-    return <Empty title="Nothing traced yet">Paste an event id or an order id above. There are no orders in the log yet.</Empty>
+  if (orders.length === 0) {
+    const found = data.next ? `There are no orders among its latest ${data.looked} records.` : 'There are no orders in the log yet.'
+    return <Empty title="Nothing traced yet">Paste an event id or an order id above. {found}</Empty>
+  }
   return (
     <Panel title="The latest orders">
       <ul>

@@ -18,11 +18,10 @@ export interface Running {
   done: Promise<Ran>
 }
 
-/** Starts one command line in this process, with streams, environment and interruption of its own. */
-export function start(
-  args: readonly string[],
-  { env = {}, isTTY = false, cwd = tmpdir(), ...rest }: Partial<Io> & { isTTY?: boolean } = {},
-): Running {
+type IoOptions = Partial<Io> & { isTTY?: boolean }
+
+/** Streams, environment and interruption of a command line's own. */
+export function ownIo({ env = {}, isTTY = false, cwd = tmpdir(), ...rest }: IoOptions = {}) {
   const text = { stdout: '', stderr: '' }
   const stop = new AbortController()
   const sink = (name: 'stdout' | 'stderr') => ({ write: (part: string) => (text[name] += part), isTTY, columns: 200 })
@@ -37,11 +36,17 @@ export function start(
     signal: stop.signal,
     ...rest,
   }
-  return { text, interrupt: () => stop.abort(), done: runCli(args, io).then((code) => ({ code, ...text })) }
+  return { io, text, interrupt: () => stop.abort() }
+}
+
+/** Starts one command line in this process. */
+export function start(args: readonly string[], options?: IoOptions): Running {
+  const { io, text, interrupt } = ownIo(options)
+  return { text, interrupt, done: runCli(args, io).then((code) => ({ code, ...text })) }
 }
 
 /** Runs one command line to its end. */
-export function run(args: readonly string[], options?: Parameters<typeof start>[1]): Promise<Ran> {
+export function run(args: readonly string[], options?: IoOptions): Promise<Ran> {
   return start(args, options).done
 }
 

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { toPaise, toRupees, type Order } from '@flowguard/contract'
+import { toPaise, toRupees } from '@flowguard/contract'
 import { step } from '../../kernel/crash.ts'
 import { FlowGuardError } from '../../kernel/errors.ts'
 import type { Clock } from '../../kernel/lifecycle.ts'
@@ -7,23 +7,10 @@ import { guarded, transaction } from '../../kernel/sqlite.ts'
 import type { Database, OrderDraft, OrderResult, OutboxRow } from '../database.ts'
 import { packRecords, unpackRecords, type OutboxRecord } from '../outbox-rows.ts'
 import { orderIdsIn } from './order-ids.ts'
+import type { OrderRow } from './tables.ts'
 
 /** A row of the outbox is read as a whole: what is larger is split. */
 const OUTBOX_ROW_COUNT_MAX = 1_000
-
-interface OrderRow {
-  order_id: string
-  event_id: string
-  client_order_id: string | null
-  user_id: string
-  item_id: number
-  item_name: string | null
-  price_paise: number
-  quantity: number
-  status: string
-  created_at: string
-  updated_at: string
-}
 
 interface Waiting {
   write: () => unknown
@@ -31,7 +18,7 @@ interface Waiting {
   reject: (error: unknown) => void
 }
 
-type Orders = Pick<Database, 'prepareOrders' | 'take' | 'order' | 'queueHeartbeats' | 'outbox' | 'shipped' | 'outboxVersion'>
+type Orders = Pick<Database, 'prepareOrders' | 'take' | 'queueHeartbeats' | 'outbox' | 'shipped' | 'outboxVersion'>
 
 /** Orders and their outbox. `flush` commits what still waits: before the store is closed. */
 export function ordersIn(db: DatabaseSync, path: string, clock: Clock): Orders & { flush: () => void } {
@@ -157,10 +144,6 @@ export function ordersIn(db: DatabaseSync, path: string, clock: Clock): Orders &
       })
     },
     take: (drafts) => grouped(() => drafts.map(takeNow)),
-    async order(orderId) {
-      const row = guarded(path, () => sql.order.get(orderId)) as OrderRow | undefined
-      return row && asOrder(row)
-    },
     queueHeartbeats: (records) =>
       grouped(() => {
         queued.push(...records)
@@ -170,10 +153,6 @@ export function ordersIn(db: DatabaseSync, path: string, clock: Clock): Orders &
       grouped(() => {
         sql.shipped.run(lastId)
       }),
-    outboxVersion: () => guarded(path, () => `${(sql.version.get() as { data_version: number }).data_version}/${committed}`),
+    outboxVersion: async () => guarded(path, () => `${(sql.version.get() as { data_version: number }).data_version}/${committed}`),
   }
-}
-
-function asOrder({ price_paise, ...row }: OrderRow): Order {
-  return { ...row, price: toRupees(price_paise) }
 }

@@ -22,6 +22,7 @@ databaseConformance('sqlite', async () => {
   return {
     open: async (handed) => openSqliteDatabase({ path: file, clock: handed }),
     openReader: async (handed) => openSqliteDatabaseReader({ path: file, clock: handed }),
+    replaceMsMax: 1_000,
     async [Symbol.asyncDispose]() {
       remove()
     },

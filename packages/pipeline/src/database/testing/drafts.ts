@@ -7,6 +7,8 @@ export interface DatabaseStore extends AsyncDisposable {
   open(clock: Clock): Promise<Database>
   /** As another process sees it. */
   openReader(clock: Clock): Promise<Database>
+  /** How long replacing 70,000 ads may take: a server that shares the machine with others gets longer. */
+  replaceMsMax: number
 }
 
 export type WithDatabase = (title: string, run: (database: Database, store: DatabaseStore) => Promise<void>) => void

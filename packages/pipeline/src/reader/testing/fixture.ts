@@ -23,8 +23,8 @@ import { sqliteLogOn } from '../../log/adapters/sqlite.ts'
 import type { EventLog, LogRecord } from '../../log/event-log.ts'
 import { readTopics } from '../../log/topics.ts'
 import { PIPELINE_SCHEMA } from '../../pipeline-store.ts'
-import type { Fate, Handler } from '../loop.ts'
-import { noTally, placesIn } from '../places.ts'
+import type { Handler } from '../loop.ts'
+import { noTally, placesIn, type Fate } from '../places.ts'
 
 export const TOPICS = readTopics(join(ROOT, 'config/kafka/topics.yaml'))
 /** 23:50 UTC, so that what follows crosses midnight. */
@@ -46,9 +46,9 @@ export function memoryStore() {
   return { db, derived, [Symbol.dispose]: () => db.close() }
 }
 
-export async function eventually(condition: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + LIMIT_MS
-  while (!condition()) {
+export async function eventually(condition: () => boolean | Promise<boolean>, what: string, limitMs = LIMIT_MS): Promise<void> {
+  const deadline = performance.now() + limitMs
+  while (!(await condition())) {
     assert.ok(performance.now() < deadline, `waited too long until ${what}`)
     await wait(2)
   }

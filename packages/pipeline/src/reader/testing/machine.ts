@@ -4,8 +4,8 @@ import { silentLogger, type Logger } from '../../kernel/logging.ts'
 import { openSqliteLog } from '../../log/adapters/sqlite.ts'
 import type { EventLog } from '../../log/event-log.ts'
 import { openPipelineStore, type PipelineStore } from '../../pipeline-store.ts'
-import { readerLoop, type Fate, type Handler } from '../loop.ts'
-import { standingsIn } from '../places.ts'
+import { readerLoop, type Handler } from '../loop.ts'
+import { standingsIn, type Fate } from '../places.ts'
 import { START, temporaryFolder, TOPICS as topics } from './fixture.ts'
 
 export const clock = () => START

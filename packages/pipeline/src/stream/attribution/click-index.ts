@@ -1,7 +1,8 @@
 import { WINDOW_MS } from '@flowguard/contract'
 import { hash128, type Hash128 } from '../../kernel/hash.ts'
-import type { Journal } from '../../reader/journal.ts'
-import { later, mayEarn, type Click } from './last-click.ts'
+import type { Entry } from '../../reader/journal.ts'
+import { decodeStep, type Step } from '../step.ts'
+import { later, mayEarn } from './last-click.ts'
 
 /** Entries of one segment. It is dropped whole, once the window has passed all of it. */
 const SEGMENT_ENTRIES = 2 ** 17
@@ -22,28 +23,28 @@ interface Segment {
 }
 
 /**
- * The clicks of the last half hour, by user and item: 29 bytes of memory each. The clicks themselves lie in the journal, and are read only when an
+ * The clicks of the last half hour, by user and item: 29 bytes of memory each. The clicks themselves are lines of a journal, and are read only when an
  * order asks for them; user and item are compared there, so that no two can be taken for one.
  */
-export function clickIndex(journal: Journal) {
+export function clickIndex(lineAt: (entry: Entry) => string) {
   const hash: Hash128 = new Uint32Array(4)
   let segments: Segment[] = []
 
-  function note(click: Click, seq: number, line: number) {
+  function add({ userId, itemId, ts }: Step, { seq, line }: Entry) {
     let segment = segments.at(-1)
     if (!segment || segment.count === SEGMENT_ENTRIES) segments.push((segment = newSegment()))
-    hash128(`${click.userId}\n${click.itemId}`, hash)
+    hash128(`${userId}\n${itemId}`, hash)
     const at = segment.count
     const head = hash[0]! & MASK
     segment.previous[at] = segment.heads[head]!
     segment.heads[head] = at + 1
     segment.check[at] = hash[1]!
-    segment.ts[at] = click.ts
+    segment.ts[at] = ts
     segment.seq[at] = seq
     segment.line[at] = line
     segment.count += 1
-    if (click.ts < segment.tsMin) segment.tsMin = click.ts
-    if (click.ts > segment.tsMax) segment.tsMax = click.ts
+    if (ts < segment.tsMin) segment.tsMin = ts
+    if (ts > segment.tsMax) segment.tsMax = ts
   }
 
   /** The places of all clicks that may be this user's on this item in time, the latest first. */
@@ -62,32 +63,23 @@ export function clickIndex(journal: Journal) {
   }
 
   return {
-    load() {
-      segments = []
-      for (const { seq, lines } of journal.load()) lines.forEach((text, line) => note(decode(text), seq, line))
-    },
-    add(click: Click) {
-      const { seq, line } = journal.add(encode(click), click.ts)
-      note(click, seq, line)
-    },
+    clear: () => void (segments = []),
+    /** A click, and where its line is. */
+    add,
     /** The click that earned an order by this user of this item at this time, or none. */
-    find(userId: string, itemId: number, orderTs: number): Click | undefined {
-      let best: Click | undefined
+    find(userId: string, itemId: number, orderTs: number): Step | undefined {
+      let best: Step | undefined
       for (const candidate of candidates(userId, itemId, orderTs)) {
         if (best && candidate.ts < best.ts) break
-        const click = decode(journal.line(candidate))
+        const click = decodeStep(lineAt(candidate))
         if (click.userId === userId && click.itemId === itemId) best = best ? later(best, click) : click
       }
       return best
     },
-    /** Drops what no order at or after the watermark can reach. Before the transaction commits. */
+    /** Drops what no order at or after the watermark can reach. */
     dropBefore(watermark: number) {
-      journal.write()
       const passed = segments.findIndex(({ tsMax }) => tsMax >= watermark - WINDOW_MS)
-      if (passed === 0 || segments.length === 0) return
-      // Entries that stay may lie in rows that go: they are older than any order may reach, and are not read (mayEarn).
-      segments.splice(0, passed < 0 ? segments.length : passed)
-      journal.dropBefore(watermark - WINDOW_MS)
+      if (passed !== 0) segments.splice(0, passed < 0 ? segments.length : passed)
     },
     size: () => segments.reduce((sum, { count }) => sum + count, 0),
   }
@@ -105,13 +97,4 @@ function newSegment(): Segment {
     tsMin: Infinity,
     tsMax: -Infinity,
   }
-}
-
-function encode({ userId, itemId, ts, id, adId, campaignId }: Click): string {
-  return JSON.stringify([userId, itemId, ts, id, adId, campaignId])
-}
-
-function decode(line: string): Click {
-  const [userId, itemId, ts, id, adId, campaignId] = JSON.parse(line) as [string, number, number, string, string, string | null]
-  return { userId, itemId, ts, id, adId, campaignId }
 }

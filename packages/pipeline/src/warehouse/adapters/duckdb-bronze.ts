@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { ATTRIBUTED, CLICKS, GENERAL, ORDERS } from '@flowguard/contract'
 import { step } from '../../kernel/crash.ts'
 import { FlowGuardError, hasCode } from '../../kernel/errors.ts'
+import type { Expired } from '../../reader/expired.ts'
 import { BRONZE_TABLES, type LoadedTopic } from '../schema.ts'
 import type { Bronze, LoadPlace, Session } from '../warehouse.ts'
 import { spellOut, stagedBatch, type StagedBatch, type StagedFile } from './duckdb-stage.ts'
@@ -139,11 +140,19 @@ export function duckdbBronze(connect: () => Promise<Session>, { path, loadDir }:
         await connection.transaction(async () => {
           for (const { topic, partition, next, logId } of from) {
             await connection.run(
-              `insert into bronze.places select $1, $2, $3, $4, $4, 0, 0, 0, null
+              `insert into bronze.places (topic, "partition", log_id, began, expired, "next", "read", applied, skipped)
+               select $1, $2, $3, $4, 0, $4, 0, 0, 0
                where not exists (select 1 from bronze.places where topic = $1 and "partition" = $2)`,
               [topic, partition, logId, next],
             )
           }
+        })
+        return placesOn(connection)
+      }),
+    expire: (stretches) =>
+      on(async (connection) => {
+        await connection.transaction(async () => {
+          for (const stretch of stretches) await expire(connection, stretch)
         })
         return placesOn(connection)
       }),
@@ -167,8 +176,16 @@ export function duckdbBronze(connect: () => Promise<Session>, { path, loadDir }:
 
 function placesOn(connection: Session): Promise<LoadPlace[]> {
   return connection.rows<LoadPlace>(
-    'select topic, "partition", log_id as "logId", began, "next", "read", applied, skipped from bronze.places order by topic, "partition"',
+    'select topic, "partition", log_id as "logId", began, expired, "next", "read", applied, skipped from bronze.places order by topic, "partition"',
   )
+}
+
+async function expire(connection: Session, { topic, partition, from, to }: Expired): Promise<void> {
+  const moved = await connection.run(
+    `update bronze.places set "next" = $4, expired = expired + $4 - $3 where topic = $1 and "partition" = $2 and "next" = $3`,
+    [topic, partition, from, to],
+  )
+  if (moved !== 1) throw new FlowGuardError('place_moved', `loader: ${topic}-${partition} no longer stands at ${from}`)
 }
 
 /** Each place only from where it stood, so that nothing is loaded twice, whoever else loads. */

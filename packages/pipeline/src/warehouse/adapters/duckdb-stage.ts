@@ -163,7 +163,7 @@ function stepOf(steps: Map<string, LoadStep>, { topic, partition, offset }: LogR
 /** The record's line, or undefined for a heartbeat. Its head is ASCII. */
 function lineOf(record: LogRecord): { head: string; rest: string } | undefined {
   const { topic, partition, offset, appendedAt, headers, value } = record
-  const isOurs = topic === ATTRIBUTED && value.startsWith(ATTRIBUTED_START)
+  const isOurs = topic === ATTRIBUTED && value.startsWith(ATTRIBUTED_START) && !hasHalfPair(value)
   const event = isOurs ? undefined : eventOf(record)
   if (event?.['event_type'] === 'heartbeat') return undefined
   const hash = headers['content_hash'] ?? ''
@@ -175,7 +175,8 @@ function lineOf(record: LogRecord): { head: string; rest: string } | undefined {
 
 function spelledRest(event: Fields | undefined, raw: string): string {
   const text = JSON.stringify(event ? spelledOut(event) : { event_type: 'invalid' })
-  return `${text}${SEPARATOR}${JSON.stringify(raw.toWellFormed())}\n`
+  const whole = hasHalfPair(text) ? text.replace(HALF_PAIR, '$1\\ufffd') : text
+  return `${whole}${SEPARATOR}${JSON.stringify(raw.toWellFormed())}\n`
 }
 
 type Fields = Record<string, unknown>
@@ -197,12 +198,17 @@ function attributedOf(value: string): Fields | undefined {
   }
 }
 
-/** Whether DuckDB reads out of the raw text exactly what was validated. It takes no half of a surrogate pair. */
+/** Half of a surrogate pair, as JSON writes it, where the backslash is not one that is written itself. A whole pair it writes as it is. */
+const HALF_PAIR = /(?<!\\)((?:\\\\)*)\\ud[89a-f][\da-f]{2}/g
+/** DuckDB takes none. */
+const hasHalfPair = (json: string) => json.includes('\\ud')
+
+/** Whether DuckDB reads out of the raw text exactly what was validated. */
 function isAsWritten(event: Fields, value: string): boolean {
   const { price, received_at } = event
   if (typeof price === 'number' && Math.round(price * 100) / 100 !== price) return false
   if (received_at !== undefined && !isUtc(received_at)) return false
-  return JSON.stringify(event) === value && !value.includes('\\ud')
+  return JSON.stringify(event) === value && !hasHalfPair(value)
 }
 
 const isUtc = (value: unknown) => typeof value === 'string' && value.length === 24 && value.endsWith('Z')
@@ -214,8 +220,7 @@ function spelledOut(event: Fields): Fields {
     if (name === 'click') flat[name] = value
     else if (name === 'price') flat[name] = Math.round(Number(value) * 100) / 100
     else if (name === 'received_at') flat[name] = utc(value)
-    else if (typeof value === 'string') flat[name] = value.toWellFormed()
-    else flat[name] = typeof value === 'object' && value !== null ? JSON.stringify(value).toWellFormed() : value
+    else flat[name] = typeof value === 'object' && value !== null ? JSON.stringify(value) : value
   }
   return flat
 }

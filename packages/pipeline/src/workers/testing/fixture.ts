@@ -1,80 +1,109 @@
+import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { GENERAL } from '@flowguard/contract'
+import { setTimeout as wait } from 'node:timers/promises'
+import { GENERAL, type DeadLetter } from '@flowguard/contract'
 import { silentLogger } from '../../kernel/logging.ts'
-import { transaction } from '../../kernel/sqlite.ts'
+import { observeReader } from '../../kernel/observer.ts'
 import { openLaneStore } from '../../lane-store.ts'
 import type { LogRecord } from '../../log/event-log.ts'
-import type { Fate } from '../../reader/loop.ts'
-import { noTally, placesIn } from '../../reader/places.ts'
+import type { Fate } from '../../reader/places.ts'
 import { deadLetters, START, temporaryFolder, TOPICS } from '../../reader/testing/fixture.ts'
+import { laneEffects } from '../effects.ts'
 import { enrich, type Work } from '../enrich.ts'
-import { laneProcessor, WORKERS } from '../processor.ts'
+import { WORKERS } from '../processor.ts'
+import type { LaneTables } from '../tables.ts'
 
 export const RECEIVED = new Date(START).toISOString()
+const LIMIT_MS = 30_000
 
-/** A lane's store in a folder of its own, on a clock that a test moves. */
-export function laneMachine() {
+/** The lane's tables on some engine, with nothing in them, and a clock that a test moves. */
+export interface LaneMachine extends AsyncDisposable {
+  /** For logs and whatever else a test needs. */
+  folder: string
+  store: LaneTables
+  /** The same tables as another process has them open. */
+  another(): Promise<LaneTables>
+  clock: () => number
+  pass(ms: number): void
+  letters(): Promise<DeadLetter[]>
+  /** Of a statement that all engines understand. */
+  rows(sql: string): Promise<Record<string, unknown>[]>
+}
+
+/** A case of a conformance suite. */
+export type WithLane = (title: string, run: (machine: LaneMachine) => Promise<void>) => void
+
+/** A lane's store in a folder of its own. */
+export async function sqliteMachine(): Promise<LaneMachine> {
   const folder = temporaryFolder()
   let now = START
   const clock = () => now
-  const store = openLaneStore(join(folder.path, 'lane.db'), TOPICS, clock)
+  const opened = new DisposableStack()
+  const open = () => opened.use(openLaneStore(join(folder.path, 'lane.db'), TOPICS, clock))
+  const store = open()
   return {
     folder: folder.path,
     store,
+    another: async () => open(),
     clock,
-    pass: (ms: number) => (now += ms),
+    pass: (ms: number) => void (now += ms),
     letters: () => deadLetters(store.lane),
-    rows: (sql: string) =>
+    rows: async (sql: string) =>
       store.db
         .prepare(sql)
         .all()
         .map((row) => ({ ...row })),
-    [Symbol.dispose]() {
-      store[Symbol.dispose]()
+    async [Symbol.asyncDispose]() {
+      opened.dispose()
       folder[Symbol.dispose]()
     },
   }
 }
 
-export type LaneMachine = ReturnType<typeof laneMachine>
-
 /** One worker without its loop: applies records as the loop does, and tries again when it is told to. */
-export function processing({ store, clock }: LaneMachine, work: Work = enrich) {
-  const { handler, retryDue } = laneProcessor({ store, worker: 'w1', work, clock, random: () => 1, logger: silentLogger })
-  const places = placesIn(store.db, WORKERS)
-  places.begin('log', { topic: GENERAL, partition: 0, next: 0 })
+export async function processing({ store, clock }: Pick<LaneMachine, 'store' | 'clock'>, work: Work = enrich, worker = 'w1') {
+  const effects = laneEffects({
+    store,
+    worker,
+    work,
+    clock,
+    random: () => 1,
+    logger: silentLogger,
+    observer: observeReader(WORKERS, clock),
+  })
+  await effects.begin(
+    'log',
+    [0, 1].map((partition) => ({ topic: GENERAL, partition, next: 0 })),
+  )
   return {
-    retryDue,
-    apply: (...batch: LogRecord[]): readonly Fate[] => {
-      const standings = places.standings()
-      handler.load(standings)
-      return transaction(store.db, () => {
-        const fates = handler.apply(batch)
-        const from = standings[0]!.next
-        const tally = { ...noTally(), read: batch.length }
-        for (const fate of fates) tally[typeof fate === 'string' ? fate : 'dead'] += 1
-        places.move({
-          topic: GENERAL,
-          partition: 0,
-          from,
-          next: from + batch.length,
-          timeMs: handler.timeOf(GENERAL, 0),
-          heartbeats: 0,
-          tally,
-        })
-        return fates
-      })
-    },
-    tally: () => places.standings()[0]!,
+    retryDue: effects.retryDue,
+    apply: async (...batch: LogRecord[]): Promise<readonly Fate[]> => (await effects.workOff(batch, await effects.reload())).fates,
+    tally: async () => (await effects.reload())[0]!,
   }
 }
 
 let offset = 0
 
-/** A record of partition 0, as the gateway writes it. Its content is what is in it. */
-export function general(fields: Record<string, unknown> & { event_id: string }): LogRecord {
+/** A record as the gateway writes it, of partition 0 unless another is said. Its content is what is in it. */
+export function general(fields: Record<string, unknown> & { event_id: string }, partition = 0): LogRecord {
   const event = { event_type: 'custom', received_at: RECEIVED, is_bot: false, ts: START, ...fields }
   const key = (fields['user_id'] as string | undefined) ?? fields.event_id
   const headers = { content_hash: JSON.stringify(fields) }
-  return { topic: GENERAL, partition: 0, offset: offset++, key, value: JSON.stringify(event), headers, appendedAt: START }
+  return { topic: GENERAL, partition, offset: offset++, key, value: JSON.stringify(event), headers, appendedAt: START }
 }
+
+export async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + LIMIT_MS
+  while (!(await condition())) {
+    assert.ok(performance.now() < deadline, `waited too long until ${what}`)
+    await wait(5)
+  }
+}
+
+/** Work that fails so often, whatever it is given. */
+export const failing =
+  (times: number): Work =>
+  () => {
+    if (times-- > 0) throw new Error('out of order')
+    return { category: null }
+  }
