@@ -79,6 +79,7 @@ async function main(): Promise<Tally> {
     const { tally, cases } = await runOnEngines(enginesNamed(values.only), files)
     return sum([tally, makeTable(cases)])
   }
+  if (ofEngines.length === 0) throw new EngineError(`there is no test with ${positionals.join(' or ')} in its path`)
   const { tally, cases } = await (values.only === undefined ? runInTurn(ofEngines) : runOnEngines(enginesNamed(values.only), ofEngines))
   return positionals.length === 0 && values.only === undefined ? sum([tally, checkTable(root, cases, true, print)]) : tally
 }

@@ -9,6 +9,7 @@ import { TIMED_TOPICS, type Alert, type Journey } from '@flowguard/contract'
 import { parseAddress, type KafkaAddress } from '../packages/pipeline/src/kernel/addresses.ts'
 import { ROOT } from '../packages/pipeline/src/kernel/config.ts'
 import { silentLogger } from '../packages/pipeline/src/kernel/logging.ts'
+import { SEED } from '../packages/pipeline/src/kernel/testing/chance.ts'
 import { openKafkaLog } from '../packages/pipeline/src/log/adapters/kafka.ts'
 import type { Deployed, Stopped } from '../packages/pipeline/src/stream/flink/deployment.ts'
 import type { FlinkStatus } from '../packages/pipeline/src/stream/flink/status.ts'
@@ -21,7 +22,6 @@ import { startMachine, until, type Machine } from './support/machine.ts'
 import { realCase } from './support/real.ts'
 import { oracleRowsIn, streamRowsOf } from './support/stream-rows.ts'
 
-const SEED = Number(process.env['FLOWGUARD_SEED'] ?? Date.now() % 1_000_000)
 const { name, events, expected } = realCase(SEED)
 const SETTLED_MS_MAX = 180_000
 

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { SEED } from '../packages/pipeline/src/kernel/testing/chance.ts'
 import { ROLES } from '../packages/pipeline/src/roles.ts'
 import { answersOf, assertLoaded, type Sent } from './support/answers.ts'
 import { startEngineMachine } from './support/engine-machine.ts'
@@ -12,7 +13,6 @@ import { writeAds, writeEvents } from './support/files.ts'
 import type { Machine, ProcessName } from './support/machine.ts'
 import { realCase } from './support/real.ts'
 
-const SEED = Number(process.env['FLOWGUARD_SEED'] ?? Date.now() % 1_000_000)
 const { name, events, expected } = realCase(SEED)
 /** Between the timed events, of the same instant. */
 const GENERAL_EVERY = 10

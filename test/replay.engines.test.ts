@@ -8,8 +8,8 @@ import { startEngineMachine } from './support/engine-machine.ts'
 import { writeAds, writeEvents } from './support/files.ts'
 import { startMachine, type Machine } from './support/machine.ts'
 import { realCase } from './support/real.ts'
+import { SEED } from '../packages/pipeline/src/kernel/testing/chance.ts'
 
-const SEED = Number(process.env['FLOWGUARD_SEED'] ?? Date.now() % 1_000_000)
 const { name, events, expected } = realCase(SEED)
 
 const GOLD = [

@@ -11,10 +11,10 @@ import { readEvents, shuffled, withRepeats, writeAds, writeEvents } from './supp
 import { realCase } from './support/real.ts'
 import { oracleRowsOf, streamRowsOf } from './support/stream-rows.ts'
 import { startMachine, until, type Machine, type ProcessName } from './support/machine.ts'
+import { SEED } from '../packages/pipeline/src/kernel/testing/chance.ts'
 
 const IS_SOAK = process.env['FLOWGUARD_SOAK'] !== undefined
 const KILLS = IS_SOAK ? 10 : 3
-const SEED = Number(process.env['FLOWGUARD_SEED'] ?? Date.now() % 1_000_000)
 
 const { name, events, expected } = realCase(SEED)
 

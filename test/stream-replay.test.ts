@@ -6,8 +6,8 @@ import { test } from 'node:test'
 import { mulberry32 } from '../packages/pipeline/src/cli/prng.ts'
 import { writeEvents, madeUpEvents } from './support/files.ts'
 import { startMachine, until, type Finished } from './support/machine.ts'
+import { SEED } from '../packages/pipeline/src/kernel/testing/chance.ts'
 
-const SEED = Number(process.env['FLOWGUARD_SEED'] ?? Date.now() % 1_000_000)
 const COUNT = 3_000
 /** Beyond what any system gives a process. */
 const PID_MAX = 2 ** 30

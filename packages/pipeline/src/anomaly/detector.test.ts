@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DAY_MS, MINUTE_MS } from '@flowguard/contract'
-import fc from 'fast-check'
 import { judge, warmUpOf, type Verdict } from './detector.ts'
 import { noTotals, type MinuteTotals } from './measures.ts'
 import { ANOMALY_DEFAULTS, type AnomalyRules } from './rules.ts'
 import { emptyState, WEEKS_COUNT_MAX, type DetectorState } from './state.ts'
 import { NOTHING_WRONG, traffic, type Wrong } from './testing/traffic.ts'
 import { alertOf } from './words.ts'
+import { fc } from '../kernel/testing/chance.ts'
 
 const DAY_MIN = 24 * 60
 const ORDERS_PER_MINUTE = 20

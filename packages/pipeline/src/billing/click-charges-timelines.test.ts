@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { dayOf, LATENESS_MS } from '@flowguard/contract'
-import fc from 'fast-check'
+import { fc } from '../kernel/testing/chance.ts'
 import type { LogRecord } from '../log/event-log.ts'
 import { recordsAt, START, type SentClick } from '../reader/testing/fixture.ts'
 import { ADS, billing, DOUBLE_CLICK_MS } from './testing/fixture.ts'

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { CHARGE_KINDS } from '@flowguard/contract'
 import { countedIn, readCounters } from './counter-changes.ts'
 import { differingCounters, noSums, plusText, type CounterSums, type Dump } from './counters.ts'
 import { charge, openedStore } from './testing/view.ts'
+import { fc } from '../kernel/testing/chance.ts'
 
 const plain = (sums: CounterSums) =>
   new Map(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { dayOf } from '@flowguard/contract'
-import fc from 'fast-check'
+import { fc } from '../kernel/testing/chance.ts'
 import type { LogRecord } from '../log/event-log.ts'
 import { recordsAt, START } from '../reader/testing/fixture.ts'
 import { billing } from './testing/fixture.ts'

@@ -4,12 +4,12 @@ import { connect } from 'node:net'
 import { test } from 'node:test'
 import { CLICKS, GENERAL, parseLogged, type BatchResult, type RawTopic } from '@flowguard/contract'
 import { openTestGateway } from './gateway-fixture.ts'
+import { SEED } from '../kernel/testing/chance.ts'
 
 const SOAK = process.env['FLOWGUARD_SOAK'] === '1'
 const REQUESTS = SOAK ? 100_000 : 18_000
 const SOCKETS = SOAK ? 10_000 : 1_500
 const CONCURRENCY = 64
-const SEED = Number(process.env['FLOWGUARD_SEED'] ?? Date.now() % 1_000_000_000)
 
 /** Numbers in [0, 1) that come again with the seed: mulberry32. */
 function randomFrom(seed: number): () => number {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DEPTH_MAX } from '@flowguard/contract'
-import fc from 'fast-check'
 import { isDeeperThan, linesOf, parseJson } from './body.ts'
+import { fc } from '../kernel/testing/chance.ts'
 
 const ONE = { bytesMax: 1024, wrappers: 0 }
 const nested = (levels: number) => Buffer.from('['.repeat(levels) + ']'.repeat(levels))

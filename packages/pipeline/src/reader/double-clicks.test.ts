@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { doubleClicks, type ClickAt } from './double-clicks.ts'
+import { fc } from '../kernel/testing/chance.ts'
 
 const click: fc.Arbitrary<ClickAt> = fc.record({
   userId: fc.constantFrom('u1', 'u2'),

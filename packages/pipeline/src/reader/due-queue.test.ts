@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { byTime, dueQueue } from './due-queue.ts'
+import { fc } from '../kernel/testing/chance.ts'
 
 interface Item {
   ts: number

@@ -138,6 +138,7 @@ async function recordedOf(db: DatabaseSync, userId: string): Promise<{ summary: 
 /** A session that was summed up before it was known which orders an ad led to, as it is where Flink answers: orders of one user, item and time have one answer. */
 function marked({ session, asOf }: Summary, attributed: readonly AttributedEvent[]): OpenSession {
   if (session.attributedOrders > 0) return session
-  const own = attributed.map((each) => ({ ts: Date.parse(each.timestamp), itemId: each.item_id })).filter(({ ts }) => ts >= session.startedAt && ts < asOf)
-  return markOrders(session, own)
+  const own = attributed.map(({ timestamp, item_id: itemId }) => ({ ts: Date.parse(timestamp), itemId }))
+  const isSummedUp = ({ ts }: { ts: number }) => ts >= session.startedAt && ts < asOf
+  return markOrders(session, own.filter(isSummedUp))
 }

@@ -29,8 +29,6 @@ import { noTally, placesIn, type Fate } from '../places.ts'
 export const TOPICS = readTopics(join(ROOT, 'config/kafka/topics.yaml'))
 /** 23:50 UTC, so that what follows crosses midnight. */
 export const START = Date.UTC(2026, 0, 31, 23, 50)
-/** Given by environment to see a failure again; tests that draw by it print it. */
-export const SEED = Number(process.env['FLOWGUARD_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const LIMIT_MS = 20_000
 
 export function temporaryFolder(): Disposable & { path: string } {

@@ -8,6 +8,7 @@ import { CLICKS, isoOf, LATENESS_MS, ORDERS, SESSION_GAP_MS } from '@flowguard/c
 import type { Sent } from '../../../../../test/support/answers.ts'
 import { until } from '../../../../../test/support/machine.ts'
 import { mulberry32 } from '../../cli/prng.ts'
+import { SEED } from '../../kernel/testing/chance.ts'
 import { embeddedRows } from '../testing/embedded.ts'
 import { flinkStage } from '../testing/flink.ts'
 import { logged } from '../testing/logged.ts'
@@ -16,7 +17,6 @@ import { closingTime, heartbeats, timelines, type TimelineRecord } from '../test
 import { deploy } from './deployment.ts'
 import { flinkStatus } from './status.ts'
 
-const SEED = Number(process.env['FLOWGUARD_SEED'] ?? Date.now() % 1_000_000)
 const PEOPLE = process.env['FLOWGUARD_SOAK'] ? 10_000 : 3_000
 /** 23:50 UTC, so that timelines cross midnight. */
 const START = Date.UTC(2026, 0, 31, 23, 50)

@@ -11,6 +11,7 @@ import { until } from '../../../../../test/support/machine.ts'
 import { realCase } from '../../../../../test/support/real.ts'
 import { mulberry32 } from '../../cli/prng.ts'
 import { FlowGuardError } from '../../kernel/errors.ts'
+import { SEED } from '../../kernel/testing/chance.ts'
 import { embeddedRows } from '../testing/embedded.ts'
 import { flinkStage, type FlinkStage } from '../testing/flink.ts'
 import { logged } from '../testing/logged.ts'
@@ -19,7 +20,6 @@ import type { TimelineRecord } from '../testing/crowd.ts'
 import { deploy, stop } from './deployment.ts'
 import { jobsAt } from './jobs.ts'
 
-const SEED = Number(process.env['FLOWGUARD_SEED'] ?? Date.now() % 1_000_000)
 const { name, events, expected: answers } = realCase(SEED)
 /** Of user_sessions over the whole file. */
 const TAOBAO_SESSIONS = 13_725

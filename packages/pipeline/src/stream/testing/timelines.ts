@@ -1,7 +1,7 @@
 import { CLICKS, DAY_MS, LATENESS_MS, ORDERS, WINDOW_MS, type Topic } from '@flowguard/contract'
-import fc from 'fast-check'
 import { ROOT } from '../../kernel/config.ts'
 import { partitionOf } from '../../kernel/partition.ts'
+import { fc } from '../../kernel/testing/chance.ts'
 import type { LogRecord } from '../../log/event-log.ts'
 import { readTopics } from '../../log/topics.ts'
 
