@@ -19,10 +19,10 @@ import { answersOf } from './support/answers.ts'
 import { engineAddress } from './support/engines.ts'
 import { writeAds, writeEvents } from './support/files.ts'
 import { startMachine, until, type Machine } from './support/machine.ts'
-import { realCase } from './support/real.ts'
+import { madeUpCase } from './support/real.ts'
 import { oracleRowsIn, streamRowsOf } from './support/stream-rows.ts'
 
-const { name, events, expected } = realCase(SEED)
+const { name, events, expected } = madeUpCase(SEED)
 const SETTLED_MS_MAX = 180_000
 
 test(`${name} (seed ${SEED}) with STREAM_ENGINE=flink: its answers, balanced books, alerts while it is away, and no row twice after kills`, async (t) => {

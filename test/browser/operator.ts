@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AlertsPage, Audit, DeadList, RunDetail, Trace } from 'flowguard/answers'
-import { visit } from '../support/browser.ts'
+import { DESKTOP, PHONE, visit } from '../support/browser.ts'
 import { until } from '../support/machine.ts'
 import { answer, bury, operatorKey, skip, type Stage } from './stage.ts'
 
@@ -91,8 +91,15 @@ export function operatorTests(stage: Stage): void {
     const open = page.getByRole('region', { name: 'Open now' })
     const row = open.getByRole('row', { name: /User u-flood has placed/ })
     await row.waitFor({ timeout: MENDED_MS_MAX })
-    await row.getByRole('button', { name: /^Acknowledge/ }).click()
+    await page.setViewportSize(PHONE)
+    const acknowledge = row.getByRole('button', { name: /^Acknowledge/ })
+    const { x, width } = (await acknowledge.boundingBox()) ?? { x: Infinity, width: 0 }
+    assert.ok(x + width <= PHONE.width, 'it can be reached with a thumb')
+    await acknowledge.click()
     await row.getByText('acknowledged', { exact: true }).waitFor()
+    await page.setViewportSize(DESKTOP)
+    await page.goto(consoleUrl)
+    await page.getByRole('link', { name: /^\d+ open alerts?$/ }).click()
     await row.getByRole('button', { name: /^User u-flood/ }).click()
     const aside = page.getByRole('complementary', { name: 'Alert' })
     await aside.getByText(/up to 5 is usual/).waitFor()

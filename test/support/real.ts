@@ -14,10 +14,7 @@ export interface Case {
 
 /** The real file where it is, else people made up by seed, whose answers the plain rule gives. */
 export function realCase(seed: number): Case {
-  if (!REFERENCE) {
-    const events = madeUpEvents(MADE_UP, mulberry32(seed))
-    return { name: `${MADE_UP} made-up events`, events, expected: expectedAnswers(events) }
-  }
+  if (!REFERENCE) return madeUpCase(seed)
   const given = JSON.parse(readFileSync(join(REFERENCE, 'taobao-expected.json'), 'utf8'))
   const expected: Answers = {
     clicks: given.clicks,
@@ -33,4 +30,10 @@ export function realCase(seed: number): Case {
     sessionsPerDay: given.sessions_by_utc_day_of_start,
   }
   return { name: 'the taobao file', events: readEvents(join(REFERENCE, 'taobao-events.ndjson.gz')), expected }
+}
+
+/** People made up by seed, whose answers the plain rule gives. */
+export function madeUpCase(seed: number): Case {
+  const events = madeUpEvents(MADE_UP, mulberry32(seed))
+  return { name: `${MADE_UP} made-up events`, events, expected: expectedAnswers(events) }
 }

@@ -95,6 +95,24 @@ test('each second a heartbeat to every partition that it moves; none where it mo
   assert.deepEqual([clicks.length, orders.length], [CLICK_PARTITIONS - 1 + CLICK_PARTITIONS, ORDER_PARTITIONS + ORDER_PARTITIONS - 1])
 })
 
+test('a time that stands is told again after ten seconds to every partition: an engine that has forgotten it hears of it', async () => {
+  const now = { ms: NOW }
+  await using gateway = await openTestGateway({ clock: clockAt(now) })
+  await gateway.post('/api/v1/batch', [click(OLD)])
+  const { closed_to: closedTo } = await close(gateway)
+  const stop = new AbortController()
+  const running = gateway.heartbeats(stop.signal)
+  now.ms += 10_000
+  await until(async () => (await heartbeats(gateway)).orders.length === 2 * ORDER_PARTITIONS)
+  stop.abort()
+  await running
+  const { clicks, orders } = await heartbeats(gateway)
+  assert.deepEqual(
+    [clicks, orders],
+    [Array<number | null>(2 * CLICK_PARTITIONS).fill(closedTo), Array<number | null>(2 * ORDER_PARTITIONS).fill(closedTo)],
+  )
+})
+
 test('after a restart time is what it was, from heartbeats, events and the outbox', async () => {
   const first = await openTestGateway({ clock: () => NOW })
   try {

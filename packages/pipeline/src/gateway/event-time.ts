@@ -9,6 +9,8 @@ import type { OutboxRecord } from '../database/outbox-rows.ts'
 import type { EventLog } from '../log/event-log.ts'
 
 const HEARTBEAT_MS = 1_000
+/** So often a time is told again that has not moved: an engine that was started again has forgotten it, and knows no time before it hears of one. */
+const REPEAT_MS = 10_000
 /** How long a client has, after a restart, to send again what it got no answer for. */
 const RESEND_MS = 60_000
 /** How far back a start looks for the last heartbeat: a second's worth of events, and much more. */
@@ -44,7 +46,7 @@ export interface EventTimeDeps {
 
 /** Keeps the highest event time accepted, and tells it to every partition of the timed topics (CONTRACT, Time). Reads what an earlier process left behind. */
 export async function openEventTime({ log, database, clock, logger }: EventTimeDeps): Promise<EventTime> {
-  /** The highest time in each partition, so that a heartbeat that would move nothing is left out. */
+  /** The highest time in each partition: a heartbeat that would move nothing is left out, or repeats it. */
   const times: Record<TimedTopic, number[]> = { [ORDERS]: [], [CLICKS]: [] }
   const tail = await readTail(log, database, times)
   /** What heartbeats say. An event found at the tail is not in it: its request may have died half done, and the rest of it is yet to be sent again. */
@@ -58,17 +60,19 @@ export async function openEventTime({ log, database, clock, logger }: EventTimeD
     if (ts > (times[topic][partition] ?? Number.NEGATIVE_INFINITY)) times[topic][partition] = ts
   }
 
-  function heartbeatsOf(topic: TimedTopic, ts: number): OutboxRecord[] {
+  function heartbeatsOf(topic: TimedTopic, ts: number, isRepeated: boolean): OutboxRecord[] {
     const records: OutboxRecord[] = []
     for (let partition = 0; partition < log.partitions(topic); partition += 1) {
-      if (ts > (times[topic][partition] ?? Number.NEGATIVE_INFINITY)) records.push(heartbeat(ts, partition))
+      const before = times[topic][partition] ?? Number.NEGATIVE_INFINITY
+      if (ts > before || isRepeated) records.push(heartbeat(Math.max(ts, before), partition))
     }
     return records
   }
 
-  async function beat(ts: number): Promise<void> {
-    const orders = heartbeatsOf(ORDERS, ts)
-    const clicks = heartbeatsOf(CLICKS, ts)
+  /** Leaves out what would move nothing, unless it is to be said again. */
+  async function beat(ts: number, isRepeated = false): Promise<void> {
+    const orders = heartbeatsOf(ORDERS, ts, isRepeated)
+    const clicks = heartbeatsOf(CLICKS, ts, isRepeated)
     const writes: Promise<unknown>[] = []
     // Behind the orders that are on their way: an order partition's time must not pass them.
     if (orders.length > 0) writes.push(database.queueHeartbeats(orders))
@@ -98,6 +102,7 @@ export async function openEventTime({ log, database, clock, logger }: EventTimeD
     },
     async heartbeats(signal) {
       let isFailing = false
+      let repeatedAt = clock()
       for (;;) {
         await pause(HEARTBEAT_MS, signal)
         if (signal.aborted) return
@@ -105,7 +110,9 @@ export async function openEventTime({ log, database, clock, logger }: EventTimeD
         if (clock() - openedAt > RESEND_MS) settled ??= highest
         if (settled === undefined) continue
         try {
-          await beat(isLive() ? Math.max(clock(), settled) : settled)
+          const isDue = clock() - repeatedAt >= REPEAT_MS
+          await beat(isLive() ? Math.max(clock(), settled) : settled, isDue)
+          if (isDue) repeatedAt = clock()
           isFailing = false
         } catch (error) {
           if (!(error instanceof FlowGuardError && error.retriable)) throw error

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from 'react'
+import { useCallback, useEffect, useRef, useState, type ReactNode } from 'react'
 import type { AlertShown, AlertsPage as Answer } from 'flowguard/answers'
 import { liveState } from '../../api/live.ts'
 import { useAsk } from '../../api/use-ask.ts'
@@ -66,30 +66,27 @@ interface ListProps {
 /** What is open, with what an operator can do about it. */
 function OpenNow({ data, isNew, chosen, onOpen, onDone }: ListProps & { data: Answer; onDone: () => void }) {
   const { run, busy, error } = useAct(onDone)
-  const acts: Column<AlertShown> = {
-    name: 'what to do',
-    show: (shown) => {
-      const { alert_id: id, title } = shown.alert
-      return (
-        <div className="flex flex-wrap justify-end gap-1.5">
-          {shown.acknowledged_at === null && (
-            <Button disabled={busy === id} aria-label={`Acknowledge ${title}`} onClick={() => void run('acknowledge', id)}>
-              Acknowledge
-            </Button>
-          )}
-          <Button disabled={busy === id} aria-label={`Resolve ${title}`} onClick={() => void run('resolve', id)}>
-            Resolve
+  const acts = (shown: AlertShown) => {
+    const { alert_id: id, title } = shown.alert
+    return (
+      <div className="flex flex-wrap gap-1.5 @3xl:justify-end">
+        {shown.acknowledged_at === null && (
+          <Button disabled={busy === id} aria-label={`Acknowledge ${title}`} onClick={() => void run('acknowledge', id)}>
+            Acknowledge
           </Button>
-        </div>
-      )
-    },
+        )}
+        <Button disabled={busy === id} aria-label={`Resolve ${title}`} onClick={() => void run('resolve', id)}>
+          Resolve
+        </Button>
+      </div>
+    )
   }
   return (
     <Panel title="Open now" actions={<span className="num text-muted">{count(data.open)}</span>}>
       {error && <Failure error={error} />}
       <Table
         label="Open alerts"
-        columns={[...columnsOf(isNew, onOpen), acts]}
+        columns={[...columnsOf(isNew, onOpen, acts), { name: 'what to do', isMinor: true, show: acts }]}
         rows={data.alerts}
         keyOf={({ alert }) => alert.alert_id}
         isChosen={({ alert }) => alert.alert_id === chosen}
@@ -159,7 +156,12 @@ function useNew(): (offset: number) => boolean {
   return (offset) => before !== undefined && offset > before
 }
 
-function columnsOf(isNew: (offset: number) => boolean, onOpen: (id: string) => void): Column<AlertShown>[] {
+/** `acts`: what can be done about an alert, below it where there is little room. */
+function columnsOf(
+  isNew: (offset: number) => boolean,
+  onOpen: (id: string) => void,
+  acts?: (shown: AlertShown) => ReactNode,
+): Column<AlertShown>[] {
   return [
     {
       name: 'severity',
@@ -173,22 +175,29 @@ function columnsOf(isNew: (offset: number) => boolean, onOpen: (id: string) => v
     {
       name: 'alert',
       isName: true,
-      show: ({ place, alert: { alert_id: id, title, detail, reason, raised_at: raised } }) => (
-        <div className="min-w-56">
-          <button
-            type="button"
-            className="text-left font-medium break-words text-accent underline underline-offset-2"
-            onClick={() => onOpen(id)}
-          >
-            {title}
-          </button>{' '}
-          {place !== null && isNew(place.offset) && <Badge tone="accent">new</Badge>}
-          <span className="block text-xs text-muted @3xl:hidden">
-            <Time iso={raised} />
-          </span>
-          <span className="line-clamp-2 text-xs break-words text-muted">{reason ?? detail}</span>
-        </div>
-      ),
+      show: (shown) => {
+        const {
+          place,
+          alert: { alert_id: id, title, detail, reason, raised_at: raised },
+        } = shown
+        return (
+          <div className="min-w-56">
+            <button
+              type="button"
+              className="text-left font-medium break-words text-accent underline underline-offset-2"
+              onClick={() => onOpen(id)}
+            >
+              {title}
+            </button>{' '}
+            {place !== null && isNew(place.offset) && <Badge tone="accent">new</Badge>}
+            <span className="block text-xs text-muted @3xl:hidden">
+              <Time iso={raised} />
+            </span>
+            <span className="line-clamp-2 text-xs break-words text-muted">{reason ?? detail}</span>
+            {acts && <div className="mt-1.5 @3xl:hidden">{acts(shown)}</div>}
+          </div>
+        )
+      },
     },
     { name: 'kind', isMinor: true, show: ({ alert: { kind } }) => <span className="whitespace-nowrap">{kind}</span> },
     { name: 'seen', isNumber: true, isMinor: true, show: ({ alert: { count: seen } }) => (seen === undefined ? '' : count(seen)) },

@@ -1,6 +1,8 @@
 import { lazy, Suspense, useCallback } from 'react'
-import { connection, parts } from '../../api/live.ts'
+import { Link } from 'wouter'
+import { connection, liveState, parts } from '../../api/live.ts'
 import type { PartId } from '../../model/figures.ts'
+import { count } from '../../model/format.ts'
 import { useAddress } from '../../state/address.ts'
 import { useStore } from '../../state/store.ts'
 import { Badge, Empty, Loading, Page } from '../../ui/basics.tsx'
@@ -15,6 +17,7 @@ export function PipelinePage() {
   const [all, connected] = [useStore(parts), useStore(connection)]
   const chosen = get('part')
   const part = all.find(({ id }) => id === chosen)
+  const open = useStore(liveState)?.alerts.open ?? 0
   const troubled = all.filter(({ status }) => status === 'bad' || status === 'busy')
   const choose = useCallback((id: PartId) => set({ part: id }), [set])
   const close = useCallback(() => set({ part: null }), [set])
@@ -26,14 +29,21 @@ export function PipelinePage() {
         all.length > 0 &&
         (connected === 'lost' ? (
           <Stale />
-        ) : troubled.length === 0 ? (
+        ) : troubled.length === 0 && open === 0 ? (
           <Badge tone="good">all is well</Badge>
         ) : (
-          troubled.map(({ id, title, state, status }) => (
-            <Badge key={id} tone={status === 'bad' ? 'bad' : 'warn'}>
-              {title}: {state}
-            </Badge>
-          ))
+          <>
+            {troubled.map(({ id, title, state, status }) => (
+              <Badge key={id} tone={status === 'bad' ? 'bad' : 'warn'}>
+                {title}: {state}
+              </Badge>
+            ))}
+            {open > 0 && (
+              <Link href="/alerts" className="underline underline-offset-2">
+                <Badge tone="warn">{open === 1 ? '1 open alert' : `${count(open)} open alerts`}</Badge>
+              </Link>
+            )}
+          </>
         ))
       }
     >
