@@ -6,12 +6,12 @@ import { test, type TestContext } from 'node:test'
 import { DAY_MS, type AdWindow } from '@flowguard/contract'
 import { mulberry32 } from '../packages/pipeline/src/cli/prng.ts'
 import { ROOT } from '../packages/pipeline/src/kernel/config.ts'
+import { SEED } from '../packages/pipeline/src/kernel/testing/chance.ts'
 import { answersOf, assertBalanced, expectedAnswers, type Sent } from './support/answers.ts'
 import { readEvents, shuffled, withRepeats, writeAds, writeEvents } from './support/files.ts'
 import { realCase } from './support/real.ts'
 import { oracleRowsOf, streamRowsOf } from './support/stream-rows.ts'
 import { startMachine, until, type Machine, type ProcessName } from './support/machine.ts'
-import { SEED } from '../packages/pipeline/src/kernel/testing/chance.ts'
 
 const IS_SOAK = process.env['FLOWGUARD_SOAK'] !== undefined
 const KILLS = IS_SOAK ? 10 : 3
