@@ -14,7 +14,7 @@ import { WORKERS } from '../processor.ts'
 import type { LaneTables } from '../tables.ts'
 
 export const RECEIVED = new Date(START).toISOString()
-const LIMIT_MS = 30_000
+const LIMIT_MS = 120_000
 
 /** The lane's tables on some engine, with nothing in them, and a clock that a test moves. */
 export interface LaneMachine extends AsyncDisposable {
