@@ -19,7 +19,7 @@ export interface Layer {
 
 const SRC = '^packages/pipeline/src'
 const PARTS =
-  'http|monitoring|gateway|catalog|database|outbox|log|reader|stream|billing|workers|loader|lake|warehouse|etl|reconcile|alerts|anomaly|notify|ops'
+  'http|monitoring|gateway|catalog|database|outbox|log|reader|stream|billing|workers|loader|lake|warehouse|etl|reconcile|alerts|anomaly|notify|erasure|ops'
 
 export const layers: readonly Layer[] = [
   { name: 'test', files: /\.test\.ts$|(conformance|fixture)\.ts$|\/testing\/|^test\/|^bench\//, mayImport: ['*'] },

@@ -21,8 +21,8 @@ const processOf = (step: Step): ProcessName => (/^(reader|loader|lake|notify)\./
 /** At which passing of a step to kill: early, and once things are under way. */
 const PASSINGS = IS_SOAK ? [1, 2, 3, 5, 8] : [2]
 
-/** Those of a run over silver and gold: test/etl-kills.test.ts. Of counters and notifications on Redis: redis-counters and redis-notes.engines.test.ts. */
-const steps = STEPS.filter((step) => !/^(etl|counters|notes)\./.test(step))
+/** Those of a run over silver and gold: test/etl-kills.test.ts. Of counters and notifications on Redis: redis-counters and redis-notes.engines.test.ts. Of an erasure: test/erase.test.ts. */
+const steps = STEPS.filter((step) => !/^(etl|counters|notes|erase)\./.test(step))
 
 /** The steps of a part are killed at one after the other while the same events come in; in the long form each has a run of its own. */
 const runs = IS_SOAK ? steps.map((step) => [step]) : [...Map.groupBy(steps, (step) => step.split('.')[0]).values()]

@@ -26,6 +26,7 @@ const COMMANDS: Readonly<Record<string, (cli: Cli) => Promise<Command>>> = {
   billing: async (cli) => (await import('./billing.ts')).billingCommand(cli),
   warehouse: async (cli) => (await import('./warehouse.ts')).warehouseCommand(cli),
   lake: async (cli) => (await import('./lake.ts')).lakeCommand(cli),
+  erase: async (cli) => (await import('./erase.ts')).eraseCommand(cli),
   'health-check': async (cli) => (await import('./health-check.ts')).healthCheckCommand(cli),
   doctor: async (cli) => (await import('./doctor.ts')).doctorCommand(cli),
   config: async (cli) => (await import('./config.ts')).configCommand(cli),

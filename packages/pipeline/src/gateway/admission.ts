@@ -22,6 +22,7 @@ import {
 } from '@flowguard/contract'
 import type { OrderDraft } from '../database/database.ts'
 import type { Headers } from '../log/event-log.ts'
+import { erasedEvent } from '../erasure/person.ts'
 import { BAD_TEXT, badTextIn, tooLarge } from '../http/body.ts'
 import { CHECKS, fieldErrors } from './field-errors.ts'
 import type { Fault } from '../http/problems.ts'
@@ -33,6 +34,8 @@ export interface AdmissionDeps {
   /** UUIDv7: its index stays small, for ids that rise with time lie side by side. */
   newId: () => string
   isBot: (userAgent: string) => boolean
+  /** Of a user who was erased; left out where nobody was. */
+  pseudonymOf?: ((userId: string) => string | undefined) | undefined
 }
 
 /** What one request brings along. */
@@ -122,14 +125,25 @@ export function admit(kind: EventKind, raw: unknown, arrival: Arrival, deps: Adm
   event['ts'] = ts
   const contentHash = hash('sha256', canonical, 'base64url')
   const admitted = { eventId, userId, ts, bytes, contentHash, headers: { content_hash: contentHash, traceparent }, event }
-  switch (kind) {
-    case 'order':
-      return withOrder(event, admitted, deps)
-    case 'click':
-      return withClick(event, admitted, arrival, deps)
-    case 'general':
-      return { ...admitted, topic: GENERAL }
+  return withoutErased(ofKind(), deps)
+
+  function ofKind(): Admission {
+    switch (kind) {
+      case 'order':
+        return withOrder(event, admitted, deps)
+      case 'click':
+        return withClick(event, admitted, arrival, deps)
+      case 'general':
+        return { ...admitted, topic: GENERAL }
+    }
   }
+}
+
+/** What an erased person's browser or a file still sends is taken as any other's, so that nothing is lost to the books; but it names nobody. The hash stays: it tells repeats. */
+function withoutErased(admission: Admission, { pseudonymOf }: AdmissionDeps): Admission {
+  if (isFault(admission) || admission.userId === '') return admission
+  const pseudonym = pseudonymOf?.(admission.userId)
+  return pseudonym === undefined ? admission : { ...admission, userId: pseudonym, event: erasedEvent(admission.event, pseudonym) }
 }
 
 function withOrder(event: Json, admitted: Omit<Admitted, 'topic'>, deps: AdmissionDeps): Admission {

@@ -1,3 +1,4 @@
+import type { ErasedPeople } from '../erasure/erased-list.ts'
 import type { FastifyInstance } from 'fastify'
 import type { BillingView } from '../billing/billing-view.ts'
 import { billingRoutes } from '../billing/routes.ts'
@@ -44,6 +45,8 @@ export interface GatewayDeps {
   dataDir: string
   /** Whether what writes, and what shows business data, needs a write key. */
   keyed: Keyed
+  /** Who was erased; undefined where it is nobody. */
+  erased?: ErasedPeople | undefined
   corsOrigins: readonly string[]
   /** Requests a minute and client; 0 is no limit. */
   rateLimit: number
@@ -75,7 +78,13 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   requireKeys(app, { keyed, hasKey: (hash, use) => database.hasKey(hash, use) })
   measureRequests(app, metrics.registry)
   serveDocs(app, { title: 'FlowGuard events gateway', description: ABOUT, version })
-  const events = { admission: { reference, newId: createIdSource(clock), isBot: createBotCheck() }, ingest, metrics, clock, logger }
+  const events = {
+    admission: { reference, newId: createIdSource(clock), isBot: createBotCheck(), pseudonymOf: deps.erased?.pseudonymOf },
+    ingest,
+    metrics,
+    clock,
+    logger,
+  }
   eventRoutes(app, events)
   await batchRoute(app, events)
   readRoutes(app, deps)

@@ -36,6 +36,11 @@ export const STEPS = [
   'etl.after-table',
   'etl.before-commit',
   'etl.after-commit',
+  'erase.after-list',
+  'erase.after-tables',
+  'erase.after-lake-file',
+  'erase.after-lake-entry',
+  'erase.after-warehouse',
 ] as const
 export type Step = (typeof STEPS)[number]
 

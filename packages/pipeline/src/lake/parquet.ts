@@ -41,6 +41,14 @@ export interface LakeRecord {
   contentHash: string | undefined
 }
 
+/** What of a row of the lake says whose it is. */
+export interface OwnedRow {
+  key: string | null
+  userId: string | null
+  /** Null where its bytes are no text. */
+  text: string | null
+}
+
 /** Writes and reads the lake's Parquet files, as files of this machine. */
 export interface Parquet {
   stage(logIdOf: (topic: Topic) => string): Stage
@@ -48,6 +56,11 @@ export interface Parquet {
   inspect(paths: readonly string[]): Promise<readonly FoundRows[]>
   /** All of the files in the order of event time; of one time, by topic, partition and offset. What has no time comes first. */
   read(paths: readonly string[], signal: AbortSignal): AsyncGenerator<LakeRecord[]>
+  /**
+   * The file anew at `out`, where `change` changes one of the rows in which the text is found (it gives back the very same row where it does not); all else stays as it is,
+   * in the same order. Resolves to the rows that changed; where there are none, nothing is written.
+   */
+  rewrite(path: string, out: string, text: string, change: (row: OwnedRow) => OwnedRow): Promise<number>
   /** Orders whose status changed by the id that the gateway had given them, with what the client called them, if anything. */
   addressedOrders(paths: readonly string[]): Promise<readonly string[]>
 }

@@ -2,6 +2,8 @@ import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { DATABASE_MIGRATIONS } from '../database/adapters/sqlite-schema.ts'
 import { sqliteDatabaseView } from '../database/adapters/sqlite-view.ts'
+import { ERASED_FILE, readErased } from '../erasure/erased-list.ts'
+import { viewWithoutErased } from '../erasure/erased-log.ts'
 import { hasCode } from '../kernel/errors.ts'
 import { guarded, openReadOnly, requireSchema } from '../kernel/sqlite.ts'
 import { LANE_STORE_SCHEMA } from '../lane-store.ts'
@@ -57,6 +59,10 @@ export function openFolder(dataDir: string, topics: TopicSpecs) {
   }
 
   const logIn = (db: DatabaseSync): LocalLogView | undefined => sqliteLogView(db, topics)
+  const rawIn = (db: DatabaseSync): LocalLogView | undefined => {
+    const log = logIn(db)
+    return log && viewWithoutErased(log, readErased(join(dataDir, ERASED_FILE)))
+  }
   const edge = file('edge', sqliteDatabaseView)
   const lane = file('lane', (db) => {
     const log = logIn(db)
@@ -83,7 +89,7 @@ export function openFolder(dataDir: string, topics: TopicSpecs) {
   }
   return {
     tables,
-    raw: fileEye(file('raw', logIn)),
+    raw: fileEye(file('raw', rawIn)),
     pipelineEye: fileEye(pipeline),
     pipeline: () => pipeline()?.view,
     damaged() {

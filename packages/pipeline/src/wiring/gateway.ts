@@ -1,5 +1,6 @@
 import { laneOf, type Lane } from '../workers/lane-view.ts'
 import { GENERAL } from '@flowguard/contract'
+import { ERASED_FILE, readErased } from '../erasure/erased-list.ts'
 import type { AppendedLog } from '../log/event-log.ts'
 import { sqliteLogView } from '../log/adapters/sqlite-view.ts'
 import { FILES } from '../ops/stores.ts'
@@ -30,6 +31,7 @@ export const start: StartRole = async (machine) => {
     notes: closing.use(await notesOf(settings, path(FILES.pipeline))),
     lane: generalLane(machine, log),
     keyed,
+    erased: readErased(path(ERASED_FILE)),
   })
   closing.defer(() => gateway.close())
   await gateway.listen({ host: settings.HOST, port: Number(settings.GATEWAY_PORT) })

@@ -1,5 +1,7 @@
 import { CLICKS, GENERAL, RAW_TOPICS, TIMED_TOPICS, type RawTopic, type Topic } from '@flowguard/contract'
 import type { KafkaAddress } from '../kernel/addresses.ts'
+import { ERASED_FILE, readErased } from '../erasure/erased-list.ts'
+import { withoutErased } from '../erasure/erased-log.ts'
 import { openSqliteLog, openSqliteLogReader } from '../log/adapters/sqlite.ts'
 import type { AppendedLog, EventLog } from '../log/event-log.ts'
 import { measured } from '../log/measured.ts'
@@ -118,7 +120,7 @@ async function openToRead(machine: Machine, raw: RawLog): Promise<EventLog> {
       ? closing.use(await patiently(machine, async () => openSqliteLogReader({ path: path(FILES.raw), topics, clock, readersCount })))
       : await openEngine(machine, raw)
   checks[raw.name] = checkOf(opened, raw)
-  return opened
+  return withoutErased(opened, readErased(path(ERASED_FILE)))
 }
 
 const checkOf = (log: EventLog, { holds: [topic] }: RawLog) => ({ check: async () => void (await log.ends(topic)) })

@@ -7,7 +7,7 @@ import { guarded, storeError } from '../../kernel/sqlite.ts'
 import type { LogRecord } from '../../log/event-log.ts'
 import type { LoadStep } from '../../warehouse/warehouse.ts'
 import { hourFolder } from '../manifest.ts'
-import type { FoundRows, LakeRecord, Parquet, Stage, WrittenFile } from '../parquet.ts'
+import type { FoundRows, LakeRecord, OwnedRow, Parquet, Stage, WrittenFile } from '../parquet.ts'
 import { LINE_FIELDS, lineOf, SEPARATOR } from './parquet-lines.ts'
 
 /** What DuckDB may hold; beyond, it goes to the disk. */
@@ -23,6 +23,7 @@ const UTF8_BYTES_MAX = 3
 const ZSTD_LEVEL = 1
 const DICTIONARY_COUNT_MAX = 5_000
 const BUFFER_BYTES_MIN = 1024 * 1024
+const WRITTEN_AS = `format parquet, compression zstd, compression_level ${ZSTD_LEVEL}, dictionary_size_limit ${DICTIONARY_COUNT_MAX}`
 
 /** `folder` is this process's own, for what is on its way; it is emptied now. */
 export function duckdbParquet(folder: string): Parquet {
@@ -43,6 +44,7 @@ export function duckdbParquet(folder: string): Parquet {
         })
       }),
     read: (paths, signal) => recordsOf(folder, paths, signal),
+    rewrite: (path, out, text, change) => asking(folder, (connection) => rewritten(connection, { path, out, text, change })),
     addressedOrders: (paths) =>
       asking(folder, async (connection) => {
         const rows = await connection.runAndReadAll(
@@ -183,8 +185,50 @@ function copySql(path: string, out: string, lineBytes: number): string {
   return `copy (select ${columns.join(', ')} from read_csv(${quoted(path)}, delim = '${SEPARATOR}', quote = '', escape = '', header = false,
       auto_detect = false, new_line = '\\n', parallel = false, max_line_size = ${lineBytes},
       buffer_size = ${Math.max(BUFFER_BYTES_MIN, 2 * lineBytes)}, columns = {${fields}}))
-    to ${quoted(out)} (format parquet, compression zstd, compression_level ${ZSTD_LEVEL}, dictionary_size_limit ${DICTIONARY_COUNT_MAX},
-      partition_by (topic, "day", "hour"))`
+    to ${quoted(out)} (${WRITTEN_AS}, partition_by (topic, "day", "hour"))`
+}
+
+interface Rewriting {
+  path: string
+  out: string
+  text: string
+  change: (row: OwnedRow) => OwnedRow
+}
+
+async function rewritten(connection: DuckDBConnection, { path, out, text, change }: Rewriting): Promise<number> {
+  const file = `read_parquet(${quoted(path)}, hive_partitioning = false, file_row_number = true)`
+  // As it stands in JSON, too.
+  const isNamed = [...new Set([text, JSON.stringify(text).slice(1, -1)])]
+    .flatMap((each) => [`"key" = ${quoted(each)}`, `user_id = ${quoted(each)}`, `contains(event, ${quoted(each)})`])
+    .join(' or ')
+  const named = await connection.runAndReadAll(`select file_row_number, "key", user_id, event from ${file} where ${isNamed}`)
+  await connection.run('create temp table changed (at bigint, "key" varchar, user_id varchar, event varchar)')
+  const appender = await connection.createAppender('changed')
+  let rows = 0
+  for (const [at, key, userId, event] of named.getRows() as [bigint, string | null, string | null, string | null][]) {
+    const before = { key, userId, text: event }
+    const after = change(before)
+    if (after === before) continue
+    rows += 1
+    appender.appendBigInt(at)
+    for (const each of [after.key, after.userId, after.text]) {
+      if (each === null) appender.appendNull()
+      else appender.appendVarchar(each)
+    }
+    appender.endRow()
+  }
+  appender.closeSync()
+  if (rows > 0) {
+    const now = (name: string, of = name) => `case when c.at is null then f."${name}" else c."${of}" end as "${name}"`
+    await connection.run(
+      `copy (select f.* exclude (file_row_number) replace (${now('key')}, ${now('user_id')}, ${now('event')},
+          case when c.event is null then f.bytes end as bytes)
+        from ${file} f left join changed c on c.at = f.file_row_number order by f.file_row_number)
+       to ${quoted(out)} (${WRITTEN_AS})`,
+    )
+  }
+  await connection.run('drop table changed')
+  return rows
 }
 
 async function* recordsOf(folder: string, paths: readonly string[], signal: AbortSignal): AsyncGenerator<LakeRecord[]> {

@@ -1,0 +1,142 @@
+/** Whoever is to be erased, as events name them, and what stands in that name's place everywhere. */
+export interface Person {
+  id: string
+  pseudonym: string
+}
+
+type Json = Record<string, unknown>
+
+/**
+ * What is kept of an event of an erased person: what the books, the stream and the models are made from, and the client's own ids of things. All else goes, also fields
+ * that we do not know: address, browser, session, pages, what travelled along.
+ */
+const KEPT: ReadonlySet<string> = new Set([
+  ...['event_id', 'event_type', 'timestamp', 'ts', 'received_at', 'is_bot', 'user_id', 'item_id', 'item_name', 'price', 'quantity'],
+  ...[
+    'order_id',
+    'client_order_id',
+    'order_type',
+    'restaurant_id',
+    'ad_id',
+    'ad_campaign_id',
+    'ad_type',
+    'is_click',
+    'device_type',
+    'city',
+  ],
+])
+
+/** An event of the person's, without them. Whoever could work it off before can do so after, and comes to the same. */
+export function erasedEvent(event: Readonly<Json>, pseudonym: string): Json {
+  const kept = Object.fromEntries(Object.entries(event).filter(([name]) => KEPT.has(name)))
+  kept['user_id'] = pseudonym
+  const impression = (event['metadata'] as { impression?: unknown } | null | undefined)?.impression
+  // Whether a showing is charged hangs on it.
+  if (typeof impression === 'string') kept['metadata'] = { impression }
+  if (event['properties'] !== undefined) kept['properties'] = erasedProperties(event['properties'])
+  return kept
+}
+
+/** Of a general event's: the amount alone, and that they are none, where they are none. */
+export function erasedProperties(properties: unknown): unknown {
+  if (typeof properties !== 'object' || properties === null || Array.isArray(properties)) return ''
+  const { amount } = properties as { amount?: unknown }
+  return typeof amount === 'number' ? { amount } : {}
+}
+
+const TELLING_CHARS_MIN = 4
+
+/**
+ * Whether the id means nobody else wherever it is written: then it is taken out of any text. `1084` or `anna` may be another thing's id or a plain word: they are
+ * looked for only where ids of users lie.
+ */
+export function isTelling(id: string): boolean {
+  return id.length >= TELLING_CHARS_MIN && /[\d@]/.test(id) && /\D/.test(id)
+}
+
+const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\/-]/g, String.raw`\$&`)
+
+/** Text that people wrote or are shown, without the person. */
+export function erasedWords(text: string, { id, pseudonym }: Person): string {
+  if (!isTelling(id)) return text
+  // Within a longer word it is another one's.
+  return text.replace(new RegExp(String.raw`(?<![\w-])${escaped(id)}(?![\w-])`, 'g'), () => pseudonym)
+}
+
+/** Fields in which ids of users lie, whoever writes them. */
+export const isUserField = (name: string): boolean => name === 'user_id' || name === 'userId'
+/** The ids of other things are what the books hang on: they stay. */
+const isOtherId = (name: string): boolean => /(^|_)id$/i.test(name) || name === 'dead_id'
+
+/** Of these rules of alerts the subject is a user (stream/fraud). */
+export const RULES_OF_USERS: readonly string[] = ['orders_per_user', 'order_value', 'clicks_per_user']
+
+/** Any value as stores keep it as JSON: events, answers of the stream, sessions, alerts, dead letters. */
+export function erasedValue(value: unknown, person: Person, name = ''): unknown {
+  if (typeof value === 'string') return erasedString(value, person, name)
+  if (Array.isArray(value)) return value.map((each) => erasedValue(each, person))
+  if (typeof value !== 'object' || value === null) return value
+  const object = value as Json
+  if (isAlertOf(object, person)) return erasedAlert(object, person)
+  if (object['user_id'] === person.id && typeof object['event_type'] === 'string') return erasedEvent(object, person.pseudonym)
+  const erased = Object.fromEntries(Object.entries(object).map(([each, inner]) => [each, erasedValue(inner, person, each)]))
+  // A dead letter: its record is the person's, also where it is no event.
+  if (object['key'] !== person.id) return erased
+  erased['key'] = person.pseudonym
+  const raw = object['value_base64']
+  if (typeof raw === 'string') erased['value_base64'] = erasedBase64(raw, (text) => erasedRaw(text, person.pseudonym))
+  return erased
+}
+
+/** A record of the person's as it lay in a log. What is no event stays none. */
+export function erasedRaw(value: string, pseudonym: string): string {
+  try {
+    const event = JSON.parse(value) as unknown
+    if (typeof event === 'object' && event !== null && !Array.isArray(event)) return JSON.stringify(erasedEvent(event as Json, pseudonym))
+  } catch {
+    // What could not be read goes as a whole.
+  }
+  return '{}'
+}
+
+/** The very same where nothing of the text changes: it may be none, and would not survive the way there and back. */
+function erasedBase64(base64: string, change: (text: string) => string): string {
+  const text = Buffer.from(base64, 'base64').toString()
+  const erased = change(text)
+  return erased === text ? base64 : Buffer.from(erased).toString('base64')
+}
+
+function erasedString(text: string, person: Person, name: string): string {
+  const { id, pseudonym } = person
+  if (isUserField(name)) return text === id ? pseudonym : text
+  // As the stream and the warehouse name sessions: user/start.
+  if (name === 'session_id' && text.startsWith(`${id}/`)) return `${pseudonym}${text.slice(id.length)}`
+  if (name === 'value_base64') return erasedBase64(text, (inner) => erasedText(inner, person))
+  return isOtherId(name) ? text : erasedWords(text, person)
+}
+
+const isAlertOf = ({ rule, subject }: Json, { id }: Person) => subject === id && RULES_OF_USERS.includes(rule as string)
+
+/** An alert about the person; also a row of the book, which has the same names. */
+export function erasedAlert(alert: Readonly<Json>, person: Person): Json {
+  const entries = Object.entries(alert).map(([name, value]) => [name, typeof value === 'string' ? ofAlert(name, value, person) : value])
+  return Object.fromEntries(entries) as Json
+}
+
+function ofAlert(name: string, text: string, { id, pseudonym }: Person): string {
+  if (name === 'subject') return text === id ? pseudonym : text
+  if (name === 'alert_id') return text.replace(`/${id}/`, () => `/${pseudonym}/`)
+  return erasedWords(text, { id, pseudonym }).replaceAll(`User ${id} `, () => `User ${pseudonym} `)
+}
+
+/** The text of a value as it is stored, JSON or not; the very same text where the person is not in it. */
+export function erasedText(text: string, person: Person): string {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return erasedWords(text, person)
+  }
+  const erased = JSON.stringify(erasedValue(value, person))
+  return erased === JSON.stringify(value) ? text : erased
+}

@@ -1,0 +1,65 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { LogRecord } from '../log/event-log.ts'
+import { userHash } from '../stream/journey-index.ts'
+import { isTelling, RULES_OF_USERS, type Person } from './person.ts'
+import { textColumns } from './tables.ts'
+
+/**
+ * The search that proves an erasure. It knows nothing of how one is made: it goes through every column of every table, and takes for the person whatever reads so.
+ */
+export function mentions(text: string, { id }: Person, column = ''): boolean {
+  const name = escaped(id)
+  if (isTelling(id)) return text.includes(id) && new RegExp(`(?<![A-Za-z0-9_])${name}(?![A-Za-z0-9_])`).test(text)
+  if (/^(user_?id|subject|key)$/i.test(column) && text === id) return true
+  if (column === 'session_id' && text.startsWith(`${id}/`)) return true
+  const json = escaped(JSON.stringify(id))
+  const rules = RULES_OF_USERS.join('|')
+  // Named so in JSON, however often that is JSON in JSON; first in a step of the stream's; a session's; the subject of an alert about users.
+  return new RegExp(
+    [
+      String.raw`\\*"(?:user_?id|userId)\\*"\s*:\s*\\*${json.slice(0, -1)}\\*"`,
+      String.raw`^\[${json},`,
+      String.raw`"session_id":"${name}\/\d`,
+      String.raw`\b(?:${rules})\/${name}\/`,
+      String.raw`\bUser ${name} has\b`,
+    ].join('|'),
+    'm',
+  ).test(text)
+}
+
+const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\/-]/g, String.raw`\$&`)
+
+/** Whether a record tells of the person: also in what it carries in base64. */
+export function recordMentions(
+  { key, value, bytes, headers }: Pick<LogRecord, 'key' | 'value' | 'bytes' | 'headers'>,
+  person: Person,
+): boolean {
+  if (
+    key === person.id ||
+    mentions(bytes ? Buffer.from(bytes).toString('latin1') : value, person) ||
+    mentions(JSON.stringify(headers), person)
+  )
+    return true
+  const inner = /"value_base64":"([^"]*)"/.exec(value)?.[1]
+  return inner !== undefined && mentions(Buffer.from(inner, 'base64').toString(), person)
+}
+
+/** Rows by `table.column`. The records of a log lie in one row together: those are looked at by `recordMentions`. */
+export function searchTables(db: DatabaseSync, person: Person): Map<string, number> {
+  const found = new Map<string, number>()
+  for (const { table, name } of textColumns(db)) {
+    let rows = 0
+    for (const { text } of db
+      .prepare(`select cast("${name}" as text) as text from "${table}" where instr("${name}", ?) > 0`)
+      .iterate(person.id) as Iterable<unknown>) {
+      if (typeof text === 'string' && mentions(text, person, name)) rows += 1
+    }
+    if (rows > 0) found.set(`${table}.${name}`, rows)
+  }
+  // The one place in which a user lies as a number.
+  if (db.prepare("select 1 from sqlite_schema where name = 'journeys'").get()) {
+    const { rows } = db.prepare('select count(*) as rows from journeys where user_hash = ?').get(userHash(person.id)) as { rows: number }
+    if (rows > 0) found.set('journeys.user_hash', rows)
+  }
+  return found
+}

@@ -1,0 +1,299 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { join, sep } from 'node:path'
+import { dayOf, RAW_TOPICS, TOPICS, type Topic } from '@flowguard/contract'
+import { addErased, ERASED_FILE, isPseudonym, noteDone, pseudonymIn } from '../erasure/erased-list.ts'
+import { eraseFromLogs, filesMentioning, searchLogs } from '../erasure/files.ts'
+import { erasedRaw, erasedText, type Person } from '../erasure/person.ts'
+import { mentions, recordMentions, searchTables } from '../erasure/search.ts'
+import { erasedOwnRecord, eraseFromTables } from '../erasure/tables.ts'
+import { eraseFromWarehouse, searchWarehouse } from '../erasure/warehouse.ts'
+import type { Settings } from '../kernel/config.ts'
+import { step } from '../kernel/crash.ts'
+import { FlowGuardError } from '../kernel/errors.ts'
+import type { Clock } from '../kernel/lifecycle.ts'
+import { lockFolder } from '../kernel/lock.ts'
+import type { Logger } from '../kernel/logging.ts'
+import { guarded, openReadOnly, openStore, transaction } from '../kernel/sqlite.ts'
+import { countEntries, readEntries } from '../lake/manifest.ts'
+import type { OwnedRow } from '../lake/parquet.ts'
+import { fetchFile } from '../lake/contents.ts'
+import { rewriteLake } from '../lake/rewrite.ts'
+import { rewriteRecords } from '../log/adapters/sqlite-rewrite.ts'
+import { sqliteLogView } from '../log/adapters/sqlite-view.ts'
+import { readTopics } from '../log/topics.ts'
+import { FILES } from '../ops/stores.ts'
+import { ROLES } from '../roles.ts'
+import { openDuckdb } from '../warehouse/adapters/duckdb.ts'
+import { compactDuckdb } from '../warehouse/adapters/duckdb-compact.ts'
+import { WAREHOUSE } from '../warehouse/schema.ts'
+import { openLake } from './lake.ts'
+
+/** Rows (of a log records, of a file of lines lines) of one place in which the person is, or was. */
+export interface FoundIn {
+  store: string
+  place: string
+  rows: number
+}
+
+/** What the log still keeps of the person, and until when: nothing is ever changed in it. */
+export interface LogCopy {
+  topic: Topic
+  records: number
+  /** The day on which the newest of them is older than the topic keeps. */
+  expires_on: string
+}
+
+export interface Searched {
+  found: FoundIn[]
+  log_copies: LogCopy[]
+}
+
+export interface Erasing {
+  settings: Settings
+  clock: Clock
+  logger: Logger
+  onStep: (what: string) => void
+}
+
+/** Of the stores that hold tables in the data folder, those that are rewritten: the raw log is not. */
+const REWRITTEN = ['edge', 'pipeline', 'lane'] as const
+const LOGS = 'logs'
+
+/**
+ * Holds the data folder and every role on it while nothing of FlowGuard runs. Throws `data_locked` where something does, and `settings_invalid` where one of the stores lies on an
+ * engine that nobody is taken out of: before anything is changed.
+ */
+function stopped(settings: Settings, clock: Clock): Disposable {
+  const embedded = {
+    LOG_URL: 'sqlite:',
+    EVENTS_LOG_URL: 'sqlite:',
+    DATABASE_URL: 'sqlite:',
+    COUNTERS_URL: 'sqlite:',
+    WAREHOUSE_URL: 'duckdb:',
+  } as const
+  for (const [name, own] of Object.entries(embedded)) {
+    const value = settings[name as keyof typeof embedded]
+    if (value === own || (name === 'EVENTS_LOG_URL' && value === '')) continue
+    throw new FlowGuardError(
+      'settings_invalid',
+      `people are erased from the stores of a data folder (and from a lake on S3): ${name} names an engine from which this version takes nobody. Nothing was changed`,
+    )
+  }
+  using locks = new DisposableStack()
+  locks.use(lockFolder(settings.DATA_DIR))
+  for (const role of ROLES) locks.use(lockFolder(settings.DATA_DIR, role))
+  refuseWorkers(join(settings.DATA_DIR, FILES.lane), clock())
+  return locks.move()
+}
+
+/** Several processes of workers may share a folder, so none of them holds a lock; each says until when it is there. */
+function refuseWorkers(path: string, now: number): void {
+  if (!existsSync(path)) return
+  using db = openReadOnly(path)
+  if (!db.prepare("select 1 from sqlite_schema where name = 'lane_workers'").get()) return
+  const alive = db.prepare('select owner from lane_workers where until_ms > ?').get(now)
+  if (alive) throw new FlowGuardError('data_locked', `${path}: ${String(alive['owner'])} is at work`)
+}
+
+/** The person in every store, as they are now. Changes nothing. */
+export async function planErasure(erasing: Erasing, userId: string): Promise<Searched> {
+  const { settings, clock } = erasing
+  const person = personOf(settings, userId)
+  using _stopped = stopped(settings, clock)
+  return await search(erasing, person, false)
+}
+
+export interface ErasureDone extends Searched {
+  pseudonym: string
+  /** What was changed or removed by this call. */
+  changed: FoundIn[]
+}
+
+/**
+ * Takes a person out of every store but the log, puts them on the list that all readers apply, and searches through everything. Whatever it is killed at, the next call
+ * does what is left: each store changes in one transaction, or file by file, and finds nobody the second time.
+ */
+export async function erase(erasing: Erasing, userId: string): Promise<ErasureDone> {
+  const { settings, clock, onStep } = erasing
+  const folder = settings.DATA_DIR
+  personOf(settings, userId)
+  using _stopped = stopped(settings, clock)
+  // First of all: from now on nobody who reads the log brings back what is taken out below.
+  const list = join(folder, ERASED_FILE)
+  const person = { id: userId, pseudonym: addErased(list, userId, clock()) }
+  step('erase.after-list')
+  const changed: FoundIn[] = []
+  const note = (store: string, found: ReadonlyMap<string, number>) => {
+    for (const [place, rows] of found) changed.push({ store, place, rows })
+  }
+  for (const name of REWRITTEN) {
+    onStep(FILES[name])
+    note(FILES[name], eraseFromStore(join(folder, FILES[name]), person))
+    step('erase.after-tables')
+  }
+  if (settings.LAKE_URL !== 'off') {
+    onStep('the lake')
+    note('lake', new Map(Object.entries(await eraseFromLake(erasing, person)).filter(([, rows]) => rows > 0)))
+  }
+  onStep(WAREHOUSE.file)
+  note(WAREHOUSE.file, await eraseFromFile(settings, person))
+  step('erase.after-warehouse')
+  note(LOGS, eraseFromLogs(join(folder, LOGS), person))
+  // What was on its way when its process ended; nobody looks at it again.
+  for (const temp of ['lake.tmp', WAREHOUSE.temp]) rmSync(join(folder, temp), { recursive: true, force: true })
+  onStep('the search')
+  const searched = await search(erasing, person, true)
+  if (searched.found.length === 0) noteDone(list, userId, clock())
+  return { pseudonym: person.pseudonym, changed, ...searched }
+}
+
+function personOf({ DATA_DIR }: Settings, id: string): Person {
+  if (id.trim() === '' || isPseudonym(id)) throw new FlowGuardError('settings_invalid', `--user ${JSON.stringify(id)} is nobody's id`)
+  return { id, pseudonym: pseudonymIn(join(DATA_DIR, ERASED_FILE), id) ?? '' }
+}
+
+function eraseFromStore(path: string, person: Person): Map<string, number> {
+  if (!existsSync(path)) return new Map()
+  using db = openStore(path)
+  return guarded(path, () => {
+    const found = transaction(db, () => {
+      const changed = new Map(eraseFromTables(db, person))
+      const hasLog = db.prepare("select 1 from sqlite_schema where name = 'log_batches'").get() !== undefined
+      const records = hasLog ? rewriteRecords(db, path, (record) => erasedOwnRecord(record, person)) : 0
+      if (records > 0) changed.set('records', records)
+      return changed
+    })
+    // Rows that are gone lie in free pages, and in the write-ahead log, until these are written anew.
+    db.exec('vacuum; pragma wal_checkpoint(truncate)')
+    return found
+  })
+}
+
+async function eraseFromLake({ settings, clock, logger, onStep }: Erasing, person: Person): Promise<Record<string, number>> {
+  await using lake = openLake(settings)
+  const change = (row: OwnedRow) => erasedRow(row, person)
+  const onEntry = (number: number, of: number) => onStep(`the lake: entry ${number} of ${of}`)
+  return { rows: await rewriteLake({ ...lake, clock, logger, text: person.id, change, onEntry }) }
+}
+
+function erasedRow(row: OwnedRow, { id, pseudonym }: Person): OwnedRow {
+  const { key, userId, text } = row
+  const isOwn = key === id || userId === id
+  const erased = text === null ? (isOwn ? '{}' : null) : isOwn ? ownText(text, { id, pseudonym }) : erasedText(text, { id, pseudonym })
+  if (!isOwn && erased === text) return row
+  return { key: key === id ? pseudonym : key, userId: userId === id ? pseudonym : userId, text: erased }
+}
+
+/** What the stream answered has other fields than an event, and no more than it needs. */
+function ownText(text: string, person: Person): string {
+  const erased = erasedText(text, person)
+  return erased === text ? erasedRaw(text, person.pseudonym) : erased
+}
+
+async function eraseFromFile(settings: Settings, person: Person): Promise<Map<string, number>> {
+  const path = join(settings.DATA_DIR, WAREHOUSE.file)
+  if (!existsSync(path)) return new Map()
+  const memoryMb = Number(settings.WAREHOUSE_MEMORY_MB)
+  const found = await withWarehouse(settings, (session) => eraseFromWarehouse(session, person))
+  await compactDuckdb(path, memoryMb)
+  return found
+}
+
+async function withWarehouse<T>(
+  settings: Settings,
+  work: (session: Awaited<ReturnType<ReturnType<typeof openDuckdb>['session']>>) => Promise<T>,
+): Promise<T> {
+  await using warehouse = openDuckdb({
+    path: join(settings.DATA_DIR, WAREHOUSE.file),
+    tempDir: join(settings.DATA_DIR, WAREHOUSE.temp),
+    memoryMb: Number(settings.WAREHOUSE_MEMORY_MB),
+    threads: 1,
+    mayCreate: () => false,
+  })
+  using session = await warehouse.session()
+  return await work(session)
+}
+
+/** Everything is looked through anew: what an erasure says of itself is not asked. `isAfter`: also the bytes of the stores' own files. */
+async function search({ settings, onStep }: Erasing, person: Person, isAfter: boolean): Promise<Searched> {
+  const folder = settings.DATA_DIR
+  const found: FoundIn[] = []
+  const note = (store: string, places: ReadonlyMap<string, number>) => {
+    for (const [place, rows] of places) found.push({ store, place, rows })
+  }
+  const topics = readTopics(settings.TOPICS_FILE, 0)
+  for (const name of REWRITTEN) {
+    onStep(`searching ${FILES[name]}`)
+    const path = join(folder, FILES[name])
+    if (!existsSync(path)) continue
+    using db = openReadOnly(path)
+    note(
+      FILES[name],
+      guarded(path, () => searchTables(db, person)),
+    )
+    const records = await searchRecords(db, topics, person, TOPICS)
+    note(FILES[name], new Map([...records].map(([topic, { count }]) => [topic, count])))
+  }
+  onStep('searching the log')
+  const copies: LogCopy[] = []
+  const raw = join(folder, FILES.raw)
+  if (existsSync(raw)) {
+    using db = openReadOnly(raw)
+    for (const [topic, { count, newestMs }] of await searchRecords(db, topics, person, RAW_TOPICS))
+      copies.push({ topic, records: count, expires_on: dayOf(newestMs + topics[topic].retentionMs) })
+  }
+  if (settings.LAKE_URL !== 'off') note('lake', await searchLake(settings, person, onStep))
+  onStep(`searching ${WAREHOUSE.file}`)
+  if (existsSync(join(folder, WAREHOUSE.file)))
+    note(WAREHOUSE.file, await withWarehouse(settings, (session) => searchWarehouse(session, person)))
+  note(LOGS, searchLogs(join(folder, LOGS), person))
+  const stores: readonly string[] = REWRITTEN.map((name) => FILES[name])
+  const isLeftOut = (name: string) =>
+    name.startsWith(FILES.raw) || name.startsWith(`${LOGS}${sep}`) || (!isAfter && stores.some((store) => name.startsWith(store)))
+  note('files', new Map(filesMentioning(folder, person, isLeftOut).map((name) => [name, 1])))
+  return { found, log_copies: copies }
+}
+
+async function searchRecords(
+  db: ReturnType<typeof openReadOnly>,
+  topics: ReturnType<typeof readTopics>,
+  person: Person,
+  of: readonly Topic[],
+) {
+  const found = new Map<Topic, { count: number; newestMs: number }>()
+  const view = db.prepare("select 1 from sqlite_schema where name = 'log_batches'").get() && sqliteLogView(db, topics)
+  if (!view) return found
+  for (const topic of of) {
+    for (let partition = 0; partition < topics[topic].partitions; partition += 1) {
+      for await (const batch of view.batches(topic, partition)) {
+        for (const record of batch.records()) {
+          if (!recordMentions(record, person)) continue
+          const { count = 0, newestMs = 0 } = found.get(topic) ?? {}
+          found.set(topic, { count: count + 1, newestMs: Math.max(newestMs, record.appendedAt) })
+        }
+      }
+    }
+  }
+  return found
+}
+
+async function searchLake(settings: Settings, person: Person, onStep: Erasing['onStep']): Promise<Map<string, number>> {
+  await using lake = openLake(settings)
+  const found = new Map<string, number>()
+  const of = await countEntries(lake.files)
+  // A folder of its own, that goes with the lake's.
+  const folder = mkdtempSync(join(lake.folder, 'search-'))
+  for await (const entry of readEntries(lake.files)) {
+    onStep(`searching the lake: entry ${entry.number} of ${of}`)
+    for (const file of entry.files) {
+      const path = await fetchFile(lake.files, file, folder)
+      await lake.parquet.rewrite(path, `${path}.new`, person.id, (row) => {
+        const isNamed = row.key === person.id || row.userId === person.id || mentions(row.text ?? '', person)
+        if (isNamed) found.set(file.topic, (found.get(file.topic) ?? 0) + 1)
+        return row
+      })
+      rmSync(path)
+    }
+  }
+  return found
+}
