@@ -10,7 +10,7 @@ export const ERASED_FILE = 'erased.json'
 /** Who was erased, as whoever reads events needs to know it. */
 export interface ErasedPeople {
   /** What the events of this user are to be read as; undefined where nobody of that name was erased. */
-  pseudonymOf(userId: string): string | undefined
+  readonly pseudonymOf: (userId: string) => string | undefined
 }
 
 interface Erased {

@@ -51,7 +51,7 @@ export function searchTables(db: DatabaseSync, person: Person): Map<string, numb
     let rows = 0
     for (const { text } of db
       .prepare(`select cast("${name}" as text) as text from "${table}" where instr("${name}", ?) > 0`)
-      .iterate(person.id) as Iterable<unknown>) {
+      .iterate(person.id) as Iterable<unknown> as Iterable<{ text: unknown }>) {
       if (typeof text === 'string' && mentions(text, person, name)) rows += 1
     }
     if (rows > 0) found.set(`${table}.${name}`, rows)

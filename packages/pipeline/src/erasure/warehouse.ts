@@ -71,18 +71,18 @@ async function rewritten(
   params: readonly string[],
   change: (text: string) => string,
 ): Promise<number> {
-  const rows = await session.rows<{ at: number; text: string | null }>(
-    `select rowid as at, ${quoted(name)} as text from ${table} where ${where}`,
+  const rows = await session.rows<{ at_row: number; text: string | null }>(
+    `select rowid as at_row, ${quoted(name)} as text from ${table} where ${where}`,
     params,
   )
-  const changed = rows.flatMap(({ at, text }) => {
+  const changed = rows.flatMap(({ at_row: at, text }) => {
     const erased = text === null ? null : change(text)
     return erased === null || erased === text ? [] : [{ at: String(at), text: erased }]
   })
   for (let from = 0; from < changed.length; from += ROWS_COUNT_MAX) {
     const part = changed.slice(from, from + ROWS_COUNT_MAX)
     await session.run(
-      `update ${table} set ${quoted(name)} = c.text from (select unnest($1::varchar[])::bigint as at, unnest($2::varchar[]) as text) c where ${table}.rowid = c.at`,
+      `update ${table} set ${quoted(name)} = c.text from (select unnest($1::varchar[])::bigint as at_row, unnest($2::varchar[]) as text) c where ${table}.rowid = c.at_row`,
       [part.map(({ at }) => at), part.map(({ text }) => text)],
     )
   }

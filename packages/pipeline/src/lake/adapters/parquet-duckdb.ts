@@ -202,7 +202,7 @@ async function rewritten(connection: DuckDBConnection, { path, out, text, change
     .flatMap((each) => [`"key" = ${quoted(each)}`, `user_id = ${quoted(each)}`, `contains(event, ${quoted(each)})`])
     .join(' or ')
   const named = await connection.runAndReadAll(`select file_row_number, "key", user_id, event from ${file} where ${isNamed}`)
-  await connection.run('create temp table changed (at bigint, "key" varchar, user_id varchar, event varchar)')
+  await connection.run('create temp table changed (at_row bigint, "key" varchar, user_id varchar, event varchar)')
   const appender = await connection.createAppender('changed')
   let rows = 0
   for (const [at, key, userId, event] of named.getRows() as [bigint, string | null, string | null, string | null][]) {
@@ -219,11 +219,11 @@ async function rewritten(connection: DuckDBConnection, { path, out, text, change
   }
   appender.closeSync()
   if (rows > 0) {
-    const now = (name: string, of = name) => `case when c.at is null then f."${name}" else c."${of}" end as "${name}"`
+    const now = (name: string, of = name) => `case when c.at_row is null then f."${name}" else c."${of}" end as "${name}"`
     await connection.run(
       `copy (select f.* exclude (file_row_number) replace (${now('key')}, ${now('user_id')}, ${now('event')},
-          case when c.event is null then f.bytes end as bytes)
-        from ${file} f left join changed c on c.at = f.file_row_number order by f.file_row_number)
+          case when c.at_row is null then f.bytes end as bytes)
+        from ${file} f left join changed c on c.at_row = f.file_row_number order by f.file_row_number)
        to ${quoted(out)} (${WRITTEN_AS})`,
     )
   }
