@@ -20,7 +20,7 @@ export function mentions(text: string, { id }: Person, column = ''): boolean {
       String.raw`\\*"(?:user_?id|userId)\\*"\s*:\s*\\*${json.slice(0, -1)}\\*"`,
       String.raw`^\[${json},`,
       String.raw`"session_id":"${name}\/\d`,
-      String.raw`\b(?:${rules})\/${name}\/`,
+      String.raw`\b(?:${rules})\/${name}(?:\/|$)`,
       String.raw`\bUser ${name} has\b`,
     ].join('|'),
     'm',
@@ -34,12 +34,8 @@ export function recordMentions(
   { key, value, bytes, headers }: Pick<LogRecord, 'key' | 'value' | 'bytes' | 'headers'>,
   person: Person,
 ): boolean {
-  if (
-    key === person.id ||
-    mentions(bytes ? Buffer.from(bytes).toString('latin1') : value, person) ||
-    mentions(JSON.stringify(headers), person)
-  )
-    return true
+  if (key !== null && mentions(key, person, 'key')) return true
+  if (mentions(bytes ? Buffer.from(bytes).toString('latin1') : value, person) || mentions(JSON.stringify(headers), person)) return true
   const inner = /"value_base64":"([^"]*)"/.exec(value)?.[1]
   return inner !== undefined && mentions(Buffer.from(inner, 'base64').toString(), person)
 }

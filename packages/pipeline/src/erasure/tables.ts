@@ -105,9 +105,16 @@ const isIdColumn = (name: string) => name === 'key' || name === 'subject' || /(^
 export function erasedOwnRecord(record: LogRecord, person: Person): LogRecord {
   const { bytes, ...rest } = record
   if (bytes) return record
-  const key = record.key === person.id ? person.pseudonym : record.key
+  const key = record.key === null ? null : erasedKey(record.key, person)
   const value = erasedText(record.value, person)
   return key === record.key && value === record.value ? record : { ...rest, key, value }
+}
+
+/** Of a user's record the user; of an alert rule/subject, with or without when it began. */
+function erasedKey(key: string, { id, pseudonym }: Person): string {
+  if (key === id) return pseudonym
+  const rule = RULES_OF_USERS.find((each) => key === `${each}/${id}` || key.startsWith(`${each}/${id}/`))
+  return rule === undefined ? key : `${rule}/${pseudonym}${key.slice(rule.length + 1 + id.length)}`
 }
 
 /** `[user, item, ts, id, ad, campaign, kind, address, …]`: see stream/step.ts. The address goes too. */
