@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { test } from 'node:test'
 import { DuckDBInstance } from '@duckdb/node-api'
-import type { FoundIn, LogCopy } from '../packages/pipeline/src/wiring/erase.ts'
+import { erase, planErasure, type ErasureDone, type Erasing } from '../packages/pipeline/src/wiring/erase.ts'
+import { readSettings } from '../packages/pipeline/src/kernel/config.ts'
+import { silentLogger } from '../packages/pipeline/src/kernel/logging.ts'
 import { mulberry32 } from '../packages/pipeline/src/cli/prng.ts'
 import type { Step } from '../packages/pipeline/src/kernel/crash.ts'
 import { openReadOnly } from '../packages/pipeline/src/kernel/sqlite.ts'
@@ -18,10 +20,9 @@ const NUMBERED = '11'
 const DAY = '2026-03-01'
 /** One after the other on one folder: each call is killed further on than the one before it. */
 const KILLS: readonly `${Step}:${number}`[] = [
-  'erase.after-list:1',
   'erase.after-tables:2',
   'erase.after-lake-file:1',
-  'erase.after-lake-entry:2',
+  ...(process.env['FLOWGUARD_SOAK'] === undefined ? [] : (['erase.after-list:1', 'erase.after-lake-entry:2'] as const)),
   'erase.after-warehouse:1',
 ]
 
@@ -94,7 +95,12 @@ async function goldOf({ dataDir }: Machine): Promise<Record<string, unknown>> {
     await inWarehouse(dataDir, async (rows) => {
       const found: [string, unknown][] = []
       for (const name of GOLD)
-        found.push([name, (await rows(`select t::varchar as text from (select columns(c -> c <> 'user_id') from gold.${name}) t`)).map(({ text }) => text).sort()])
+        found.push([
+          name,
+          (await rows(`select t::varchar as text from (select columns(c -> c <> 'user_id') from gold.${name}) t`))
+            .map(({ text }) => text)
+            .sort(),
+        ])
       return found
     }),
   )
@@ -132,19 +138,13 @@ async function namedIn(dataDir: string, text: string): Promise<string[]> {
   return found
 }
 
-interface Answer {
-  done: boolean
-  pseudonym: string
-  changed: FoundIn[]
-  found: FoundIn[]
-  log_copies: LogCopy[]
-}
-
-async function erased(machine: Machine, ...args: string[]): Promise<Answer> {
-  const { code, stdout, stderr } = await machine.cli('erase', ...args, '--json')
-  assert.equal(code, 0, `${stdout}${stderr}`)
-  return JSON.parse(stdout) as Answer
-}
+/** In this process, which spares one its start. */
+const erasing = ({ env, dataDir }: Machine): Erasing => ({
+  settings: readSettings({ DATA_DIR: dataDir }, env, dataDir),
+  clock: Date.now,
+  logger: silentLogger,
+  onStep: () => undefined,
+})
 
 const loadedRows = ({ dataDir }: Machine) => {
   const db = openReadOnly(join(dataDir, 'pipeline.db'))
@@ -153,7 +153,7 @@ const loadedRows = ({ dataDir }: Machine) => {
   return row.n
 }
 
-test('a person is taken out of every store, killed five times at it: nobody finds them, every total stays, and nothing brings them back', async (t) => {
+test('a person is taken out of every store, killed again and again: nobody finds them, every total stays, and nothing brings them back', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'flowguard-erase-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const env = { ADS_FILE: writeAds(folder, events), ...SMALL_BATCHES, ETL: 'off' }
@@ -165,15 +165,12 @@ test('a person is taken out of every store, killed five times at it: nobody find
   assert.match(busy.stderr, /in use by process/)
   const made = await machine.cli('etl', 'run', '--date', DAY)
   assert.equal(made.code, 0, made.stderr)
-  await until(
-    'the failed event is a dead letter',
-    async () => (await machine.cli('dead', '--json')).stdout.includes(RAVI.slice(0, 4)) || loadedDead(machine) > 1,
-  )
+  await until('the failed event and the repeat are dead letters', () => deadIn(machine) > 1)
   await assertInLake(machine)
   await machine.stop('edge')
   const before = await totalsOf(machine)
 
-  const { found: planned, log_copies: copies } = await erased(machine, '--user', RAVI, '--plan')
+  const { found: planned, log_copies: copies } = await planErasure(erasing(machine), RAVI)
   const stores = new Set(planned.map(({ store, place }) => `${store} ${place}`))
   for (const place of [
     'edge.db orders.user_id',
@@ -201,7 +198,9 @@ test('a person is taken out of every store, killed five times at it: nobody find
     assert.equal((await machine.cli('erase', '--user', RAVI, '--yes')).code, null, kill)
   }
   delete machine.env['FLOWGUARD_CRASH']
-  const { pseudonym, found, log_copies: kept } = await erased(machine, '--user', RAVI, '--yes')
+  const done = await machine.cli('erase', '--user', RAVI, '--yes', '--json')
+  assert.equal(done.code, 0, `${done.stdout}${done.stderr}`)
+  const { pseudonym, found, log_copies: kept } = JSON.parse(done.stdout) as ErasureDone
   assert.deepEqual(found, [])
   assert.deepEqual(kept, copies)
   assert.match(kept[0]!.expires_on, /^\d{4}-\d\d-\d\d$/)
@@ -210,9 +209,9 @@ test('a person is taken out of every store, killed five times at it: nobody find
   await assertBalanced(machine.dataDir)
   const lake = await machine.cli('lake', 'check')
   assert.equal(lake.code, 0, lake.stdout)
-  assert.deepEqual((await erased(machine, '--user', RAVI, '--yes')).changed, [])
+  assert.deepEqual((await erase(erasing(machine), RAVI)).changed, [])
 
-  const numbered = await erased(machine, '--user', NUMBERED, '--yes')
+  const numbered = await erase(erasing(machine), NUMBERED)
   assert.ok(numbered.changed.some(({ place }) => place === 'bronze.clicks_raw'))
   assert.deepEqual(await totalsOf(machine), before)
   const [eleven] = await inWarehouse(machine.dataDir, (rows) =>
@@ -225,14 +224,10 @@ test('a person is taken out of every store, killed five times at it: nobody find
   const trace = await machine.cli('trace', 'flood-3')
   assert.match(trace.stdout, new RegExp(pseudonym))
   assert.doesNotMatch(trace.stdout, /ravi/)
-  const journey = await fetch(`${machine.gatewayUrl}/api/users/${pseudonym}/journey`)
+  const journey = await fetch(`${machine.gatewayUrl}/api/v1/users/${pseudonym}/journey`)
   assert.equal(journey.status, 200, 'the sessions go on under the pseudonym')
   // What is sent from now on: a repeat is a repeat, and what is new names nobody.
-  const late = { event_type: 'order', event_id: 'flood-3', timestamp: events.find(({ event_id: id }) => id === 'flood-3')!.timestamp }
   const repeat = events.find(({ event_id: id }) => id === 'flood-3') as Sent
-  assert.equal(late.event_id, repeat.event_id)
-  const again = await machine.cli('replay', writeEvents(folder, 'again.ndjson', [repeat]), '--late', '--drain', '--json')
-  assert.deepEqual({ duplicate: JSON.parse(again.stdout).duplicate, code: again.code }, { duplicate: 1, code: 0 }, again.stderr)
   const rows = loadedRows(machine)
   const fresh = {
     event_type: 'click',
@@ -243,7 +238,8 @@ test('a person is taken out of every store, killed five times at it: nobody find
     ad_id: 'ad_3',
     nickname: 'Ravi the Great',
   }
-  assert.equal((await machine.cli('replay', writeEvents(folder, 'fresh.ndjson', [fresh as Sent]), '--drain')).code, 0)
+  const more = await machine.cli('replay', writeEvents(folder, 'more.ndjson', [repeat, fresh as Sent]), '--late', '--drain', '--json')
+  assert.deepEqual({ duplicate: JSON.parse(more.stdout).duplicate, code: more.code }, { duplicate: 1, code: 0 }, more.stderr)
   await until('the click is loaded', () => loadedRows(machine) > rows)
   const redone = await machine.cli('etl', 'run', '--date', DAY)
   assert.equal(redone.code, 0, redone.stderr)
@@ -256,7 +252,6 @@ test('a person is taken out of every store, killed five times at it: nobody find
   // From the log, which still has its copy.
   const rebuilt = await machine.cli('warehouse', 'rebuild', '--force')
   assert.equal(rebuilt.code, 0, rebuilt.stderr)
-  for (const name of readdirSync(machine.dataDir)) if (name.startsWith('old-')) rmSync(join(machine.dataDir, name))
   for (const text of [RAVI, '203.0.113.77', 'Ravi the Great']) assert.deepEqual(await namedIn(machine.dataDir, text), [], text)
   const [bronze] = await inWarehouse(machine.dataDir, (ask) =>
     ask(`select count(*) as n from bronze.orders_raw where user_id = '${pseudonym}'`),
@@ -267,7 +262,7 @@ test('a person is taken out of every store, killed five times at it: nobody find
   assert.doesNotMatch(readFileSync(join(machine.dataDir, 'erased.json'), 'utf8'), /ravi/)
 })
 
-function loadedDead({ dataDir }: Machine): number {
+function deadIn({ dataDir }: Machine): number {
   const db = openReadOnly(join(dataDir, 'pipeline.db'))
   const row = db.prepare("select coalesce(sum(count), 0) as n from log_batches where topic = 'dead.v1'").get() as { n: number }
   db.close()

@@ -11,6 +11,14 @@ export const ERASED_FILE = 'erased.json'
 export interface ErasedPeople {
   /** What the events of this user are to be read as; undefined where nobody of that name was erased. */
   readonly pseudonymOf: (userId: string) => string | undefined
+  /** Whether the log's record tells of one of them, though it is another's. */
+  readonly isNamedIn: (logId: string, record: RecordPlace) => boolean
+}
+
+export interface RecordPlace {
+  topic: string
+  partition: number
+  offset: number
 }
 
 interface Erased {
@@ -25,6 +33,8 @@ interface List {
   format: typeof FORMAT
   key: string
   people: Erased[]
+  /** Records of a log in which others tell of them, as `placeText` says: their ids are not known any more by which they would be found there. */
+  named_in: string[]
 }
 
 const FORMAT = 1
@@ -39,6 +49,7 @@ export function readErased(path: string): ErasedPeople | undefined {
   const list = readList(path)
   if (!list || list.people.length === 0) return undefined
   const hashes = new Set(list.people.map(({ hash }) => hash))
+  const named = new Set(list.named_in)
   const known = new Map<string, string | undefined>()
   return {
     pseudonymOf(userId) {
@@ -49,8 +60,11 @@ export function readErased(path: string): ErasedPeople | undefined {
       known.set(userId, pseudonym)
       return pseudonym
     },
+    isNamedIn: (logId, place) => named.size > 0 && named.has(placeText(logId, place)),
   }
 }
+
+const placeText = (logId: string, { topic, partition, offset }: RecordPlace) => `${logId}/${topic}-${partition}-${offset}`
 
 /** What the person is called from now on: the same however often it is asked, whether or not they are on the list. Changes nothing. */
 export function pseudonymIn(path: string, userId: string): string | undefined {
@@ -58,12 +72,22 @@ export function pseudonymIn(path: string, userId: string): string | undefined {
   return list && pseudonymOf(hashOf(list, userId))
 }
 
-/** Puts the person on the list, before anything is changed: whoever reads events from then on applies it. Survives `kill -9` once it returns. */
-export function addErased(path: string, userId: string, now: number): string {
-  const list = readList(path) ?? { format: FORMAT, key: randomBytes(KEY_BYTES).toString('base64url'), people: [] }
+/**
+ * Puts the person on the list, and the records of others that tell of them, before anything is changed: whoever reads events from then on applies it. Survives `kill -9`
+ * once it returns.
+ */
+export function addErased(
+  path: string,
+  userId: string,
+  named: { logId: string; places: readonly RecordPlace[] } | undefined,
+  now: number,
+): string {
+  const list = readList(path) ?? { format: FORMAT, key: randomBytes(KEY_BYTES).toString('base64url'), people: [], named_in: [] }
   const hash = hashOf(list, userId)
   if (!list.people.some((each) => each.hash === hash)) list.people.push({ hash, asked_at: new Date(now).toISOString(), done_at: null })
-  writeList(path, list)
+  const before = new Set(list.named_in)
+  for (const place of named?.places ?? []) before.add(placeText((named as { logId: string }).logId, place))
+  writeList(path, { ...list, named_in: [...before] })
   return pseudonymOf(hash)
 }
 
@@ -91,7 +115,11 @@ function readList(path: string): List | undefined {
     throw new FlowGuardError('file_invalid', `${path}: ${(error as Error).message}`, error)
   }
   // To go on without it would bring people back.
-  const isList = typeof list.key === 'string' && Array.isArray(list.people) && list.people.every(({ hash }) => typeof hash === 'string')
+  const isList =
+    typeof list.key === 'string' &&
+    Array.isArray(list.named_in) &&
+    Array.isArray(list.people) &&
+    list.people.every(({ hash }) => typeof hash === 'string')
   if (list.format !== FORMAT || !isList) throw new FlowGuardError('file_invalid', `${path} is not a list of erased people`)
   return list as List
 }

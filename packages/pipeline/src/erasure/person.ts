@@ -15,10 +15,10 @@ const KEPT: ReadonlySet<string> = new Set(
   ad_id ad_campaign_id ad_type is_click device_type city`.split(/\s+/),
 )
 
-/** An event of the person's, without them. Whoever could work it off before can do so after, and comes to the same. */
-export function erasedEvent(event: Readonly<Json>, pseudonym: string): Json {
+/** An event of the person's, without them; without a pseudonym, one of another's who tells of them. Whoever could work it off before can do so after, and comes to the same. */
+export function erasedEvent(event: Readonly<Json>, pseudonym: string | undefined): Json {
   const kept = Object.fromEntries(Object.entries(event).filter(([name]) => KEPT.has(name)))
-  kept['user_id'] = pseudonym
+  if (pseudonym !== undefined) kept['user_id'] = pseudonym
   const impression = (event['metadata'] as { impression?: unknown } | null | undefined)?.impression
   // Whether a showing is charged hangs on it.
   if (typeof impression === 'string') kept['metadata'] = { impression }
@@ -77,8 +77,8 @@ export function erasedValue(value: unknown, person: Person, name = ''): unknown 
   return erased
 }
 
-/** A record of the person's as it lay in a log. What is no event stays none. */
-export function erasedRaw(value: string, pseudonym: string): string {
+/** The same of a record as it lay in a log. What is no event stays none. */
+export function erasedRaw(value: string, pseudonym: string | undefined): string {
   try {
     const event = JSON.parse(value) as unknown
     if (typeof event === 'object' && event !== null && !Array.isArray(event)) return JSON.stringify(erasedEvent(event as Json, pseudonym))

@@ -49,6 +49,14 @@ export interface OwnedRow {
   text: string | null
 }
 
+export interface RewrittenFile {
+  path: string
+  /** Where it lies as it is to be. */
+  out: string
+  /** Rows that changed. */
+  rows: number
+}
+
 /** Writes and reads the lake's Parquet files, as files of this machine. */
 export interface Parquet {
   stage(logIdOf: (topic: Topic) => string): Stage
@@ -57,10 +65,10 @@ export interface Parquet {
   /** All of the files in the order of event time; of one time, by topic, partition and offset. What has no time comes first. */
   read(paths: readonly string[], signal: AbortSignal): AsyncGenerator<LakeRecord[]>
   /**
-   * The file anew at `out`, where `change` changes one of the rows in which the text is found (it gives back the very same row where it does not); all else stays as it is,
-   * in the same order. Resolves to the rows that changed; where there are none, nothing is written.
+   * Asks `change` about every row of the files in which the text is found, and writes each file of which a row changed anew, beside it: all else stays as it is, in the same
+   * order. A row that it gives back as it is has not changed.
    */
-  rewrite(path: string, out: string, text: string, change: (row: OwnedRow) => OwnedRow): Promise<number>
+  rewrite(paths: readonly string[], text: string, change: (row: OwnedRow, path: string) => OwnedRow): Promise<readonly RewrittenFile[]>
   /** Orders whose status changed by the id that the gateway had given them, with what the client called them, if anything. */
   addressedOrders(paths: readonly string[]): Promise<readonly string[]>
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
 import { fetchFile } from './contents.ts'
 import type { LakeFiles } from './files.ts'
-import { countEntries, encodeEntry, entryName, fileName, readEntry, sha256Of, type ListedFile } from './manifest.ts'
+import { countEntries, encodeEntry, entryName, fileName, readEntry, sha256Of, type Entry, type ListedFile } from './manifest.ts'
 import type { OwnedRow, Parquet } from './parquet.ts'
 import { forgetPending, notePending, sweep } from './upkeep.ts'
 
@@ -34,11 +34,7 @@ export async function rewriteLake(options: Rewriting): Promise<number> {
   let rows = 0
   for (let number = 1; number <= last; number += 1) {
     const entry = await readEntry(files, number)
-    const changed: { from: ListedFile; to: ListedFile; path: string; rows: number }[] = []
-    for (const from of entry.files) {
-      const found = await rewriteFile(options, from, number)
-      if (found) changed.push(found)
-    }
+    const changed = await rewriteFiles(options, entry)
     if (changed.length > 0) {
       const names = changed.flatMap(({ from, to }) => [from.name, to.name])
       const note = await notePending(files, number, names, clock())
@@ -59,16 +55,16 @@ export async function rewriteLake(options: Rewriting): Promise<number> {
   return rows
 }
 
-async function rewriteFile({ files, parquet, folder, text, change }: Rewriting, from: ListedFile, number: number) {
-  const path = await fetchFile(files, from, folder)
-  const out = `${path}.new`
-  try {
-    const rows = await parquet.rewrite(path, out, text, change)
-    if (rows === 0) return undefined
+async function rewriteFiles({ files, parquet, folder, text, change }: Rewriting, { number, files: listed }: Entry) {
+  const paths = new Map<string, ListedFile>()
+  for (const file of listed) paths.set(await fetchFile(files, file, folder), file)
+  const changed: { from: ListedFile; to: ListedFile; path: string; rows: number }[] = []
+  for (const { path, out, rows } of await parquet.rewrite([...paths.keys()], text, change)) {
+    const from = paths.get(path) as ListedFile
     const bytes = await readFile(out)
     const sha256 = sha256Of(bytes)
-    return { from, to: { ...from, name: fileName(from, number, sha256), bytes: bytes.length, sha256 }, path: out, rows }
-  } finally {
-    await rm(path)
+    changed.push({ from, to: { ...from, name: fileName(from, number, sha256), bytes: bytes.length, sha256 }, path: out, rows })
   }
+  for (const path of paths.keys()) await rm(path)
+  return changed
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { dayOf, RAW_TOPICS, TOPICS, type Topic } from '@flowguard/contract'
 import { addErased, ERASED_FILE, isPseudonym, noteDone, pseudonymIn } from '../erasure/erased-list.ts'
@@ -9,7 +9,7 @@ import { erasedOwnRecord, eraseFromTables } from '../erasure/tables.ts'
 import { eraseFromWarehouse, searchWarehouse } from '../erasure/warehouse.ts'
 import type { Settings } from '../kernel/config.ts'
 import { step } from '../kernel/crash.ts'
-import { FlowGuardError } from '../kernel/errors.ts'
+import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import type { Clock } from '../kernel/lifecycle.ts'
 import { lockFolder } from '../kernel/lock.ts'
 import type { Logger } from '../kernel/logging.ts'
@@ -20,7 +20,8 @@ import { fetchFile } from '../lake/contents.ts'
 import { rewriteLake } from '../lake/rewrite.ts'
 import { rewriteRecords } from '../log/adapters/sqlite-rewrite.ts'
 import { sqliteLogView } from '../log/adapters/sqlite-view.ts'
-import { readTopics } from '../log/topics.ts'
+import { readTopics, type TopicSpecs } from '../log/topics.ts'
+import type { LogRecord } from '../log/event-log.ts'
 import { FILES } from '../ops/stores.ts'
 import { ROLES } from '../roles.ts'
 import { openDuckdb } from '../warehouse/adapters/duckdb.ts'
@@ -97,10 +98,12 @@ function refuseWorkers(path: string, now: number): void {
 
 /** The person in every store, as they are now. Changes nothing. */
 export async function planErasure(erasing: Erasing, userId: string): Promise<Searched> {
-  const { settings, clock } = erasing
+  const { settings, clock, onStep } = erasing
   const person = personOf(settings, userId)
   using _stopped = stopped(settings, clock)
-  return await search(erasing, person, false)
+  onStep('the log')
+  const { copies } = await searchRaw(settings, userId)
+  return { found: await search(erasing, person, false), log_copies: copies }
 }
 
 export interface ErasureDone extends Searched {
@@ -120,7 +123,9 @@ export async function erase(erasing: Erasing, userId: string): Promise<ErasureDo
   using _stopped = stopped(settings, clock)
   // First of all: from now on nobody who reads the log brings back what is taken out below.
   const list = join(folder, ERASED_FILE)
-  const person = { id: userId, pseudonym: addErased(list, userId, clock()) }
+  onStep('the log')
+  const log = await searchRaw(settings, userId)
+  const person = { id: userId, pseudonym: addErased(list, userId, log.named, clock()) }
   step('erase.after-list')
   const changed: FoundIn[] = []
   const note = (store: string, found: ReadonlyMap<string, number>) => {
@@ -142,9 +147,9 @@ export async function erase(erasing: Erasing, userId: string): Promise<ErasureDo
   // What was on its way when its process ended; nobody looks at it again.
   for (const temp of ['lake.tmp', WAREHOUSE.temp]) rmSync(join(folder, temp), { recursive: true, force: true })
   onStep('the search')
-  const searched = await search(erasing, person, true)
-  if (searched.found.length === 0) noteDone(list, userId, clock())
-  return { pseudonym: person.pseudonym, changed, ...searched }
+  const found = await search(erasing, person, true)
+  if (found.length === 0) noteDone(list, userId, clock())
+  return { pseudonym: person.pseudonym, changed, found, log_copies: log.copies }
 }
 
 function personOf({ DATA_DIR }: Settings, id: string): Person {
@@ -199,6 +204,28 @@ async function eraseFromFile(settings: Settings, person: Person): Promise<Map<st
   return found
 }
 
+/** What `warehouse rebuild --force` moved aside: it is searched, and never changed. */
+const warehousesAside = (folder: string) => readdirSync(folder).filter((name) => name.endsWith(WAREHOUSE.file) && name !== WAREHOUSE.file)
+
+async function searchAside(settings: Settings, name: string, person: Person): Promise<Map<string, number>> {
+  const memoryMb = Number(settings.WAREHOUSE_MEMORY_MB)
+  await using aside = openDuckdb({
+    path: join(settings.DATA_DIR, name),
+    tempDir: join(settings.DATA_DIR, WAREHOUSE.temp),
+    memoryMb,
+    threads: 1,
+    readOnly: true,
+  })
+  try {
+    using session = await aside.session()
+    return await searchWarehouse(session, person)
+  } catch (error) {
+    // It was damaged, perhaps: that is why it lies there.
+    if (hasCode(error, 'warehouse_corrupt')) return new Map([['cannot be read, and so not be searched', 1]])
+    throw error
+  }
+}
+
 async function withWarehouse<T>(
   settings: Settings,
   work: (session: Awaited<ReturnType<ReturnType<typeof openDuckdb>['session']>>) => Promise<T>,
@@ -215,7 +242,7 @@ async function withWarehouse<T>(
 }
 
 /** Everything is looked through anew: what an erasure says of itself is not asked. `isAfter`: also the bytes of the stores' own files. */
-async function search({ settings, onStep }: Erasing, person: Person, isAfter: boolean): Promise<Searched> {
+async function search({ settings, onStep }: Erasing, person: Person, isAfter: boolean): Promise<FoundIn[]> {
   const folder = settings.DATA_DIR
   const found: FoundIn[] = []
   const note = (store: string, places: ReadonlyMap<string, number>) => {
@@ -231,19 +258,13 @@ async function search({ settings, onStep }: Erasing, person: Person, isAfter: bo
       FILES[name],
       guarded(path, () => searchTables(db, person)),
     )
-    const records = await searchRecords(db, topics, person, TOPICS)
-    note(FILES[name], new Map([...records].map(([topic, { count }]) => [topic, count])))
-  }
-  onStep('searching the log')
-  const copies: LogCopy[] = []
-  const raw = join(folder, FILES.raw)
-  if (existsSync(raw)) {
-    using db = openReadOnly(raw)
-    for (const [topic, { count, newestMs }] of await searchRecords(db, topics, person, RAW_TOPICS))
-      copies.push({ topic, records: count, expires_on: dayOf(newestMs + topics[topic].retentionMs) })
+    const records = new Map<string, number>()
+    for await (const { topic } of recordsNaming(db, topics, person, TOPICS)) records.set(topic, (records.get(topic) ?? 0) + 1)
+    note(FILES[name], records)
   }
   if (settings.LAKE_URL !== 'off') note('lake', await searchLake(settings, person, onStep))
   onStep(`searching ${WAREHOUSE.file}`)
+  for (const name of warehousesAside(folder)) note(name, await searchAside(settings, name, person))
   if (existsSync(join(folder, WAREHOUSE.file)))
     note(WAREHOUSE.file, await withWarehouse(settings, (session) => searchWarehouse(session, person)))
   note(LOGS, searchLogs(join(folder, LOGS), person))
@@ -251,30 +272,45 @@ async function search({ settings, onStep }: Erasing, person: Person, isAfter: bo
   const isLeftOut = (name: string) =>
     name.startsWith(FILES.raw) || name.startsWith(`${LOGS}${sep}`) || (!isAfter && stores.some((store) => name.startsWith(store)))
   note('files', new Map(filesMentioning(folder, person, isLeftOut).map((name) => [name, 1])))
-  return { found, log_copies: copies }
+  return found
 }
 
-async function searchRecords(
+/** The log's own copies, and where in it others tell of the person. It is never changed, so once is enough. */
+async function searchRaw(settings: Settings, id: string) {
+  const path = join(settings.DATA_DIR, FILES.raw)
+  if (!existsSync(path)) return { copies: [], named: undefined }
+  using db = openReadOnly(path)
+  const topics = readTopics(settings.TOPICS_FILE, 0)
+  const found = new Map<Topic, { records: number; newestMs: number }>()
+  const places: LogRecord[] = []
+  for await (const record of recordsNaming(db, topics, { id, pseudonym: '' }, RAW_TOPICS)) {
+    const { records, newestMs } = found.get(record.topic) ?? { records: 0, newestMs: 0 }
+    found.set(record.topic, { records: records + 1, newestMs: Math.max(newestMs, record.appendedAt) })
+    if (record.key !== id) places.push(record)
+  }
+  const copies = [...found].map(([topic, { records, newestMs }]): LogCopy => {
+    return { topic, records, expires_on: dayOf(newestMs + topics[topic].retentionMs) }
+  })
+  return { copies, named: { logId: sqliteLogView(db, topics)?.id ?? '', places } }
+}
+
+async function* recordsNaming(
   db: ReturnType<typeof openReadOnly>,
-  topics: ReturnType<typeof readTopics>,
+  topics: TopicSpecs,
   person: Person,
   of: readonly Topic[],
-) {
-  const found = new Map<Topic, { count: number; newestMs: number }>()
+): AsyncGenerator<LogRecord> {
   const view = db.prepare("select 1 from sqlite_schema where name = 'log_batches'").get() && sqliteLogView(db, topics)
-  if (!view) return found
+  if (!view) return
   for (const topic of of) {
     for (let partition = 0; partition < topics[topic].partitions; partition += 1) {
       for await (const batch of view.batches(topic, partition)) {
-        for (const record of batch.records()) {
-          if (!recordMentions(record, person)) continue
-          const { count = 0, newestMs = 0 } = found.get(topic) ?? {}
-          found.set(topic, { count: count + 1, newestMs: Math.max(newestMs, record.appendedAt) })
-        }
+        if (batch.fault !== undefined)
+          throw new FlowGuardError('store_corrupt', `${topic}-${partition} is damaged at offset ${batch.offset}: ${batch.fault}`)
+        yield* batch.records().filter((record) => recordMentions(record, person))
       }
     }
   }
-  return found
 }
 
 async function searchLake(settings: Settings, person: Person, onStep: Erasing['onStep']): Promise<Map<string, number>> {
@@ -285,15 +321,15 @@ async function searchLake(settings: Settings, person: Person, onStep: Erasing['o
   const folder = mkdtempSync(join(lake.folder, 'search-'))
   for await (const entry of readEntries(lake.files)) {
     onStep(`searching the lake: entry ${entry.number} of ${of}`)
-    for (const file of entry.files) {
-      const path = await fetchFile(lake.files, file, folder)
-      await lake.parquet.rewrite(path, `${path}.new`, person.id, (row) => {
-        const isNamed = row.key === person.id || row.userId === person.id || mentions(row.text ?? '', person)
-        if (isNamed) found.set(file.topic, (found.get(file.topic) ?? 0) + 1)
-        return row
-      })
-      rmSync(path)
-    }
+    const topics = new Map<string, Topic>()
+    for (const file of entry.files) topics.set(await fetchFile(lake.files, file, folder), file.topic)
+    await lake.parquet.rewrite([...topics.keys()], person.id, (row, path) => {
+      const topic = topics.get(path) as Topic
+      const isNamed = row.key === person.id || row.userId === person.id || mentions(row.text ?? '', person)
+      if (isNamed) found.set(topic, (found.get(topic) ?? 0) + 1)
+      return row
+    })
+    for (const path of topics.keys()) rmSync(path)
   }
   return found
 }

@@ -7,7 +7,7 @@ import { guarded, storeError } from '../../kernel/sqlite.ts'
 import type { LogRecord } from '../../log/event-log.ts'
 import type { LoadStep } from '../../warehouse/warehouse.ts'
 import { hourFolder } from '../manifest.ts'
-import type { FoundRows, LakeRecord, OwnedRow, Parquet, Stage, WrittenFile } from '../parquet.ts'
+import type { FoundRows, LakeRecord, OwnedRow, Parquet, RewrittenFile, Stage, WrittenFile } from '../parquet.ts'
 import { LINE_FIELDS, lineOf, SEPARATOR } from './parquet-lines.ts'
 
 /** What DuckDB may hold; beyond, it goes to the disk. */
@@ -44,7 +44,16 @@ export function duckdbParquet(folder: string): Parquet {
         })
       }),
     read: (paths, signal) => recordsOf(folder, paths, signal),
-    rewrite: (path, out, text, change) => asking(folder, (connection) => rewritten(connection, { path, out, text, change })),
+    rewrite: (paths, text, change) =>
+      asking(folder, async (connection) => {
+        const found: RewrittenFile[] = []
+        for (const path of paths) {
+          const out = `${path}.new`
+          const rows = await rewritten(connection, { path, out, text, change: (row) => change(row, path) })
+          if (rows > 0) found.push({ path, out, rows })
+        }
+        return found
+      }),
     addressedOrders: (paths) =>
       asking(folder, async (connection) => {
         const rows = await connection.runAndReadAll(
