@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { isChargeable, parseLogged } from '@flowguard/contract'
+import { erasedEvent, erasedText, isTelling } from './person.ts'
+import { mentions } from './search.ts'
+
+const RAVI = { id: 'ravi@example.com', pseudonym: 'erased-1' }
+const NUMBERED = { id: '1042', pseudonym: 'erased-2' }
+const written = { event_id: 'e', ts: 1, received_at: '', is_bot: false }
+
+test('of a person’s event stays what the books need, and readers take it as before', () => {
+  const click = {
+    event_type: 'impression',
+    ...written,
+    user_id: RAVI.id,
+    ad_id: 'a',
+    item_id: 7,
+    ip_address: '::1',
+    metadata: { impression: 'hover', of: RAVI.id },
+    hobby: 'x',
+  }
+  const erased = erasedEvent(click, RAVI.pseudonym)
+  assert.deepEqual(erased, {
+    event_type: 'impression',
+    ...written,
+    user_id: 'erased-1',
+    ad_id: 'a',
+    item_id: 7,
+    metadata: { impression: 'hover' },
+  })
+  assert.ok(!('invalid' in parseLogged(JSON.stringify(erased))))
+  assert.equal(isChargeable(erased), isChargeable(click))
+})
+
+test('a general event’s properties keep the amount, and what makes them wrong', () => {
+  const of = (properties: unknown) => erasedEvent({ event_type: 'purchase', ...written, properties }, 'p')['properties']
+  assert.deepEqual([of({ amount: 5, mail: 'x' }), of({ amount: 'many' }), of('text'), of([1])], [{ amount: 5 }, {}, '', ''])
+})
+
+test('an id that means nobody else is taken out of any text, but for a longer word and other things’ ids', () => {
+  assert.deepEqual(['ravi@example.com', 'user_7', '1042', 'anna', 'u1'].map(isTelling), [true, true, false, false, false])
+  const text = JSON.stringify({ event_id: RAVI.id, says: `Dear ${RAVI.id}, not x-${RAVI.id}`, deep: [RAVI.id] })
+  assert.equal(erasedText(text, RAVI), `{"event_id":"${RAVI.id}","says":"Dear erased-1, not x-${RAVI.id}","deep":["erased-1"]}`)
+  assert.equal(erasedText('no JSON: ravi@example.com.', RAVI), 'no JSON: erased-1.')
+})
+
+test('one that may be another thing’s is changed only where ids of users lie', () => {
+  const text = '{"user_id":"1042","ad_id":"1042","restaurant_id":"1042","note":"1042 times"}'
+  assert.equal(erasedText(text, NUMBERED), text.replace('1042', 'erased-2'))
+  assert.equal(erasedText('{"session_id":"1042/99","steps":[]}', NUMBERED), '{"session_id":"erased-2/99","steps":[]}')
+  const other = '{ "user_id": "10420",  "n": 1.0 }'
+  assert.equal(erasedText(other, NUMBERED), other, 'what does not change stays to the byte')
+})
+
+test('a dead letter is changed inside its bytes, and one whose bytes are no event loses them', () => {
+  const letter = (value: string, key: string) => JSON.stringify({ dead_id: 'd', key, value_base64: Buffer.from(value).toString('base64') })
+  const inner = (text: string) => Buffer.from((JSON.parse(text) as { value_base64: string }).value_base64, 'base64').toString()
+  const event = JSON.stringify({ event_type: 'click', user_id: '1042', secret: 1 })
+  assert.equal(inner(erasedText(letter(event, '1042'), NUMBERED)), '{"event_type":"click","user_id":"erased-2"}')
+  assert.equal(inner(erasedText(letter('of 1042, no JSON', '1042'), NUMBERED)), '{}')
+  assert.equal(erasedText(letter('\u00ff', 'other'), NUMBERED), letter('\u00ff', 'other'))
+})
+
+test('an alert about a user says the pseudonym; one about an ad of the same name stays', () => {
+  const alert = (rule: string) =>
+    JSON.stringify({ alert_id: `${rule}/1042/7`, rule, subject: '1042', title: 'User 1042 has placed 1042 orders' })
+  const erased = erasedText(alert('orders_per_user'), NUMBERED)
+  assert.equal(
+    erased,
+    '{"alert_id":"orders_per_user/erased-2/7","rule":"orders_per_user","subject":"erased-2","title":"User erased-2 has placed 1042 orders"}',
+  )
+  assert.equal(mentions(erased, NUMBERED), false)
+  assert.equal(mentions(alert('orders_per_user'), NUMBERED), true)
+  assert.equal(erasedText(alert('clicks_per_ad'), NUMBERED), alert('clicks_per_ad'))
+})
+
+test('the search finds a user wherever one is named, also in JSON within JSON', () => {
+  for (const text of [
+    '{"user_id":"1042"}',
+    String.raw`{"a":"{\"user_id\":\"1042\"}"}`,
+    '["1042",7,1]',
+    '{"session":{"userId":"1042"}}',
+    '{"session_id":"1042/17"}',
+  ])
+    assert.equal(mentions(text, NUMBERED), true, text)
+  for (const text of ['{"ad_id":"1042"}', '{"user_id":"10421"}', '1042']) assert.equal(mentions(text, NUMBERED), false, text)
+  assert.equal(mentions('1042', NUMBERED, 'user_id'), true)
+  assert.equal(mentions('s-9-ravi@example.com', RAVI), true)
+})
