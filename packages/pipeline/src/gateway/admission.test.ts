@@ -254,3 +254,21 @@ test('every kind goes to its topic', () => {
     [ORDERS, CLICKS, GENERAL],
   )
 })
+
+test('of who was erased an event names nobody from its first step on, and repeats of it are still known', () => {
+  const arrival = { receivedAt: NOW, traceparent: TRACEPARENT }
+  const pseudonymOf = (id: string) => (id === '42' ? 'erased-1' : undefined)
+  const body = { ...order, session_id: 's-42', event_id: 'e1', hobby: 'x' }
+  const result = admit('order', structured(body), arrival, { ...deps, pseudonymOf })
+  assert.ok(!isFault(result))
+  assert.deepEqual(
+    [result.userId, result.event['user_id'], result.event['session_id'], result.event['hobby']],
+    ['erased-1', 'erased-1', undefined, undefined],
+  )
+  assert.deepEqual([result.event['price'], result.event['order_id']], [219.5, result.draft?.orderId])
+  assert.equal(result.contentHash, admitted('order', body).contentHash)
+  assert.equal(
+    (admit('order', structured({ ...body, user_id: 43 }), arrival, { ...deps, pseudonymOf }) as Admitted).event['session_id'],
+    's-42',
+  )
+})

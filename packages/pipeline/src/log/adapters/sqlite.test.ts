@@ -12,6 +12,7 @@ import { openStore, transaction } from '../../kernel/sqlite.ts'
 import { eventLogConformance } from '../event-log.conformance.ts'
 import { ALERTS, readAll, record, start, TEST_TOPICS, values } from '../testing/records.ts'
 import { openSqliteLog, openSqliteLogReader, sqliteLogOn } from './sqlite.ts'
+import { rewriteRecords } from './sqlite-rewrite.ts'
 
 const options = (path: string) => ({ path, topics: TEST_TOPICS, clock: () => 1_000 })
 
@@ -368,4 +369,33 @@ test('sqlite: a topic with fewer partitions than it has records in is refused', 
     () => openSqliteLog({ ...options(at.file), topics }),
     (error) => hasCode(error, 'file_invalid') && /partition 1, and is declared with 1/.test((error as Error).message),
   )
+})
+
+test('sqlite: a record that is rewritten lies where it lay, and its neighbours stay to the byte', async () => {
+  using at = folder()
+  const bytes = Uint8Array.of(0xff, 0x0a)
+  {
+    await using log = openSqliteLog(options(at.file))
+    await log.append(CLICKS, [
+      record('u', 'a', { partition: 0 }),
+      { ...record('u', 'b', { partition: 0 }), value: bytes },
+      record('u', 'c', { partition: 0 }),
+    ])
+  }
+  using db = openStore(at.file)
+  const change = (only: string) => () =>
+    rewriteRecords(db, at.file, (each) => (each.value === only ? { ...each, key: 'nobody', value: `new\n${only}` } : each))
+  assert.deepEqual([transaction(db, change('c')), transaction(db, change('none'))], [1, 0])
+  await using log = openSqliteLogReader(options(at.file))
+  const records = await log.read([{ topic: CLICKS, partition: 0, next: 0 }], { countMax: 9, waitMs: 0 })
+  assert.deepEqual(
+    records.map(({ offset, key, value, bytes: raw }) => [offset, key, raw ?? value]),
+    [
+      [0, 'u', 'a'],
+      [1, 'u', Buffer.from(bytes)],
+      [2, 'nobody', 'new\nc'],
+    ],
+  )
+  db.exec('update log_batches set crc = crc + 1')
+  assert.throws(change('a'), (error) => hasCode(error, 'store_corrupt'))
 })
