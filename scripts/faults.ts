@@ -156,4 +156,25 @@ export const FAULTS: readonly Fault[] = [
     to: '',
     tests: [`${SRC}/billing/click-charges.test.ts`],
   },
+  {
+    name: 'an erased person comes back from the log',
+    file: `${SRC}/erasure/erased-log.ts`,
+    from: 'value: erasedRaw(record.value, pseudonym), memo',
+    to: 'memo',
+    tests: [`${SRC}/erasure/erased-list.test.ts`],
+  },
+  {
+    name: 'a dead letter keeps an erased person in its bytes',
+    file: `${SRC}/erasure/person.ts`,
+    from: "if (typeof raw === 'string') erased['value_base64']",
+    to: "if (raw === 0) erased['value_base64']",
+    tests: [`${SRC}/erasure/person.test.ts`],
+  },
+  {
+    name: 'a file of the lake that gave way to another stays',
+    file: `${SRC}/lake/rewrite.ts`,
+    from: 'if (from.name !== to.name) await files.remove(from.name)',
+    to: 'if (from.name === to.name) await files.remove(from.name)',
+    tests: [`${SRC}/lake/rewrite.test.ts`],
+  },
 ]

@@ -98,8 +98,8 @@ async function goldOf({ dataDir }: Machine): Promise<Record<string, unknown>> {
         found.push([
           name,
           (await rows(`select t::varchar as text from (select columns(c -> c <> 'user_id') from gold.${name}) t`))
-            .map(({ text }) => text)
-            .sort(),
+            .map(({ text }) => text as string)
+            .sort((a, b) => (a < b ? -1 : 1)),
         ])
       return found
     }),

@@ -7,7 +7,7 @@ import { erasedRaw } from './person.ts'
  * A raw record as it is to be read: one of an erased person says the pseudonym, and no more than the books need; one of another's that tells of them says no more than that
  * either. All others are the very same object.
  */
-export function erasedRecord(record: LogRecord, logId: string, people: ErasedPeople): LogRecord {
+function erasedRecord(record: LogRecord, logId: string, people: ErasedPeople): LogRecord {
   // Whoever writes to the log of ours gives an event its user as its key.
   const { key } = record
   const pseudonym = key === null || key === '' ? undefined : people.pseudonymOf(key)

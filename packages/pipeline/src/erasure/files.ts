@@ -6,7 +6,7 @@ import { mentions } from './search.ts'
 const CHUNK_BYTES = 4 * 1024 * 1024
 
 /** Every file of a folder, however deep, by its path. */
-export function* filesUnder(folder: string): Generator<string> {
+function* filesUnder(folder: string): Generator<string> {
   if (!existsSync(folder)) return
   for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true }))
     if (entry.isFile()) yield join(entry.parentPath, entry.name)

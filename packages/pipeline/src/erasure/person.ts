@@ -46,7 +46,7 @@ export function isTelling(id: string): boolean {
 const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\/-]/g, String.raw`\$&`)
 
 /** Text that people wrote or are shown, without the person. */
-export function erasedWords(text: string, { id, pseudonym }: Person): string {
+function erasedWords(text: string, { id, pseudonym }: Person): string {
   if (!isTelling(id)) return text
   // Within a longer word it is another one's.
   return text.replace(new RegExp(String.raw`(?<![\w-])${escaped(id)}(?![\w-])`, 'g'), () => pseudonym)
@@ -61,7 +61,7 @@ const isOtherId = (name: string): boolean => /(^|_)id$/i.test(name) || name === 
 export const RULES_OF_USERS: readonly string[] = ['orders_per_user', 'order_value', 'clicks_per_user']
 
 /** Any value as stores keep it as JSON: events, answers of the stream, sessions, alerts, dead letters. */
-export function erasedValue(value: unknown, person: Person, name = ''): unknown {
+function erasedValue(value: unknown, person: Person, name = ''): unknown {
   if (typeof value === 'string') return erasedString(value, person, name)
   if (Array.isArray(value)) return value.map((each) => erasedValue(each, person))
   if (typeof value !== 'object' || value === null) return value

@@ -55,9 +55,13 @@ test('cut off at any of its steps, it is done by the next call, and leaves no fi
     const failing = <T extends unknown[], R>(work: (...given: T) => Promise<R>) =>
       (async (...given: T) => {
         if ((calls += 1) > good) throw new Error('cut off')
-        return await work(...given)
+        return work(...given)
       }) as (...given: T) => Promise<R>
-    const cut = { ...at.files, put: failing(at.files.put), remove: failing(at.files.remove) }
+    const cut = {
+      ...at.files,
+      put: failing((...given: Parameters<LakeFiles['put']>) => at.files.put(...given)),
+      remove: failing((name: string) => at.files.remove(name)),
+    }
     const isDone = await rewriter(at, cut)().then(
       () => true,
       () => false,
