@@ -223,6 +223,7 @@ test('a person is taken out of every store, killed again and again: nobody finds
   await Promise.all([machine.start('edge'), machine.start('pipeline')])
   const trace = await machine.cli('trace', 'flood-3')
   assert.match(trace.stdout, new RegExp(pseudonym))
+  assert.match(trace.stdout, /log +in raw\.orders\.v1[^]*attributed to click again/)
   assert.doesNotMatch(trace.stdout, /ravi/)
   const journey = await fetch(`${machine.gatewayUrl}/api/v1/users/${pseudonym}/journey`)
   assert.equal(journey.status, 200, 'the sessions go on under the pseudonym')

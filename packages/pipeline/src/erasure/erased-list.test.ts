@@ -5,9 +5,11 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { CLICKS } from '@flowguard/contract'
 import { hasCode } from '../kernel/errors.ts'
+import { partitionOf } from '../kernel/partition.ts'
 import type { EventLog, LogRecord } from '../log/event-log.ts'
 import { addErased, isPseudonym, noteDone, pseudonymIn, readErased } from './erased-list.ts'
 import { withoutErased } from './erased-log.ts'
+import { onlyPartitionOf, partitionsOf } from './erased-place.ts'
 
 function list() {
   const folder = mkdtempSync(join(tmpdir(), 'flowguard-erased-'))
@@ -70,4 +72,11 @@ test('the log is read without them: their own records by the key, others’ that
   )
   assert.equal(read[2], records[2], 'whoever is not meant is not copied')
   assert.equal(withoutErased(log, undefined), log)
+})
+
+test('what an erased person did before may lie in any partition', () => {
+  using at = list()
+  const pseudonym = addErased(at.path, 'ravi', undefined, 0)
+  assert.deepEqual([partitionsOf(pseudonym, 3), onlyPartitionOf(pseudonym, 3)], [[0, 1, 2], undefined])
+  assert.deepEqual(partitionsOf('ravi', 3), [partitionOf('ravi', 3)])
 })

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { CLICKS, WINDOW_MS, type ClickEvent } from '@flowguard/contract'
-import { partitionOf } from '../kernel/partition.ts'
+import { onlyPartitionOf } from '../erasure/erased-place.ts'
 import type { LogRecord } from '../log/event-log.ts'
 import type { AttributedBooks, Claim } from './audit-attributed.ts'
 import { checking, type Check } from './audit-check.ts'
@@ -74,7 +74,7 @@ function claimsCheck(claims: readonly Claim[], earned: ReadonlySet<Claim>, walks
   let beyond = 0
   for (const claim of claims) {
     if (earned.has(claim)) continue
-    const keptSince = partitions === 0 ? -Infinity : keptSinceMs(walks, CLICKS, partitionOf(claim.userId, partitions))
+    const keptSince = partitions === 0 ? -Infinity : keptSinceMs(walks, CLICKS, onlyPartitionOf(claim.userId, partitions))
     if (claim.clickTs <= keptSince) beyond += 1
     else check.fault(`order ${claim.orderId}: no click ${claim.clickId} of its user and item in time`)
   }

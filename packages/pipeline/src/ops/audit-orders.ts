@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { ATTRIBUTED, ORDERS, parseLogged } from '@flowguard/contract'
 import type { DatabaseView } from '../database/database-view.ts'
-import { partitionOf } from '../kernel/partition.ts'
+import { onlyPartitionOf } from '../erasure/erased-place.ts'
 import type { LogRecord } from '../log/event-log.ts'
 import type { Standing } from '../reader/places.ts'
 import type { AttributedBooks } from './audit-attributed.ts'
@@ -76,7 +76,7 @@ async function acceptedCheck(edge: DatabaseView, logged: ReadonlySet<string>, wa
     const orders = await edge.orders(missing.map(({ orderId }) => orderId))
     for (const { eventId, orderId } of missing) {
       const order = orders.get(orderId)
-      const keptSince = !order || partitions === 0 ? -Infinity : keptSinceMs(walks, ORDERS, partitionOf(order.user_id, partitions))
+      const keptSince = !order || partitions === 0 ? -Infinity : keptSinceMs(walks, ORDERS, onlyPartitionOf(order.user_id, partitions))
       if (order && Date.parse(order.created_at) <= keptSince) beyond += 1
       else check.fault(`${eventId} (order ${orderId}): neither in the outbox nor in ${ORDERS}`)
     }

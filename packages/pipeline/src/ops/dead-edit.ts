@@ -16,7 +16,7 @@ import {
   type RawTopic,
 } from '@flowguard/contract'
 import { BAD_TEXT, badTextIn, isDeeperThan } from '../http/body.ts'
-import { partitionOf } from '../kernel/partition.ts'
+import { partitionsOf } from '../erasure/erased-place.ts'
 import type { LogRecord } from '../log/event-log.ts'
 import { checkedOf, type RawEvent } from '../reader/checked.ts'
 import { laneFault, type LaneEvent } from '../workers/checks.ts'
@@ -141,7 +141,10 @@ async function knownInLane({ lane }: Looked, { event_id: id, user_id: user }: Ra
 /** Records of the key's partition whose value holds the text. */
 async function recordsWith(at: Looked, topic: RawTopic, text: string, key: string): Promise<LogRecord[]> {
   const log = logOf(at, topic)
-  return log ? Array.fromAsync(log.find(topic, partitionOf(key, log.partitions(topic)), text, { from: 0 })) : []
+  const found: LogRecord[] = []
+  for (const partition of log ? partitionsOf(key, log.partitions(topic)) : [])
+    for await (const record of log?.find(topic, partition, text, { from: 0 }) ?? []) found.push(record)
+  return found
 }
 
 function contentOf(value: string): string {

@@ -11,7 +11,7 @@ import {
   type ChargeKind,
   type DeadLetter,
 } from '@flowguard/contract'
-import { partitionOf } from '../kernel/partition.ts'
+import { partitionsOf } from '../erasure/erased-place.ts'
 import type { LogRecord, Position } from '../log/event-log.ts'
 import type { LogView } from '../log/log-view.ts'
 import { answeredTo, watermarkOf } from './groups.ts'
@@ -188,10 +188,11 @@ async function chargesOf({ pipeline, edge }: Looked, { adId, eventId, ts, kind, 
   ]
 }
 
-/** Answers in the user's partition that name this id, as the order's or the click's. */
+/** Answers where the user's lie that name this id, as the order's or the click's. */
 async function answersTo(derived: LogView, user: string, id: string): Promise<Answer[]> {
-  const inPartition = partitionOf(user, derived.partitions(ATTRIBUTED))
-  const found = await Array.fromAsync(derived.find(ATTRIBUTED, inPartition, textOf(id), { from: 0 }))
+  const found: LogRecord[] = []
+  for (const each of partitionsOf(user, derived.partitions(ATTRIBUTED)))
+    found.push(...(await Array.fromAsync(derived.find(ATTRIBUTED, each, textOf(id), { from: 0 }))))
   return found.map(({ value, topic, partition, offset, appendedAt }) => ({
     answer: JSON.parse(value) as AttributedEvent,
     record: { topic, partition, offset },

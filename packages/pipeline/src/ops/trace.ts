@@ -1,6 +1,6 @@
 import { CLICKS, EDITED_FROM, ORDERS, RAW_TOPICS, SECOND_MS, type RawTopic } from '@flowguard/contract'
 import type { OrderSeen } from '../database/database-view.ts'
-import { partitionOf } from '../kernel/partition.ts'
+import { partitionsOf } from '../erasure/erased-place.ts'
 import { traceIdOf } from '../kernel/trace-context.ts'
 import type { Position } from '../log/event-log.ts'
 import type { LogView } from '../log/log-view.ts'
@@ -127,8 +127,9 @@ async function inLog(at: Looked, eventId: string, order: OrderSeen | undefined, 
   if (topics.length === 0) return []
   const places = topics.flatMap((topic) => {
     const log = logOf(at, topic) as LogView
-    const partitions = Array.from({ length: log.partitions(topic) }, (_, partition) => partition)
-    return (order ? [partitionOf(order.user_id, partitions.length)] : partitions).map((partition) => ({ log, topic, partition }))
+    const count = log.partitions(topic)
+    const partitions = order ? partitionsOf(order.user_id, count) : Array.from({ length: count }, (_, partition) => partition)
+    return partitions.map((partition) => ({ log, topic, partition }))
   })
   const time = UUID_V7.test(eventId) ? parseInt(eventId.replaceAll('-', '').slice(0, 12), 16) - CLOCKS_DIFFER_MS : 0
   async function look(range: { from: number } | { before: number }): Promise<Found[]> {
