@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { readAlertRules } from '../alerts/rules-file.ts'
 import { checkChannels } from '../notify/channels.ts'
+import { ERASED_FILE, unfinishedIn } from '../erasure/erased-list.ts'
 import { isLoopback, type Settings } from '../kernel/config.ts'
 import { FlowGuardError } from '../kernel/errors.ts'
 import { holderOf } from '../kernel/lock.ts'
@@ -49,6 +50,7 @@ export function settingsChecks(settings: Settings, clock: () => number): Check[]
     () => checkFiles(settings),
     () => checkLock(settings.DATA_DIR),
     () => checkStores(settings.DATA_DIR),
+    () => checkErased(settings.DATA_DIR),
     ...engineLooks(settings).map((engine) => () => checkEngine(engine)),
     () => checkKeys(settings),
     () => checkPorts(settings),
@@ -67,6 +69,22 @@ export async function runChecks(checks: readonly Check[]): Promise<Finding[]> {
     }
   }
   return findings
+}
+
+/** Nothing to say where nobody was ever erased. */
+function checkErased(folder: string): Finding[] {
+  const asked = unfinishedIn(join(folder, ERASED_FILE))
+  if (asked === undefined) return []
+  const [first] = asked
+  if (first === undefined) return [{ name: 'erased people', state: 'ok', detail: 'every erasure was finished' }]
+  return [
+    {
+      name: 'erased people',
+      state: 'warn',
+      detail: `of ${asked.length} who were to be erased, the first at ${first}, not everything is gone`,
+      advice: 'Stop FlowGuard, and run `npx flowguard erase --user ID --yes` for each of them again: it does what is left.',
+    },
+  ]
 }
 
 function checkNode(): Finding {

@@ -4,6 +4,8 @@ import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import test from 'node:test'
+import { join } from 'node:path'
+import { addErased, noteDone } from '../erasure/erased-list.ts'
 import { lockFolder } from '../kernel/lock.ts'
 import { readSettings } from '../kernel/config.ts'
 import { openDatabase } from '../stores.ts'
@@ -132,4 +134,17 @@ test('a folder that cannot be written is a fault', async () => {
   assert.equal(code, 1)
   assert.equal(of('data folder')?.state, 'fail')
   assert.match(of('data folder')?.advice ?? '', /--data-dir/)
+})
+
+test('an erasure that was cut off is told of until it is finished', async () => {
+  using folder = temporaryFolder()
+  const list = join(folder.path, 'erased.json')
+  const found = async () => (await doctor(folder.path)).of('erased people')
+  assert.equal(await found(), undefined)
+  addErased(list, 'ravi', undefined, 0)
+  const { state, detail, advice } = (await found()) as Finding
+  assert.deepEqual([state, detail], ['warn', 'of 1 who were to be erased, the first at 1970-01-01T00:00:00.000Z, not everything is gone'])
+  assert.match(advice ?? '', /erase --user ID --yes/)
+  noteDone(list, 'ravi', 1)
+  assert.equal((await found())?.state, 'ok')
 })

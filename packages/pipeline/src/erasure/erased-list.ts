@@ -99,6 +99,13 @@ export function noteDone(path: string, userId: string, now: number): void {
   writeList(path, list)
 }
 
+/** When those were asked for whose erasure was not finished, the first of them first; undefined where there is no list. */
+export function unfinishedIn(path: string): string[] | undefined {
+  return readList(path)
+    ?.people.filter(({ done_at: done }) => done === null)
+    .map(({ asked_at: asked }) => asked)
+}
+
 /** Whether it is what we put in a person's place. */
 export const isPseudonym = (userId: string): boolean => new RegExp(`^${PSEUDONYM}[0-9a-f]{${PSEUDONYM_CHARS}}$`).test(userId)
 
