@@ -1,9 +1,10 @@
 -- grain: one row a day, ad, campaign (null: none) and item (null: none). partition: date. reads: silver.clicks_clean, silver.orders_clean, ref.ads
 -- reopens: same day
--- unique: date, ad_id, campaign_id, item_id
--- not_null: date, ad_id, impressions, clicks, ctr, attributed_orders, revenue, cvr, avg_lag_ms where attributed_orders > 0
+-- stop unique: date, ad_id, campaign_id, item_id
+-- stop not_null: date, ad_id, impressions, clicks, ctr, attributed_orders, revenue, cvr, avg_lag_ms where attributed_orders > 0
 -- range: ctr 0.., cvr 0.., revenue 0.., avg_lag_ms 0..1800000
 -- fresh: silver.clicks_clean where is_valid, silver.orders_clean where is_valid and is_order and click_event_id is not null
+-- references: ad_id in ref.ads.ad_id
 --
 -- An order counts on its own day, by the ad and campaign of the click that it is due to. ctr: clicks by impressions. cvr: attributed orders by clicks.
 -- avg_lag_ms: from the click to the order. A click that names no campaign is of its ad's; advertiser_id is the ad's, null where the ad is none of ours.

@@ -1,7 +1,7 @@
 -- grain: one row a day on which something was ordered. partition: date. reads: silver.orders_clean
 -- reopens: later days
--- unique: date
--- not_null: date, total_revenue, avg_order_value, order_count, total_items_sold, unique_users, new_users, returning_users
+-- stop unique: date
+-- stop not_null: date, total_revenue, avg_order_value, order_count, total_items_sold, unique_users, new_users, returning_users
 -- range: total_revenue 0.., order_count 1.., total_items_sold 1.., unique_users 1.., new_users 0.., returning_users 0..
 -- fresh: silver.orders_clean where is_valid and is_order
 --

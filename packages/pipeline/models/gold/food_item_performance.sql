@@ -1,10 +1,11 @@
 -- grain: one row a day and item that was shown, clicked or ordered. partition: date. reads: silver.orders_clean, silver.clicks_clean, ref.foods
 -- reopens: same day
--- unique: date, item_id
--- unique: date, rank_by_revenue
--- not_null: date, item_id, total_orders, total_revenue, unique_buyers, click_count, impression_count, conversion_rate, click_through_rate
+-- stop unique: date, item_id
+-- stop unique: date, rank_by_revenue
+-- stop not_null: date, item_id, total_orders, total_revenue, unique_buyers, click_count, impression_count, conversion_rate, click_through_rate
 -- range: total_revenue 0.., conversion_rate 0.., click_through_rate 0.., rank_by_revenue 1.., rank_by_orders 1.., rank_by_conversion 1..
 -- fresh: silver.orders_clean where is_valid and is_order
+-- references: item_id in ref.foods.food_id
 --
 -- conversion_rate: orders due to an ad click, by clicks (a click may earn several orders, so it may pass 1). avg_price: of the orders, each counted once.
 -- Ranks are whole and without gaps: of equal items the one with more revenue, then with more orders, then with the lower item_id comes first.

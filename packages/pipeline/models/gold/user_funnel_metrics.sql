@@ -1,7 +1,7 @@
 -- grain: one row a day on which anything valid happened. partition: date. reads: silver.clicks_clean, silver.orders_clean, silver.user_sessions
 -- reopens: same day
--- unique: date
--- not_null: date, total_sessions, total_impressions, total_clicks, total_orders, active_users, users_with_clicks, users_with_orders
+-- stop unique: date
+-- stop not_null: date, total_sessions, total_impressions, total_clicks, total_orders, active_users, users_with_clicks, users_with_orders
 -- range: total_sessions 0.., click_through_rate 0.., conversion_rate 0.., impression_conversion_rate 0.., active_users 1..
 -- fresh: silver.clicks_clean where is_valid, silver.orders_clean where is_valid and is_order
 --

@@ -1,9 +1,10 @@
 -- grain: one row a record of bronze.clicks_raw, whatever it holds. partition: date. reads: bronze.clicks_raw, ref.foods
 -- reopens: same day
--- same_rows: bronze.clicks_raw by partition_date
--- unique: source_partition, source_offset
--- not_null: event_type, event_timestamp where is_valid, user_id where is_valid, ad_id where is_valid, is_valid, is_duplicate
+-- stop same_rows: bronze.clicks_raw by partition_date
+-- stop unique: source_partition, source_offset
+-- stop not_null: event_type, event_timestamp where is_valid, user_id where is_valid, ad_id where is_valid, is_valid, is_duplicate
 -- accepted: event_type in (click, impression, invalid)
+-- volume: 0.3..3 of 28 days
 --
 -- Flags and never drops. is_valid: no errors. Errors: invalid_event, missing_event_id, missing_user_id, missing_ad_id, item_id_out_of_range, bot,
 -- duplicate (the same user and event_id at a lower offset of the partition, on any day), id_conflict (that, with another content).

@@ -1,10 +1,11 @@
 -- grain: one row a record of bronze.orders_raw, whatever it holds. partition: date. reads: bronze.orders_raw, bronze.attributed_raw, ref.foods
 -- reopens: same day
--- same_rows: bronze.orders_raw by partition_date
--- unique: source_partition, source_offset
--- not_null: is_valid, is_duplicate, is_order, event_timestamp where is_valid, order_id where is_valid, user_id where is_valid, item_id where is_valid, revenue where is_valid
+-- stop same_rows: bronze.orders_raw by partition_date
+-- stop unique: source_partition, source_offset
+-- stop not_null: is_valid, is_duplicate, is_order, event_timestamp where is_valid, order_id where is_valid, user_id where is_valid, item_id where is_valid, revenue where is_valid
 -- accepted: status in (placed, confirmed, cancelled, delivered) where is_valid
 -- range: price 0..1000000 where is_valid, quantity 1..100000 where is_valid
+-- volume: 0.3..3 of 28 days
 --
 -- Flags and never drops. is_valid: no errors. Errors: invalid_event, missing_event_id, missing_order_id, missing_user_id, item_id_out_of_range,
 -- price_out_of_range, quantity_out_of_range, status_unknown, bot, duplicate (the same event_id at a lower offset of the partition, on any day),

@@ -1,9 +1,10 @@
 -- grain: one row a session, that is a user's events with no gap over 30 minutes. partition: date. reads: silver.clicks_clean, silver.orders_clean
 -- reopens: open sessions, next day
--- unique: session_id
--- not_null: session_id, user_id, started_at, ended_at, events
+-- stop unique: session_id
+-- stop not_null: session_id, user_id, started_at, ended_at, events
 -- range: events 1.., duration_ms 0.., revenue 0..
 -- fresh: silver.orders_clean where is_valid and is_order, silver.clicks_clean where is_valid
+-- volume: 0.3..3 of 28 days
 --
 -- A gap of exactly 30:00.000 is still the same session. A session belongs to the day it began, and is whole whatever midnights it runs over: behind the
 -- last day, the users who are still at it are followed to their first gap. Of valid events: impressions, clicks, and orders placed (a status is no visit).

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ALERTS, type Alert } from '@flowguard/contract'
+import type { CheckNow } from '../etl/etl.ts'
+import type { RunShown } from '../etl/store.ts'
 import { FlowGuardError } from '../kernel/errors.ts'
 import { silentLogger } from '../kernel/logging.ts'
 import { transaction } from '../kernel/sqlite.ts'
@@ -17,6 +19,7 @@ const RULES: PipelineRules = {
   reader_behind: { at_least: 100, for_seconds: 60, severity: 'warning' },
   dead_letters: { at_least: 5, within_seconds: 300, severity: 'warning' },
   etl_failed: { severity: 'critical' },
+  data_quality: { severity: 'warning' },
   books_unbalanced: { every_minutes: 60, severity: 'critical' },
 }
 
@@ -96,7 +99,16 @@ test('what is wrong is told once, and once more when it is over; what cannot be 
   using store = memoryStore()
   const { db, derived } = store
   let now = START
-  let run: { run_id: number; state: 'done' | 'failed'; error: string | null } = { run_id: 1, state: 'failed', error: 'the disk is full' }
+  let run: Pick<RunShown, 'run_id' | 'state' | 'error' | 'days_kept_out'> = { run_id: 1, state: 'failed', error: 'kept out', days_kept_out: 2 }
+  let checkState: CheckNow['state'] = 'failed'
+  const check = (severity: CheckNow['severity'], name: string): CheckNow => ({
+    model: 'gold.daily',
+    name,
+    severity,
+    state: checkState,
+    latest: null,
+    history: [],
+  })
   let fileFault: string | undefined = 'line 3: nonsense'
   let isAway = false
   let asked = 0
@@ -113,6 +125,7 @@ test('what is wrong is told once, and once more when it is over; what cannot be 
       return [group('stream', { next: 7, lag: 2 })]
     },
     settledRun: async () => run,
+    checks: async () => [check('stop', 'unique: date'), check('warn', 'range: n 0..')],
     audit: async () => ({
       balanced: false,
       checks: [{ name: 'orders', ok: false, detail: '', expected: 1, actual: 2, offenders: [], offenders_total: 1 }],
@@ -124,11 +137,16 @@ test('what is wrong is told once, and once more when it is over; what cannot be 
   const running = part(stop.signal)
   const told = async () => (await valuesIn<Alert>(derived, ALERTS)).map(({ rule, state }) => `${rule} ${state}`)
   await eventually(async () => (await told()).includes('reader_stopped open'), 'it is told')
-  assert.deepEqual((await told()).toSorted(), ['alerts_file open', 'etl_failed open', 'reader_stopped open'])
+  assert.deepEqual((await told()).toSorted(), ['alerts_file open', 'data_quality open', 'etl_failed open', 'reader_stopped open'])
+  const alerts = await valuesIn<Alert>(derived, ALERTS)
+  assert.match(alerts.find(({ rule }) => rule === 'etl_failed')?.title ?? '', /kept 2 days out of silver and gold/)
+  const quality = alerts.find(({ rule }) => rule === 'data_quality')
+  assert.deepEqual([quality?.subject, quality?.title], ['gold.daily', 'gold.daily does not pass a check'], 'what stops is told with its run')
   now += 10 * 60_000
   await eventually(async () => (await told()).includes('books_unbalanced open'), 'the books were gone through')
   isAway = true
-  run = { run_id: 2, state: 'done', error: null }
+  run = { run_id: 2, state: 'done', error: null, days_kept_out: 0 }
+  checkState = 'no_history'
   fileFault = undefined
   const before = asked
   await eventually(() => asked > before + 1, 'it looks on')
@@ -137,6 +155,7 @@ test('what is wrong is told once, and once more when it is over; what cannot be 
   now += 60_000
   await eventually(async () => (await told()).includes('etl_failed resolved'), 'it is over')
   assert.ok((await told()).includes('alerts_file resolved'))
+  assert.ok((await told()).includes('data_quality resolved'))
   stop.abort()
   await running
 })
@@ -153,6 +172,7 @@ test('an audit that takes its time is given up when the part stops', async () =>
     rulesFault: () => undefined,
     readers: async () => ((now += 10 * 60_000), []),
     settledRun: async () => undefined,
+    checks: async () => [],
     audit: (signal) => {
       given = signal
       return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))

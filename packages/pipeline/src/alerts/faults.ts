@@ -1,4 +1,5 @@
 import { MINUTE_MS, type AlertSeverity } from '@flowguard/contract'
+import type { CheckNow } from '../etl/etl.ts'
 import type { RunShown } from '../etl/store.ts'
 import { FlowGuardError } from '../kernel/errors.ts'
 import { pause, type Clock, type Part } from '../kernel/lifecycle.ts'
@@ -29,7 +30,9 @@ interface Options {
   rulesFault: () => string | undefined
   readers: () => Promise<readonly Read[]>
   /** The latest run of the ETL that is done or failed. Rejects where nobody can say. */
-  settledRun: (signal: AbortSignal) => Promise<Pick<RunShown, 'run_id' | 'state' | 'error'> | undefined>
+  settledRun: (signal: AbortSignal) => Promise<Pick<RunShown, 'run_id' | 'state' | 'error' | 'days_kept_out'> | undefined>
+  /** What came of the checks of silver and gold. Rejects likewise. */
+  checks: (signal: AbortSignal) => Promise<readonly CheckNow[]>
   /** Goes through everything: given up when the signal aborts. */
   audit: (signal: AbortSignal) => Promise<Pick<Audit, 'balanced' | 'checks'>>
   clock: Clock
@@ -37,9 +40,10 @@ interface Options {
 }
 
 /** Looks at the pipeline itself, and tells the book what is wrong, and what is wrong no more. */
-export function pipelineFaults({ book, inTransaction, rules, rulesFault, readers, settledRun, audit, clock, logger }: Options): Part {
+export function pipelineFaults({ book, inTransaction, rules, rulesFault, readers, settledRun, checks, audit, clock, logger }: Options): Part {
   const ofReaders = readerFaults()
   const runs = seldom(settledRun, logger)
+  const quality = seldom(checks, logger)
   const books = seldom(audit, logger)
   let lookedAt = -Infinity
   let isTelling = true
@@ -49,6 +53,7 @@ export function pipelineFaults({ book, inTransaction, rules, rulesFault, readers
     if (now - lookedAt > GAP_MS_MAX || now < lookedAt) ofReaders.clear()
     lookedAt = now
     const run = declared.etl_failed && (await runs.latest(now, RUNS_EVERY_MS, signal))
+    const checked = declared.data_quality && (await quality.latest(now, RUNS_EVERY_MS, signal))
     const { books_unbalanced: unbalanced } = declared
     const isUnbalanced = books.known()?.balanced === false
     const everyMs = Math.min((unbalanced?.every_minutes ?? 0) * MINUTE_MS, isUnbalanced ? UNBALANCED_EVERY_MS : Infinity)
@@ -56,6 +61,7 @@ export function pipelineFaults({ book, inTransaction, rules, rulesFault, readers
     return [
       ...ofReaders.look(await readers(), declared, now),
       ...(declared.etl_failed && run?.state === 'failed' ? [runFailed(run, declared.etl_failed.severity)] : []),
+      ...(declared.data_quality ? failedChecks(checked ?? [], declared.data_quality.severity) : []),
       ...(unbalanced ? unbalancedBooks(books.known(), unbalanced.severity) : []),
       ...fileFault(rulesFault()),
     ]
@@ -120,15 +126,36 @@ function seldom<T>(ask: (signal: AbortSignal) => Promise<T>, logger: Logger) {
   }
 }
 
-function runFailed({ run_id: id, error }: Pick<RunShown, 'run_id' | 'error'>, severity: AlertSeverity): Fault {
+function runFailed(
+  { run_id: id, error, days_kept_out: days }: Pick<RunShown, 'run_id' | 'error' | 'days_kept_out'>,
+  severity: AlertSeverity,
+): Fault {
+  const isKeptOut = days > 0
   return {
     rule: 'etl_failed',
     subject: 'etl',
     severity,
-    title: `ETL run ${id} has failed`,
-    detail: `Silver and gold are as they were before. \`npx flowguard etl runs\` shows how far it came; mend the cause and run it again: \`npx flowguard etl run\`.`,
+    title: isKeptOut ? `ETL run ${id} has kept ${days} ${days === 1 ? 'day' : 'days'} out of silver and gold` : `ETL run ${id} has failed`,
+    detail: isKeptOut
+      ? `A check that stops has failed: these days are as they were before. \`npx flowguard etl runs ${id}\` shows the rows; mend them or the check, then \`npx flowguard etl backfill --resume\`.`
+      : 'What it had not come to in silver and gold is as it was before. `npx flowguard etl runs` shows how far it came; mend the cause, then `npx flowguard etl backfill --resume`.',
     reason: error ?? 'it does not say why',
   }
+}
+
+/** One of a table: what stops is told with its run. */
+function failedChecks(checks: readonly CheckNow[], severity: AlertSeverity): Fault[] {
+  const failing = checks.filter((each) => each.state === 'failed' && each.severity === 'warn')
+  return [...Map.groupBy(failing, ({ model }) => model)].map(([model, of]) => ({
+    rule: 'data_quality',
+    subject: model,
+    severity,
+    title: `${model} does not pass ${of.length === 1 ? 'a check' : `${of.length} checks`}`,
+    detail: `Its days are made all the same. \`npx flowguard etl runs ${of[0]?.latest?.run_id}\` shows rows that fail; where they are right as they are, change the check in the model's header.`,
+    reason: of.map(({ name, latest }) => `${name} (${latest?.failing_rows} rows)`).join('; '),
+    value: of.reduce((sum, { latest }) => sum + (latest?.failing_rows ?? 0), 0),
+    expected: { low: null, high: 0 },
+  }))
 }
 
 function unbalancedBooks(books: Pick<Audit, 'balanced' | 'checks'> | undefined, severity: AlertSeverity): Fault[] {

@@ -60,6 +60,7 @@ const Pipeline = closed({
   reader_behind: Type.Optional(closed({ at_least: whole(COUNT_MAX), for_seconds: whole(WAIT_SECONDS_MAX), severity })),
   dead_letters: Type.Optional(closed({ at_least: whole(COUNT_MAX), within_seconds: whole(WAIT_SECONDS_MAX), severity })),
   etl_failed: Type.Optional(closed({ severity })),
+  data_quality: Type.Optional(closed({ severity })),
   books_unbalanced: Type.Optional(closed({ every_minutes: whole(24 * 60), severity })),
 })
 

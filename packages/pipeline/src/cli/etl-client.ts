@@ -1,4 +1,4 @@
-import type { Plan, Progress } from '../etl/etl.ts'
+import type { CheckNow, Plan, Progress } from '../etl/etl.ts'
 import type { Stretch } from '../etl/model.ts'
 import type { RunDetail, RunShown } from '../etl/store.ts'
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'
@@ -11,8 +11,10 @@ import { keyForOps, problemText, refused, request } from './http.ts'
 export interface EtlClient {
   /** In this process: what is begun ends with it. */
   isOwn: boolean
-  plan(asked: Stretch): Promise<Plan>
-  start(asked: Stretch): Promise<number>
+  plan(asked: Stretch | undefined): Promise<Plan>
+  /** Without days: what runs have left. */
+  start(asked: Stretch | undefined): Promise<number>
+  checks(): Promise<readonly CheckNow[]>
   progress(): Promise<Progress | undefined>
   runs(countMax: number): Promise<readonly RunShown[]>
   run(id: number): Promise<RunDetail | undefined>
@@ -41,6 +43,7 @@ export async function withEtl<T>(context: Context, work: (etl: EtlClient) => Pro
     isOwn: true,
     plan: (asked) => etl.plan(asked),
     start: (asked) => etl.start(asked, 'operator'),
+    checks: () => etl.checks(),
     progress: async () => etl.progress(),
     runs: (countMax) => etl.runs(countMax),
     run: (id) => etl.run(id),
@@ -64,8 +67,9 @@ function remote({ settings }: Context): EtlClient {
   const asked = async <T>(path: string, body?: object) => (await ask<T>(path, body))!
   return {
     isOwn: false,
-    plan: ({ from, to }) => asked(`plan?from=${from}&to=${to}`),
-    start: async (days) => (await asked<{ run_id: number }>('runs', days)).run_id,
+    plan: (days) => asked(days ? `plan?from=${days.from}&to=${days.to}` : 'plan?resume=true'),
+    start: async (days) => (await asked<{ run_id: number }>('runs', days ?? { resume: true })).run_id,
+    checks: async () => (await asked<{ checks: CheckNow[] }>('checks')).checks,
     progress: async () => (await asked<{ running: Progress | null }>('runs?limit=1')).running ?? undefined,
     runs: async (countMax) => (await asked<{ runs: RunShown[] }>(`runs?limit=${countMax}`)).runs,
     run: (id) => ask(`runs/${id}`),

@@ -39,7 +39,7 @@ test('where FlowGuard does not run, the command opens the warehouse itself: plan
   assert.equal(made.code, 0, made.stdout + made.stderr)
   assert.match(made.stdout, /\n +1 .* done +operator +2026-03-01 /)
   assert.match(made.stdout, /\ngold\.daily_gmv_metrics +2026-03-01 +2026-03-01 /)
-  assert.match(made.stdout, /\d+ checks, all passed/)
+  assert.match(made.stdout, /\d+ checks, \d+ passed, 3 no history yet, 1 nothing to refer to\n/)
   const again = await cli('backfill', '--from', DAY, '--to', DAY, '--json')
   const detail = JSON.parse(again.stdout) as RunDetail
   assert.deepEqual([again.code, detail.run_id, detail.state, detail.days_done], [0, 2, 'done', 1])
@@ -55,7 +55,7 @@ test('where FlowGuard does not run, the command opens the warehouse itself: plan
   assert.match(none.stderr, /There is no run 9/)
 })
 
-test('rows that fail a check make it exit 1, and are shown', async () => {
+test('rows that fail a check that stops make it exit 1, and are shown, and so is what to do', async () => {
   using folder = await loadedFolder()
   {
     const path = folder.file(WAREHOUSE.file)
@@ -65,7 +65,12 @@ test('rows that fail a check make it exit 1, and are shown', async () => {
   }
   const { code, stdout } = await folder.cli('run', '--date', DAY)
   assert.equal(code, 1)
-  assert.match(stdout, /✗ silver\.orders_clean +unique: source_partition, source_offset +\d+ rows\n +\{.*/)
+  assert.match(stdout, /✗ stopped +silver\.orders_clean +unique: source_partition, source_offset +\d+ rows\n +\{.*/)
+  assert.match(stdout, /2026-03-01 was kept out of silver and gold.*etl backfill --resume/)
+  const checks = await folder.cli('checks')
+  assert.equal(checks.code, 1)
+  assert.match(checks.stdout, /failed +stop +silver\.orders_clean +unique: source_partition, source_offset +2 +1\n/)
+  assert.match(checks.stdout, /never run +stop +gold\.daily_gmv_metrics/)
 })
 
 test('days that are none, lie ahead or the wrong way round are misuse; no warehouse is a failure', async () => {
@@ -75,7 +80,8 @@ test('days that are none, lie ahead or the wrong way round are misuse; no wareho
     [['run'], /--date/],
     [['run', '--date', '2026-02-30'], /must be a day/],
     [['run', '--date', '2026-03-03'], /lies in the future/],
-    [['backfill', '--from', DAY], /--to/],
+    [['backfill', '--from', DAY], /--from and --to are needed/],
+    [['backfill', '--from', DAY, '--resume'], /takes no --from/],
     [['backfill', '--from', '2026-03-02', '--to', DAY], /is after/],
     [['runs', '0'], /whole number/],
   ] as const) {
@@ -118,6 +124,7 @@ const RUN: RunDetail = {
   is_level: true,
   days: 1,
   days_done: 1,
+  days_kept_out: 0,
   rows_in: 10,
   rows_out: 10,
   seconds: 1,
@@ -126,6 +133,7 @@ const RUN: RunDetail = {
   steps: [],
   checks: [],
   failed_rows: [],
+  kept_out: [],
 }
 const WAITING: Progress = { run_id: 7, days: 1, days_done: 0, chunk: 0, chunks: 0, at: 'waiting for the loader' }
 

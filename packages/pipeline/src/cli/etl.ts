@@ -35,15 +35,20 @@ export function etlCommand(cli: Cli): Command {
   )
   etl.addCommand(
     new Command('backfill')
-      .description('make a range of days anew, about a quarter at a time; interrupted, it goes on where it was')
-      .requiredOption('--from <day>', 'the first UTC day', day)
-      .requiredOption('--to <day>', 'the last, included', day)
-      .option('--plan', 'only say which days of which tables, and why')
+      .description('make a range of days anew, the newest first; cut off, --resume goes on with the rest')
+      .option('--from <day>', 'the first UTC day', day)
+      .option('--to <day>', 'the last, included', day)
+      .option('--resume', 'instead of days: what runs that were cut off or failed have left')
+      .option('--plan', 'only say which days of which tables, how many rows would change, and why')
       .addHelpText(
         'after',
-        example('etl backfill --from 2026-01-01 --to 2026-01-31', 'etl backfill --from 2026-01-01 --to 2026-03-31 --plan'),
+        example(
+          'etl backfill --from 2026-01-01 --to 2026-03-31 --plan',
+          'etl backfill --from 2026-01-01 --to 2026-03-31',
+          'etl backfill --resume',
+        ),
       )
-      .action(action<Stretch & { plan?: true }, []>(cli, (context, { from, to, plan }) => backfill(context, { from, to }, plan === true))),
+      .action(action<BackfillOptions, []>(cli, backfill)),
   )
   etl.addCommand(
     new Command('runs')
@@ -56,6 +61,12 @@ export function etlCommand(cli: Cli): Command {
           id === undefined ? list(context, limit) : show(context, id),
         ),
       ),
+  )
+  etl.addCommand(
+    new Command('checks')
+      .description('data quality: every check that the models declare, and what came of it in the last runs')
+      .addHelpText('after', example('etl checks', 'etl checks --json'))
+      .action(action<object, []>(cli, checks)),
   )
   return etl
 }
@@ -71,15 +82,21 @@ function dayIn({ io }: Cli): (text: string) => string {
   }
 }
 
-async function backfill(context: Context, asked: Stretch, isPlan: boolean): Promise<ExitCode> {
-  if (asked.from > asked.to) {
-    context.out.note(`--from ${asked.from} is after --to ${asked.to}.`)
+type BackfillOptions = Partial<Stretch> & { resume?: true; plan?: true }
+
+async function backfill(context: Context, { from, to, resume, plan: isPlan }: BackfillOptions): Promise<ExitCode> {
+  const misused = (why: string) => {
+    context.out.note(why)
     return EXIT.misused
   }
+  if (resume && (from ?? to) !== undefined) return misused('--resume makes what was left: it takes no --from or --to.')
+  if (!resume && (from === undefined || to === undefined)) return misused('--from and --to are needed, or --resume.')
+  if (from !== undefined && to !== undefined && from > to) return misused(`--from ${from} is after --to ${to}.`)
+  const asked = from === undefined || to === undefined ? undefined : { from, to }
   return isPlan ? withEtl(context, (etl) => plan(context, etl, asked)) : run(context, asked)
 }
 
-async function plan({ out }: Context, etl: EtlClient, asked: Stretch): Promise<ExitCode> {
+async function plan({ out }: Context, etl: EtlClient, asked: Stretch | undefined): Promise<ExitCode> {
   const planned = await etl.plan(asked)
   if (out.isJson) out.json(planned)
   else printPlan({ out }, planned)
@@ -95,7 +112,7 @@ function printPlan({ out }: Pick<Context, 'out'>, { days, tables }: Plan): void 
   out.line(table([{ title: 'table' }, { title: 'from' }, { title: 'to' }, right('days'), right('hang on others')], tableRows, out.colors))
 }
 
-async function run(context: Context, asked: Stretch): Promise<ExitCode> {
+async function run(context: Context, asked: Stretch | undefined): Promise<ExitCode> {
   const { out, io } = context
   return withEtl(
     context,
@@ -106,7 +123,7 @@ async function run(context: Context, asked: Stretch): Promise<ExitCode> {
       if (!found) {
         if (etl.isOwn) {
           await etl.stop()
-          out.note(`Interrupted: run ${id} is cut off. The next run goes on with what it left.`)
+          out.note(`Interrupted: run ${id} is cut off. What it has done stays; npx flowguard etl backfill --resume makes the rest.`)
         } else out.note(`Run ${id} goes on; npx flowguard etl runs ${id} shows it.`)
         return EXIT.interrupted
       }
@@ -116,7 +133,7 @@ async function run(context: Context, asked: Stretch): Promise<ExitCode> {
         out.note(
           'Not everything was loaded, or not every order answered, when it began: once it is, those days are stale, and the next run makes them again.',
         )
-      return found.state === 'done' && found.checks_failed === 0 ? EXIT.done : EXIT.failed
+      return found.state === 'done' ? EXIT.done : EXIT.failed
     },
     io.signal,
   )
@@ -207,13 +224,56 @@ function printRun(context: Pick<Context, 'out'>, { checks, steps, failed_rows: r
       ),
     )
   }
-  const failed = checks.filter((each) => each.failing_rows > 0)
-  out.line(`\n${count(checks.length)} checks, ${failed.length === 0 ? 'all passed' : out.colors.red(`${count(failed.length)} failed`)}`)
-  for (const each of failed) {
-    out.line(`  ${out.colors.red('✗')} ${each.model}  ${each.name}  ${count(each.failing_rows)} rows`)
+  printChecked(context, checks)
+  for (const each of checks.filter(({ state }) => state === 'failed')) {
+    const mark = each.severity === 'stop' ? out.colors.red('✗ stopped') : out.colors.yellow('! warned')
+    out.line(`  ${mark}  ${each.model}  ${each.name}  ${count(each.failing_rows)} rows`)
     const kept = rows.filter((row) => row.model === each.model && row.name === each.name)
     for (const row of kept.slice(0, FAILED_SHOWN)) out.line(`      ${printable(row.row_json).slice(0, FAILED_CHARS)}`)
   }
+}
+
+const STATE_WORDS = {
+  passed: 'passed',
+  failed: 'failed',
+  no_history: 'no history yet',
+  no_reference: 'nothing to refer to',
+  never_run: 'never run',
+} as const
+
+function printChecked({ out }: Pick<Context, 'out'>, checks: readonly { state: keyof typeof STATE_WORDS }[]): void {
+  const said = (Object.keys(STATE_WORDS) as (keyof typeof STATE_WORDS)[]).flatMap((state) => {
+    const found = checks.filter((each) => each.state === state).length
+    if (found === 0) return []
+    const words = found === checks.length && state === 'passed' ? 'all passed' : `${count(found)} ${STATE_WORDS[state]}`
+    return [state === 'failed' ? out.colors.red(words) : words]
+  })
+  out.line(`\n${[`${count(checks.length)} checks`, ...said].join(', ')}`)
+}
+
+const CHECK_COLORS = { passed: 'green', failed: 'red', no_history: 'cyan', no_reference: 'cyan', never_run: 'gray' } as const
+const CHECK_CHARS = 60
+
+async function checks(context: Context): Promise<ExitCode> {
+  return withEtl(context, async (etl) => {
+    const { out } = context
+    const found = await etl.checks()
+    if (out.isJson) out.json(found)
+    else {
+      const rows = found.map(({ model, name, severity, state, latest }) => [
+        out.colors[CHECK_COLORS[state]](STATE_WORDS[state]),
+        severity,
+        model,
+        name.length > CHECK_CHARS ? `${name.slice(0, CHECK_CHARS)}…` : name,
+        latest ? count(latest.failing_rows) : '–',
+        latest ? String(latest.run_id) : '–',
+      ])
+      const columns = [{ title: 'state' }, { title: 'if it fails' }, { title: 'table' }, { title: 'check' }, right('failing'), right('run')]
+      out.line(table(columns, rows, out.colors))
+      printChecked(context, found)
+    }
+    return found.some(({ state, severity }) => state === 'failed' && severity === 'stop') ? EXIT.failed : EXIT.done
+  })
 }
 
 function list(context: Context, limit: number): Promise<ExitCode> {

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { BRONZE_SCHEMA } from '../warehouse/schema.ts'
 import { openWarehouse } from './fixture.ts'
+import type { RunDetail } from './store.ts'
 
 /** Real events with answers that were worked out elsewhere: not part of the repository. */
 const FOLDER = process.env['FLOWGUARD_REFERENCE_DATA']
@@ -21,6 +22,10 @@ const loadedBy = (statements: readonly string[]) => async (path: string) => {
   connection.disconnectSync()
   instance.closeSync()
 }
+
+/** Their dishes and ads are not those of the catalogue, and their days are as uneven as they were: both only warn. */
+const unexpected = ({ checks }: RunDetail) =>
+  checks.filter(({ state, name }) => state === 'failed' && !/^(references|volume): /.test(name))
 
 const EVENTS = `{event_type: 'varchar', event_id: 'varchar', timestamp: 'timestamp', user_id: 'varchar', ad_id: 'varchar', item_id: 'bigint',
   ad_campaign_id: 'varchar', price: 'decimal(18,2)', quantity: 'bigint'}`
@@ -53,7 +58,7 @@ interface Taobao {
 test('taobao: sessions, orders, revenue and attributed orders of every day', { skip }, async () => {
   const answers = expected<Taobao>('taobao-expected.json')
   await using w = await openWarehouse({ prepare: fromEvents('taobao-events.ndjson.gz') })
-  assert.equal((await w.run('2017-09-01', '2017-12-03')).checks_failed, 0)
+  assert.deepEqual(unexpected(await w.run('2017-09-01', '2017-12-03')), [])
   const perDay = async (what: string) =>
     Object.fromEntries((await w.rows<{ date: string; n: number }>(`select date, ${what}`)).map(({ date, n }) => [date, Number(n)]))
   const sessions = await perDay('count(*) as n from silver.user_sessions group by date order by date')
@@ -75,7 +80,7 @@ type Shown = Record<string, { impressions: number; clicks: number; ctr: number }
 test('zozo: impressions, clicks and CTR by campaign, day and item', { skip }, async () => {
   const answers = expected<{ by_campaign: Shown; by_utc_day: Shown; by_item_id: Shown }>('zozo-expected.json')
   await using w = await openWarehouse({ prepare: fromEvents('zozo-events.ndjson.gz') })
-  assert.equal((await w.run('2019-11-24', '2019-12-01')).checks_failed, 0)
+  assert.deepEqual(unexpected(await w.run('2019-11-24', '2019-12-01')), [])
   const shownBy = async (what: string) => {
     const rows = await w.rows<{ key: string; impressions: number; clicks: number; ctr: number }>(
       `select cast(${what} as varchar) as key, sum(impressions) as impressions, sum(clicks) as clicks, round(sum(clicks) / sum(impressions), 6) as ctr
@@ -113,7 +118,7 @@ test('online retail: lines, items, revenue, unique, new and returning users of e
   ])
   await using w = await openWarehouse({ prepare })
   const run = await w.run('2010-12-01', '2011-12-09')
-  assert.equal(run.checks_failed, 0)
+  assert.deepEqual(unexpected(run), [])
   const rows = await w.rows<{ date: string }>(
     `select date, order_count as order_lines, total_items_sold, cast(total_revenue as varchar) as total_revenue, unique_users, new_users, returning_users from gold.daily_gmv_metrics order by date`,
   )

@@ -1,13 +1,13 @@
+import { dayOf } from '@flowguard/contract'
 import type { Clock } from '../kernel/lifecycle.ts'
 import { step } from '../kernel/crash.ts'
-import type { Row, Session } from '../warehouse/warehouse.ts'
+import type { Session } from '../warehouse/warehouse.ts'
+import { between } from './checks.ts'
 import { daysOfTables, stretchesOf, type Around, type Day, type DueDay } from './days.ts'
 import { createTable, withThreads } from './dialect.ts'
 import { selectOf, type Model, type Stretch } from './model.ts'
+import { checked, isStopping, KeptOut, type Checked, type KeptOutDay } from './quality.ts'
 import type { EtlStore } from './store.ts'
-
-/** Of the rows that fail a check, as many are kept for looking at. */
-const FAILED_ROWS_MAX = 100
 
 export interface Work {
   session: Session
@@ -17,56 +17,80 @@ export interface Work {
   signal: AbortSignal
 }
 
-export interface ChunkDone {
-  days: number
-  rowsIn: number
-  rowsOut: number
-  checksFailed: number
+/** Checks that stopped a try, and the days that are kept out for it. */
+interface Stopped {
+  checks: Checked[]
+  days: KeptOutDay[]
 }
 
-/** Makes a chunk's days in every table, and what hangs on them, in one transaction: a reader sees all of it or nothing. */
-export async function runChunk(
-  { session, store, models, clock, signal }: Work,
-  {
-    runId,
-    chunk,
-    around,
-    since,
-    onModel,
-  }: { runId: number; chunk: readonly DueDay[]; around: Around; since: number; onModel: (name: string) => void },
-): Promise<ChunkDone> {
-  const done: ChunkDone = { days: chunk.length, rowsIn: 0, rowsOut: 0, checksFailed: 0 }
-  const make = async () => {
-    await store.markDays(runId, chunk, clock())
-    const tables = await daysOfTables(models, chunk, around)
-    for (const model of models) {
-      const days = tables.get(model.name) ?? []
-      for (const stretch of stretchesOf(days, around.known)) {
-        signal.throwIfAborted()
-        onModel(model.name)
-        const made = await makeStretch({ session, clock }, model, stretch)
-        const count = days.filter((day) => stretch.from <= day && day <= stretch.to).length
-        await store.addStep(runId, model.name, stretch, { ...made, days: count }, made.startedAt)
-        done.rowsIn += made.rowsIn
-        done.rowsOut += made.rowsOut
-        for (const check of model.checks) {
-          signal.throwIfAborted()
-          const { failing, kept } = await failingRows(session, check.failing(model.name, between('date', stretch)))
-          await store.addCheck(runId, model.name, check.name, stretch, failing, kept)
-          if (failing > 0) done.checksFailed += 1
-        }
-        step('etl.after-table')
+interface Chunk {
+  runId: number
+  chunk: readonly DueDay[]
+  around: Around
+  since: number
+  onModel: (name: string) => void
+}
+
+/**
+ * Makes a chunk's days in every table, and what hangs on them, in one transaction: a reader sees all of it or nothing. Where a check that stops fails, nothing
+ * of that remains, and the days that it found are left out of the next try: they stay as they were. Resolves to the days that were made.
+ */
+export async function runChunk(work: Work, given: Chunk): Promise<readonly DueDay[]> {
+  const stopped: Stopped = { checks: [], days: [] }
+  let left = given.chunk
+  for (;;) {
+    try {
+      await withThreads(work.session, () => work.session.transaction(() => makeDays(work, { ...given, chunk: left }, stopped)))
+      step('etl.after-commit')
+      return left
+    } catch (error) {
+      if (!(error instanceof KeptOut)) throw error
+      stopped.checks.push(...error.by)
+      const byDay = ({ date }: DueDay) => error.by.find(({ badDays }) => badDays.includes(date))
+      // What fails on a day that only hangs on these may be due to any of them.
+      const isAny = !left.some(byDay)
+      const out = left.filter((day) => isAny || byDay(day))
+      const [first] = error.by as [Checked]
+      for (const day of out) {
+        const { model, name } = byDay(day) ?? first
+        stopped.days.push({ date: day.date, model, name })
       }
+      left = left.filter((day) => !out.includes(day))
     }
-    await store.chunkDone(runId, { ...done, seconds: (performance.now() - since) / 1_000 })
-    step('etl.before-commit')
   }
-  await withThreads(session, () => session.transaction(make))
-  step('etl.after-commit')
-  return done
 }
 
-const between = (column: string, { from, to }: Stretch) => `${column} between date '${from}' and date '${to}'`
+async function makeDays(work: Work, { runId, chunk, around, since, onModel }: Chunk, stopped: Stopped): Promise<void> {
+  const { session, store, models, clock, signal } = work
+  const done = { days: chunk.length, rowsIn: 0, rowsOut: 0 }
+  await store.markDays(runId, chunk, clock())
+  const computed = [...new Set([...around.computed, ...chunk.map(({ date }) => date)])].toSorted()
+  const tables = await daysOfTables(models, chunk, { ...around, computed })
+  for (const model of models) {
+    const days = tables.get(model.name) ?? []
+    const found: Checked[] = []
+    for (const stretch of stretchesOf(days, around.known)) {
+      signal.throwIfAborted()
+      onModel(model.name)
+      const made = await makeStretch({ session, clock }, model, stretch)
+      const count = days.filter((day) => stretch.from <= day && day <= stretch.to).length
+      await store.addStep(runId, model.name, stretch, { ...made, days: count }, made.startedAt)
+      done.rowsIn += made.rowsIn
+      done.rowsOut += made.rowsOut
+      for (const check of model.checks) {
+        signal.throwIfAborted()
+        found.push(await checked(session, model, check, count, { ...stretch, today: dayOf(clock()) }))
+      }
+      step('etl.after-table')
+    }
+    // Before others are made from it.
+    if (found.some(isStopping)) throw new KeptOut(found.filter(isStopping))
+    for (const each of found) await store.addCheck(runId, each)
+  }
+  for (const each of stopped.checks) await store.addCheck(runId, each)
+  await store.chunkDone(runId, { ...done, keptOut: stopped.days, seconds: (performance.now() - since) / 1_000 })
+  step('etl.before-commit')
+}
 
 async function makeStretch({ session, clock }: Pick<Work, 'session' | 'clock'>, model: Model, stretch: Stretch) {
   const startedAt = clock()
@@ -84,13 +108,6 @@ async function rowsRead(session: Session, table: string, stretch: Stretch): Prom
   if (/^(ref|etl)\./.test(table)) return 0
   const [counted] = await session.rows<{ n: number }>(`select count(*) as n from ${table} where ${between(column, stretch)}`)
   return counted!.n
-}
-
-async function failingRows(session: Session, select: string): Promise<{ failing: number; kept: Row[] }> {
-  const [counted] = await session.rows<{ n: number | null }>(`select sum(failing) as n from (${select}) as failed`)
-  const failing = counted!.n ?? 0
-  if (failing === 0) return { failing: 0, kept: [] }
-  return { failing, kept: await session.rows(`select * exclude (failing) from (${select}) as failed limit ${FAILED_ROWS_MAX}`) }
 }
 
 /** Every model's table as its SELECT has it. One of another shape is of an older version: it goes. Where one is new, all days are due again. */

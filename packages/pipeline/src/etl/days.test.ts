@@ -35,14 +35,14 @@ test('an order that is loaded while a run makes its day for the clicks alone is 
   const session = warehouse.session()
   for (const sql of DUCKDB_FUNCTIONS) await session.run(sql)
   const store = etlStore(session)
-  const due: DueDay = { date: day(0), why: 'stale', changed: ['bronze.clicks_raw'], bronzeRows: 2 }
+  const due: DueDay = { date: day(0), why: 'stale', changed: ['bronze.clicks_raw'], bronzeRows: 2, newRows: 1 }
   const runId = await store.begin({ askedBy: 'operator', asked: undefined, due: [due] }, 0)
   await runChunk(
     { session, store, models: MODELS, clock: Date.now, signal: new AbortController().signal },
     {
       runId,
       chunk: [due],
-      around: { known: [day(0)], computed: [day(0)], laterFrom: undefined, openSince: async () => undefined },
+      around: { known: [day(0)], computed: [day(0)], openSince: async () => undefined },
       since: 0,
       onModel: () => {},
     },

@@ -4,7 +4,7 @@ import { COUNTED, type Counted } from './schema.ts'
 
 /** A UTC day, `2026-01-31`: as texts they have the order of time. */
 export type Day = string
-export type Why = 'asked for' | 'stale' | 'interrupted'
+export type Why = 'asked for' | 'stale' | 'interrupted' | 'kept out'
 
 /** A day of which bronze has rows, or which was computed: the rows of each table now, and as they were when it was computed. */
 export interface KnownDay {
@@ -19,25 +19,31 @@ export interface DueDay {
   why: Why
   changed: readonly Counted[]
   bronzeRows: number
+  /** As many more rows bronze has of it than it was made from; undefined where it has never been made. */
+  newRows: number | undefined
 }
 
-/** A chunk is committed as one: about a quarter, so that a long backfill shows how far it is, and does not begin again from the start. */
+/**
+ * A chunk is committed as one. The newest days come first and soon, a week of them; each chunk after that is twice as long, up to about a quarter: so a run
+ * that is cut off has lost little, and one over years does not make what hangs on its days too often.
+ */
+const CHUNK_DAYS_FIRST = 7
 const CHUNK_DAYS_MAX = 92
 const CHUNK_ROWS_MAX = 12_000_000
 
 const ALL = Object.keys(COUNTED) as Counted[]
-const rowsOf = ({ rows }: KnownDay) => ALL.reduce((sum, table) => sum + rows[table], 0)
+const sum = (rows: Readonly<Record<Counted, number>>) => ALL.reduce((total, table) => total + rows[table], 0)
 
 export const nextDay = (day: Day): Day => dayOf(Date.parse(day) + DAY_MS)
 
 /** The days asked for, from the first that holds anything on, and those before `today` whose bronze rows are not those that they were made from. */
-export function dueDays(known: readonly KnownDay[], asked: Stretch | undefined, interrupted: ReadonlySet<Day>, today: Day): DueDay[] {
+export function dueDays(known: readonly KnownDay[], asked: Stretch | undefined, left: ReadonlyMap<Day, Why>, today: Day): DueDay[] {
   const byDate = new Map(known.map((each) => [each.date, each]))
   const addEmpty = (date: Day) => {
     if (!byDate.has(date)) byDate.set(date, { date, rows: noRows(), computed: undefined })
   }
   // Days without a row of bronze that a run did not come to.
-  for (const day of interrupted) addEmpty(day)
+  for (const day of left.keys()) addEmpty(day)
   const first = known[0]?.date
   if (asked && first !== undefined) {
     const from = asked.from > first ? asked.from : first
@@ -46,11 +52,15 @@ export function dueDays(known: readonly KnownDay[], asked: Stretch | undefined, 
   return [...byDate.values()]
     .toSorted((a, b) => (a.date < b.date ? -1 : 1))
     .flatMap((day) => {
-      const due = (why: Why, changed: readonly Counted[]) => [{ date: day.date, why, changed, bronzeRows: rowsOf(day) }]
-      if (asked && asked.from <= day.date && day.date <= asked.to) return due('asked for', ALL)
-      if (interrupted.has(day.date)) return due('interrupted', ALL)
-      if (day.date >= today) return []
       const { computed } = day
+      const due = (why: Why, changed: readonly Counted[]) => {
+        const bronzeRows = sum(day.rows)
+        return [{ date: day.date, why, changed, bronzeRows, newRows: computed && bronzeRows - sum(computed) }]
+      }
+      if (asked && asked.from <= day.date && day.date <= asked.to) return due('asked for', ALL)
+      const whyLeft = left.get(day.date)
+      if (whyLeft) return due(whyLeft, ALL)
+      if (day.date >= today) return []
       const changed = computed ? ALL.filter((table) => day.rows[table] !== computed[table]) : ALL
       return changed.length > 0 ? due('stale', changed) : []
     })
@@ -58,15 +68,17 @@ export function dueDays(known: readonly KnownDay[], asked: Stretch | undefined, 
 
 const noRows = (): Record<Counted, number> => ({ 'bronze.orders_raw': 0, 'bronze.clicks_raw': 0, 'bronze.attributed_raw': 0 })
 
+/** Newest first; the days of a chunk in the order of time. */
 export function chunksOf(due: readonly DueDay[]): DueDay[][] {
   const chunks: DueDay[][] = []
-  let rows = 0
-  for (const day of due) {
+  let [rows, daysMax] = [0, CHUNK_DAYS_FIRST]
+  for (const day of due.toReversed()) {
     const last = chunks.at(-1)
-    if (last && last.length < CHUNK_DAYS_MAX && rows + day.bronzeRows <= CHUNK_ROWS_MAX) {
-      last.push(day)
+    if (last && last.length < daysMax && rows + day.bronzeRows <= CHUNK_ROWS_MAX) {
+      last.unshift(day)
       rows += day.bronzeRows
     } else {
+      if (last) daysMax = Math.min(2 * daysMax, CHUNK_DAYS_MAX)
       chunks.push([day])
       rows = day.bronzeRows
     }
@@ -80,8 +92,6 @@ export interface Around {
   known: readonly Day[]
   /** Those of them that have been computed, the chunk's own included. */
   computed: readonly Day[]
-  /** The first day of the chunks that follow: they make anew whatever hangs on theirs. */
-  laterFrom: Day | undefined
   /** The day on which the earliest session began that was still open when this day began. */
   openSince: (day: Day) => Promise<Day | undefined>
 }
@@ -107,8 +117,7 @@ const isIn = (tables: readonly string[], table: string) => tables.includes(table
 const RULES: Readonly<Record<Reopening, (own: readonly Day[], around: Around) => Promise<readonly Day[]>>> = {
   'same day': async () => [],
   'next day': async (own, { computed }) => own.map(nextDay).filter((day) => computed.includes(day)),
-  'later days': async ([first = ''], { computed, laterFrom }) =>
-    computed.filter((day) => day > first && !(laterFrom !== undefined && day >= laterFrom)),
+  'later days': async ([first = ''], { computed }) => computed.filter((day) => day > first),
   async 'open sessions'(own, { known, computed, openSince }) {
     const since = await Promise.all(stretchesOf(own, known).map(async ({ from }) => ({ from, opened: await openSince(from) })))
     return since.flatMap(({ from, opened }) => (opened === undefined ? [] : computed.filter((day) => opened <= day && day < from)))

@@ -63,7 +63,8 @@ for (const seed of SEEDS) {
     }
     await bitByBit.run()
     assert.deepEqual(await bitByBit.hashes(), await atOnce.hashes())
-    assert.deepEqual(await bitByBit.rows('select sum(checks_failed) as failed from etl.runs'), [{ failed: 0 }])
+    // What is not in the catalogue is told, and that is all.
+    assert.deepEqual(await bitByBit.rows(`select * from etl.checks where state = 'failed' and name not like 'references:%'`), [])
     await bitByBit.run('2026-03-01', '2026-03-07')
     assert.deepEqual(await bitByBit.hashes(), await atOnce.hashes(), 'twice gives the same')
   })
@@ -115,7 +116,7 @@ test('a run that was cut off is marked when the warehouse is opened again, and t
   await w.run('2026-03-01', '2026-03-02')
   // As a process leaves it that dies in the midst of a run over days that were done before.
   await w.exec(
-    `insert into etl.runs select 2, started_at, null, 'running', asked_by, from_date, to_date, true, 2, 0, 0, 0, 0, 0, null from etl.runs`,
+    `insert into etl.runs by name select 2 as run_id, started_at, 'running' as state, asked_by, from_date, to_date, true as is_level, 2 as days from etl.runs`,
   )
   await w.exec(`insert into etl.run_days select 2, date, why from etl.run_days`)
   await w.exec(`insert into etl.run_days values (2, '2026-03-03', 'asked for')`)
@@ -143,7 +144,7 @@ test('a run that was cut off is marked when the warehouse is opened again, and t
   assert.deepEqual((await w.etl().plan(undefined)).days, [])
 })
 
-test('a long backfill is committed quarter by quarter', async () => {
+test('a long backfill is committed chunk by chunk: a week of the newest days first, then twice as many, up to a quarter', async () => {
   await using w = await openWarehouse()
   await w.orders({ user_id: 'u', at: '2026-01-01 10:00:00' }, { user_id: 'u', at: '2026-03-15 10:00:00' })
   const run = await w.run('2026-01-01', '2026-06-30')
@@ -151,9 +152,14 @@ test('a long backfill is committed quarter by quarter', async () => {
   const ofOrders = run.steps
     .filter((each) => each.model === 'silver.orders_clean')
     .map((each) => [each.from_date, each.to_date, each.days, each.rows_out])
+    .toReversed()
+    .toSorted((a, b) => (String(a[0]) < String(b[0]) ? 1 : -1))
   assert.deepEqual(ofOrders, [
-    ['2026-01-01', '2026-04-02', 92, 2],
-    ['2026-04-03', '2026-06-30', 89, 0],
+    ['2026-06-24', '2026-06-30', 7, 0],
+    ['2026-06-10', '2026-06-23', 14, 0],
+    ['2026-05-13', '2026-06-09', 28, 0],
+    ['2026-03-18', '2026-05-12', 56, 0],
+    ['2026-01-01', '2026-03-17', 76, 2],
   ])
 })
 

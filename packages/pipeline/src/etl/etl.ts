@@ -3,11 +3,13 @@ import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import type { Clock } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
 import type { Session, Warehouse } from '../warehouse/warehouse.ts'
+import type { Severity } from './checks.ts'
 import { makeTables, runChunk } from './chunk.ts'
 import { chunksOf, daysOfTables, dueDays, nextDay, type Day, type DueDay, type KnownDay } from './days.ts'
 import { DUCKDB_FUNCTIONS } from './dialect.ts'
 import type { Model, Stretch } from './model.ts'
-import { etlStore, type EtlStore, type RunDetail, type RunShown } from './store.ts'
+import { keptOutMessage, type CheckState } from './quality.ts'
+import { etlStore, type CheckRun, type EtlStore, type RunDetail, type RunShown } from './store.ts'
 
 export interface EtlDeps {
   warehouse: Warehouse
@@ -49,7 +51,21 @@ export interface Etl {
   progress(): Progress | undefined
   runs(countMax: number): Promise<readonly RunShown[]>
   run(runId: number): Promise<RunDetail | undefined>
+  /** Every check that a model declares, with what came of it in the last runs that looked at it. */
+  checks(): Promise<readonly CheckNow[]>
 }
+
+export interface CheckNow {
+  model: string
+  name: string
+  severity: Severity
+  state: CheckState | 'never_run'
+  latest: CheckRun | null
+  /** The latest first. */
+  history: readonly { run_id: number; state: CheckState }[]
+}
+
+const CHECK_RUNS_SHOWN = 14
 
 /** Silver and gold of the warehouse that this process owns: one run at a time. Stopping cuts a run off between two commits. */
 export function createEtl({ warehouse, models, reference, loaded, clock, logger }: EtlDeps, signal: AbortSignal): Etl {
@@ -77,7 +93,7 @@ export function createEtl({ warehouse, models, reference, loaded, clock, logger 
 
   async function survey(store: EtlStore, asked: Stretch | undefined) {
     const known = await store.known()
-    return { known, due: dueDays(known, asked, await store.interrupted(), dayOf(clock())) }
+    return { known, due: dueDays(known, asked, await store.left(), dayOf(clock())) }
   }
 
   async function execute(asked: Stretch | undefined, askedBy: AskedBy, began: (runId: number) => void): Promise<void> {
@@ -99,8 +115,10 @@ export function createEtl({ warehouse, models, reference, loaded, clock, logger 
         const { known, due } = await survey(store, asked)
         await store.settle(runId, { isLevel, due })
         await chunks({ store, session, runId, known, due, since })
-        await store.end(runId, 'done', null, seconds(), clock())
-        logger.info({ run_id: runId, days: due.length, seconds: seconds() }, 'etl run done')
+        const keptOut = keptOutMessage(runId, await store.keptOut(runId))
+        await store.end(runId, keptOut === undefined ? 'done' : 'failed', keptOut ?? null, seconds(), clock())
+        if (keptOut === undefined) logger.info({ run_id: runId, days: due.length, seconds: seconds() }, 'etl run done')
+        else logger.error({ run_id: runId }, keptOut)
       } catch (error) {
         // Best effort: what cannot be written now is marked when the warehouse is opened again.
         const state = signal.aborted || hasCode(error, 'query_stopped') ? 'interrupted' : 'failed'
@@ -127,16 +145,11 @@ export function createEtl({ warehouse, models, reference, loaded, clock, logger 
     progress = { run_id: runId, days: due.length, days_done: 0, chunk: 0, chunks: planned.length, at: '' }
     for (const [at, chunk] of planned.entries()) {
       signal.throwIfAborted()
-      for (const { date } of chunk) computed.add(date)
-      const around = {
-        known,
-        computed: [...computed].toSorted(),
-        laterFrom: takesOver(chunk, planned.slice(at + 1).flat()),
-        openSince: (day: Day) => store.openSince(day),
-      }
+      const around = { known, computed: [...computed].toSorted(), openSince: (day: Day) => store.openSince(day) }
       const onModel = (name: string) => (progress = { ...(progress as Progress), chunk: at + 1, at: name })
-      const done = await runChunk({ session, store, models, clock, signal }, { runId, chunk, around, since, onModel })
-      progress = { ...progress, days_done: progress.days_done + done.days }
+      const made = await runChunk({ session, store, models, clock, signal }, { runId, chunk, around, since, onModel })
+      for (const { date } of made) computed.add(date)
+      progress = { ...progress, days_done: progress.days_done + chunk.length }
     }
   }
 
@@ -161,13 +174,20 @@ export function createEtl({ warehouse, models, reference, loaded, clock, logger 
     progress: () => progress,
     runs: (countMax) => withStore((store) => store.runs(countMax)),
     run: (runId) => withStore((store) => store.run(runId)),
+    checks: () => withStore(async (store) => checksNow(models, await store.checks(CHECK_RUNS_SHOWN))),
   }
 }
 
-/** The first day of the chunks that follow from which on they make whatever hangs on this chunk's: where all changes that changes here. */
-function takesOver(chunk: readonly DueDay[], later: readonly DueDay[]): Day | undefined {
-  const changed = new Set(chunk.flatMap((day) => day.changed))
-  return later.find((day) => changed.isSubsetOf(new Set(day.changed)))?.date
+function checksNow(models: readonly Model[], runs: readonly CheckRun[]): CheckNow[] {
+  const of = Map.groupBy(runs, ({ model, name }) => `${model} ${name}`)
+  return models.flatMap(({ name: model, checks }) =>
+    checks.map(({ name, severity }) => {
+      const found = of.get(`${model} ${name}`) ?? []
+      const [latest = null] = found
+      const history = found.map(({ run_id: runId, state }) => ({ run_id: runId, state }))
+      return { model, name, severity, state: latest?.state ?? 'never_run', latest, history }
+    }),
+  )
 }
 
 const knownDays = (known: readonly KnownDay[], due: readonly DueDay[]): Day[] =>
@@ -182,7 +202,7 @@ async function planOf(
   const days = knownDays(known, due)
   const isDue = new Set(due.map(({ date }) => date))
   const computed = days.filter((day) => isDue.has(day) || known.some((each) => each.date === day && each.computed))
-  const tables = await daysOfTables(models, due, { known: days, computed, laterFrom: undefined, openSince })
+  const tables = await daysOfTables(models, due, { known: days, computed, openSince })
   return {
     days: due.map(({ date, why, bronzeRows }) => ({ date, why, bronze_rows: bronzeRows })),
     tables: [...tables].map(([table, of]) => ({

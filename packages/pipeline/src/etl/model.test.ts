@@ -29,14 +29,15 @@ test('a header in the fixed form is taken, and what follows an empty comment is 
   const { grain, reads, reopens, checks } = model(
     HEAD,
     '-- reopens: next day, open sessions',
-    '-- unique: date',
+    '-- stop unique: date',
+    '-- range: a 0..',
     '--',
     '-- Whatever: silver.b is not read.',
     SELECT,
   )
   assert.deepEqual(
-    { grain, reads, reopens, checks: checks.map(({ name }) => name) },
-    { grain: 'one row a day', reads: ['silver.a'], reopens: ['next day', 'open sessions'], checks: ['unique: date'] },
+    { grain, reads, reopens, checks: checks.map(({ severity, name }) => `${severity} ${name}`) },
+    { grain: 'one row a day', reads: ['silver.a'], reopens: ['next day', 'open sessions'], checks: ['stop unique: date', 'warn range: a 0..'] },
   )
 })
 
@@ -51,6 +52,10 @@ for (const [what, lines, said] of [
   ['a malformed range', [HEAD, RULES, '-- range: a 0-1', SELECT], /"a 0-1" does not fit/],
   ['malformed accepted values', [HEAD, RULES, '-- accepted: a of (b)', SELECT], /does not fit/],
   ['a malformed column', [HEAD, RULES, '-- unique: date; drop', SELECT], /is no column/],
+  ['a malformed reference', [HEAD, RULES, '-- references: a in b.c', SELECT], /"a in b\.c" does not fit/],
+  ['a volume of nothing', [HEAD, RULES, '-- volume: 3..0.3 of 28 days', SELECT], /is not "0\.3\.\.3 of 28 days"/],
+  ['a volume with too little to compare with', [HEAD, RULES, '-- volume: 0.3..3 of 6 days', SELECT], /of 7 to 400/],
+  ['a severity that is none', [HEAD, RULES, '-- halt unique: date', SELECT], /"-- stop word: text"/],
   ['malformed fresh', [HEAD, RULES, '-- fresh: orders', SELECT], /is not "schema.table"/],
   ['a table that it does not name', [HEAD, RULES, `${SELECT} union all select date from gold.b`], /gold\.b/],
   ['a table that it only names', [HEAD.replace('silver.a', 'silver.a, ref.foods'), RULES, SELECT], /ref\.foods/],

@@ -9,6 +9,7 @@ export type Reopening = (typeof REOPENINGS)[number]
 
 const LAYERS = ['silver', 'gold'] as const
 const FIRST_LINE = /^-- grain: (?<grain>\S.*)\. partition: (?<partition>\w+)\. reads: (?<reads>\w+\.\w+(, \w+\.\w+)*)$/
+const HEADER_LINE = /^-- (?:(?<severity>stop) )?(?<key>[a-z_]+): (?<value>.+)$/
 const TABLE = /\b(?:bronze|silver|gold|ref|etl)\.[a-z_]+/g
 const PLACEHOLDERS = [':from_date', ':to_date']
 
@@ -48,11 +49,11 @@ export function parseModel(name: string, text: string): Model {
     lines.findIndex((line) => !/^-- \S/.test(line)),
   )
   for (const line of headerLines) {
-    const [, key, value] = /^-- ([a-z_]+): (.+)$/.exec(line) ?? []
+    const { severity, key, value } = HEADER_LINE.exec(line)?.groups ?? {}
     if (key === undefined || value === undefined)
-      throw refused(`"${line}" is not of the form "-- word: text"; an empty "--" ends the header`)
+      throw refused(`"${line}" is not of the form "-- word: text" or "-- stop word: text"; an empty "--" ends the header`)
     if (key === 'reopens') reopens = reopeningsOf(value, refused)
-    else checks.push(checkOf(key, value, refused))
+    else checks.push(checkOf(severity === 'stop' ? 'stop' : 'warn', key, value, refused))
   }
   if (!reopens) throw refused(`it must say "-- reopens: …", of ${REOPENINGS.join(', ')}`)
   if (checks.length === 0) throw refused('it has no check')

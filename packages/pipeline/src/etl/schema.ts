@@ -12,8 +12,16 @@ export const ETL_SCHEMA = [
   'create table if not exists etl.run_days (run_id bigint, date date, why varchar)',
   `create table if not exists etl.steps (run_id bigint, model varchar, from_date date, to_date date, days bigint, rows_in bigint, rows_out bigint,
     seconds double, started_at timestamp)`,
+  /** One row a check and run. */
   'create table if not exists etl.checks (run_id bigint, model varchar, name varchar, from_date date, to_date date, failing_rows bigint)',
+  'alter table etl.checks add column if not exists severity varchar',
+  'alter table etl.checks add column if not exists state varchar',
+  'alter table etl.checks add column if not exists days bigint',
+  'alter table etl.checks add column if not exists unjudged_days bigint',
   'create table if not exists etl.failed_rows (run_id bigint, model varchar, name varchar, row_json varchar)',
+  /** Days that a check kept out: silver and gold have them as they were before. */
+  'create table if not exists etl.kept_out (run_id bigint, date date, model varchar, name varchar)',
+  'alter table etl.runs add column if not exists days_kept_out bigint default 0',
   /** The rows of bronze that each day was last made from: bronze only grows, so a day is level where they are as many. */
   `create table if not exists etl.days (date date, run_id bigint, computed_at timestamp, orders_rows bigint, clicks_rows bigint, attributed_rows bigint)`,
 ] as const

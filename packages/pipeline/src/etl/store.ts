@@ -1,6 +1,8 @@
 import type { Row, Session } from '../warehouse/warehouse.ts'
-import type { Day, DueDay, KnownDay } from './days.ts'
+import type { Severity } from './checks.ts'
+import type { Day, DueDay, KnownDay, Why } from './days.ts'
 import type { Stretch } from './model.ts'
+import { FAILED_ROWS_MAX, type Checked, type CheckState, type KeptOutDay } from './quality.ts'
 import { COUNTED, ETL_SCHEMA, type Counted } from './schema.ts'
 
 export type RunState = 'running' | 'done' | 'failed' | 'interrupted'
@@ -17,6 +19,8 @@ export interface RunShown {
   is_level: boolean
   days: number
   days_done: number
+  /** For a check that stops failed in them: they have what they had before. */
+  days_kept_out: number
   rows_in: number
   rows_out: number
   seconds: number
@@ -28,6 +32,7 @@ export interface RunDetail extends RunShown {
   steps: readonly StepShown[]
   checks: readonly CheckShown[]
   failed_rows: readonly FailedRow[]
+  kept_out: readonly KeptOutDay[]
 }
 
 interface StepShown {
@@ -41,12 +46,23 @@ interface StepShown {
   started_at: string
 }
 
-interface CheckShown {
+export interface CheckShown {
   model: string
   name: string
+  severity: Severity
+  state: CheckState
   from_date: Day
   to_date: Day
+  days: number
+  /** Of them, those of which nothing could be said. */
+  unjudged_days: number
   failing_rows: number
+}
+
+/** What came of a check in one run. */
+export interface CheckRun extends CheckShown {
+  run_id: number
+  started_at: string
 }
 
 /** A row as it failed, of those kept. */
@@ -55,6 +71,13 @@ interface FailedRow {
   name: string
   row_json: string
 }
+
+/** Failed rows of older runs are gone: they are for whoever looks at what is wrong now. */
+const RUNS_WITH_ROWS = 100
+/** Of a file of an older version, whose checks only warned. */
+const CHECK_COLUMNS = `model, name, coalesce(severity, 'warn') as severity,
+  coalesce(c.state, case when failing_rows > 0 then 'failed' else 'passed' end) as state, c.from_date, c.to_date, coalesce(c.days, 0) as days,
+  coalesce(unjudged_days, 0) as unjudged_days, failing_rows`
 
 const COUNT_OF = Object.entries(COUNTED) as [Counted, string][]
 const at = (ms: number) => new Date(ms).toISOString().replace('Z', '')
@@ -93,12 +116,14 @@ export function etlStore(session: Session) {
       }))
     },
     /** Days that a run meant to make, and that neither it nor a later one has made. */
-    async interrupted(): Promise<Set<Day>> {
-      const rows = await session.rows<{ date: Day }>(
-        `select distinct p.date from etl.run_days p join etl.runs r on r.run_id = p.run_id left join etl.days d on d.date = p.date
-         where r.state in ('interrupted', 'failed') and coalesce(d.run_id < p.run_id, true)`,
+    async left(): Promise<Map<Day, Why>> {
+      const rows = await session.rows<{ date: Day; kept_out: boolean }>(
+        `select p.date, arg_max(k.date is not null, p.run_id) as kept_out
+         from etl.run_days p join etl.runs r on r.run_id = p.run_id left join etl.days d on d.date = p.date
+         left join (select distinct run_id, date from etl.kept_out) k on k.run_id = p.run_id and k.date = p.date
+         where r.state in ('interrupted', 'failed') and coalesce(d.run_id < p.run_id, true) group by p.date`,
       )
-      return new Set(rows.map(({ date }) => date))
+      return new Map(rows.map(({ date, kept_out: isKeptOut }) => [date, isKeptOut ? 'kept out' : 'interrupted']))
     },
     async openSince(day: Day): Promise<Day | undefined> {
       const [found] = await session.rows<{ date: Day | null }>(
@@ -112,10 +137,12 @@ export function etlStore(session: Session) {
         const [last] = await session.rows<{ id: number }>('select coalesce(max(run_id), 0) as id from etl.runs')
         const id = last!.id + 1
         await session.run(
-          `insert into etl.runs values ($1, $2::timestamp, null, 'running', $3, $4::date, $5::date, false, $6, 0, 0, 0, 0, 0, null)`,
+          `insert into etl.runs (run_id, started_at, state, asked_by, from_date, to_date, is_level, days, days_done, days_kept_out, rows_in, rows_out, seconds, checks_failed)
+           values ($1, $2::timestamp, 'running', $3, $4::date, $5::date, false, $6, 0, 0, 0, 0, 0, 0)`,
           [id, at(now), run.askedBy, run.asked?.from ?? null, run.asked?.to ?? null, run.due.length],
         )
         await addDays(id, run.due)
+        await session.run('delete from etl.failed_rows where run_id <= $1', [id - RUNS_WITH_ROWS])
         return id
       })
     },
@@ -165,22 +192,43 @@ export function etlStore(session: Session) {
         at(now),
       ])
     },
-    async addCheck(runId: number, model: string, name: string, { from, to }: Stretch, failing: number, kept: readonly Row[]) {
-      await session.run(`insert into etl.checks values ($1, $2, $3, $4::date, $5::date, $6)`, [runId, model, name, from, to, failing])
+    /** Into the check's one row of the run: a run looks at some tables' days in several stretches. */
+    async addCheck(runId: number, { model, name, severity, stretch: { from, to }, days, unjudgedDays, why, failing, kept }: Checked) {
+      const of = [runId, model, name]
+      const state = `case when failing_rows > 0 then 'failed' when unjudged_days > 0 and unjudged_days >= days then $4 else 'passed' end`
+      const isThere = await session.run(
+        `update etl.checks set from_date = least(from_date, $4::date), to_date = greatest(to_date, $5::date), days = days + $6, unjudged_days = unjudged_days + $7,
+         failing_rows = failing_rows + $8 where run_id = $1 and model = $2 and name = $3`,
+        [...of, from, to, days, unjudgedDays, failing],
+      )
+      if (isThere === 0)
+        await session.run(
+          `insert into etl.checks (run_id, model, name, from_date, to_date, days, unjudged_days, failing_rows, severity)
+           values ($1, $2, $3, $4::date, $5::date, $6, $7, $8, $9)`,
+          [...of, from, to, days, unjudgedDays, failing, severity],
+        )
+      await session.run(`update etl.checks set state = ${state} where run_id = $1 and model = $2 and name = $3`, [...of, why ?? 'no_history'])
       if (kept.length === 0) return
-      await session.run(`insert into etl.failed_rows select $1, $2, $3, unnest($4::varchar[])`, [
-        runId,
-        model,
-        name,
-        kept.map((row) => JSON.stringify(row)),
+      const [before] = await session.rows<{ n: number }>(
+        'select count(*) as n from etl.failed_rows where run_id = $1 and model = $2 and name = $3',
+        of,
+      )
+      await session.run('insert into etl.failed_rows select $1, $2, $3, unnest($4::varchar[])', [
+        ...of,
+        kept.slice(0, Math.max(0, FAILED_ROWS_MAX - (before?.n ?? 0))),
       ])
     },
     /** With what the chunk made. */
-    async chunkDone(runId: number, done: { days: number; rowsIn: number; rowsOut: number; checksFailed: number; seconds: number }) {
+    async chunkDone(
+      runId: number,
+      done: { days: number; rowsIn: number; rowsOut: number; keptOut: readonly KeptOutDay[]; seconds: number },
+    ) {
+      for (const { date, model, name } of done.keptOut)
+        await session.run('insert into etl.kept_out values ($1, $2::date, $3, $4)', [runId, date, model, name])
       await session.run(
-        `update etl.runs set days_done = days_done + $2, rows_in = rows_in + $3, rows_out = rows_out + $4, checks_failed = checks_failed + $5, seconds = $6
-         where run_id = $1`,
-        [runId, done.days, done.rowsIn, done.rowsOut, done.checksFailed, done.seconds],
+        `update etl.runs set days_done = days_done + $2, rows_in = rows_in + $3, rows_out = rows_out + $4, days_kept_out = days_kept_out + $5, seconds = $6,
+         checks_failed = (select count(*) from etl.checks c where c.run_id = $1 and c.state = 'failed') where run_id = $1`,
+        [runId, done.days, done.rowsIn, done.rowsOut, done.keptOut.length, done.seconds],
       )
     },
     async end(runId: number, state: RunState, error: string | null, seconds: number, now: number) {
@@ -201,10 +249,21 @@ export function etlStore(session: Session) {
       return {
         ...run,
         steps: await of<StepShown>('steps', 'started_at, model, from_date'),
-        checks: await of<CheckShown>('checks', 'model, name, from_date'),
+        checks: await session.rows<CheckShown>(
+          `select ${CHECK_COLUMNS} from etl.checks c where run_id = $1 order by model, name, c.from_date`,
+          [runId],
+        ),
         failed_rows: await of<FailedRow>('failed_rows', 'model, name, row_json'),
+        kept_out: await of<KeptOutDay>('kept_out', 'date, model, name'),
       }
     },
+    keptOut: (runId: number) => session.rows<KeptOutDay>('select date, model, name from etl.kept_out where run_id = $1', [runId]),
+    /** What came of each check in the last runs that looked at it, the latest first. */
+    checks: (runsMax: number) =>
+      session.rows<CheckRun>(
+        `select c.run_id, r.started_at, ${CHECK_COLUMNS} from etl.checks c join etl.runs r on r.run_id = c.run_id
+         qualify row_number() over (partition by model, name order by c.run_id desc) <= ${runsMax} order by c.run_id desc`,
+      ),
   }
 }
 

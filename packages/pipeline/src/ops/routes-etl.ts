@@ -16,6 +16,8 @@ const Choice = Type.Object(
   { additionalProperties: false, title: 'Days to make anew' },
 )
 const checkChoice = Compile(Choice)
+const Resume = Type.Object({ resume: Type.Literal(true) }, { additionalProperties: false, title: 'What runs that were cut off have left' })
+const checkResume = Compile(Resume)
 
 /** Silver and gold: begun, followed, planned. */
 export function etlRoutes(app: FastifyInstance, { etl, clock }: Pick<OpsDeps, 'etl' | 'clock'>): void {
@@ -36,12 +38,16 @@ export function etlRoutes(app: FastifyInstance, { etl, clock }: Pick<OpsDeps, 'e
     })
   })
   app.get('/api/etl/plan', guarded('What a run would do'), (request, reply) => {
-    const { from, to } = request.query as Partial<Stretch>
-    return answer(request, reply, stretchOf({ from, to }, clock()), async (asked) => reply.send(await etl.plan(asked)))
+    const { resume, ...days } = request.query as Partial<Stretch> & { resume?: string }
+    return answer(request, reply, stretchOrRest(resume === 'true' ? { resume: true } : days, clock()), async (asked) => reply.send(await etl.plan(asked)))
   })
-  app.post('/api/etl/runs', guarded('Make days anew, and whatever is stale or hangs on them', { body: Choice }), (request, reply) => {
+  app.get('/api/etl/checks', guarded('Data quality: every check, and what came of it'), (request, reply) =>
+    answer(request, reply, undefined, async () => reply.send({ checks: await etl.checks() })),
+  )
+  const body = Type.Union([Choice, Resume])
+  app.post('/api/etl/runs', guarded('Make days anew, and whatever is stale, left or hangs on them', { body }), (request, reply) => {
     const parsed = parseJson(request.body as Buffer | undefined, { bytesMax: BODY_BYTES_MAX, wrappers: 0 })
-    const asked = 'value' in parsed ? stretchOf(parsed.value, clock()) : parsed
+    const asked = 'value' in parsed ? stretchOrRest(parsed.value, clock()) : parsed
     return answer(request, reply, asked, async (days) => reply.code(202).send({ run_id: await etl.start(days, 'operator') }))
   })
 }
@@ -58,6 +64,9 @@ async function answer<T>(request: FastifyRequest, reply: FastifyReply, asked: T 
 }
 
 const isFault = (asked: unknown): asked is Fault => typeof asked === 'object' && asked !== null && 'code' in asked
+
+/** Nothing asked for is the rest: what runs have left, and what is stale. */
+const stretchOrRest = (value: unknown, now: number) => (checkResume.Check(value) ? undefined : stretchOf(value, now))
 
 function stretchOf(value: unknown, now: number): Stretch | Fault {
   if (!checkChoice.Check(value)) return invalid('from', 'and to must be days, 2026-01-31')

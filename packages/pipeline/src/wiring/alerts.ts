@@ -16,7 +16,7 @@ import { standingsIn } from '../reader/places.ts'
 import { readerLoop } from '../reader/loop.ts'
 import { passedIn, pendingIn } from '../stream/pending.ts'
 import { METRICS } from '@flowguard/contract'
-import { auditOver, settledRunOver } from './ops-questions.ts'
+import { auditOver, checksOver, settledRunOver } from './ops-questions.ts'
 
 interface Alerts {
   book: AlertBook
@@ -55,6 +55,7 @@ export async function faultParts(machine: Machine): Promise<readonly Part[]> {
     rulesFault: rules.fault,
     readers: async () => [...(await groups(stores)).readers, ...(settings.STREAM_ENGINE === 'flink' ? [flinkAsReader(topics, db)] : [])],
     settledRun: settledRunOver(settings),
+    checks: checksOver(settings),
     audit: auditOver(settings),
     clock,
     logger,

@@ -1,3 +1,4 @@
+import type { CheckNow } from '../etl/etl.ts'
 import type { RunShown } from '../etl/store.ts'
 import { isLoopback, type Settings } from '../kernel/config.ts'
 import { FlowGuardError } from '../kernel/errors.ts'
@@ -17,6 +18,10 @@ export function settledRunOver(settings: Settings): (signal: AbortSignal) => Pro
     const path = `/api/etl/runs?limit=${RUNS_COUNT}`
     return (await asked<{ runs: RunShown[] }>(settings, path, { signal, msMax: RUNS_MS_MAX })).runs.find(isSettled)
   }
+}
+
+export function checksOver(settings: Settings): (signal: AbortSignal) => Promise<readonly CheckNow[]> {
+  return async (signal) => (await asked<{ checks: CheckNow[] }>(settings, '/api/etl/checks', { signal, msMax: RUNS_MS_MAX })).checks
 }
 
 export function auditOver(settings: Settings): (signal: AbortSignal) => Promise<Audit> {
