@@ -1,5 +1,6 @@
-import type { CheckNow, Plan, Progress } from '../etl/etl.ts'
+import type { CheckNow, Progress } from '../etl/etl.ts'
 import type { Stretch } from '../etl/model.ts'
+import type { Plan } from '../etl/plan.ts'
 import type { RunDetail, RunShown } from '../etl/store.ts'
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { holderOf } from '../kernel/lock.ts'

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { until } from '../../../../test/support/machine.ts'
-import type { Plan, Progress } from '../etl/etl.ts'
+import type { Progress } from '../etl/etl.ts'
+import type { Plan } from '../etl/plan.ts'
 import type { RunDetail, RunShown } from '../etl/store.ts'
 import { openMachine, smallDay } from '../ops/fixture.ts'
 import { openDuckdb } from '../warehouse/adapters/duckdb.ts'
@@ -31,7 +32,7 @@ test('where FlowGuard does not run, the command opens the warehouse itself: plan
   )
   assert.match(
     (await cli('backfill', '--from', DAY, '--to', DAY, '--plan')).stdout,
-    /^day +why +bronze rows\n2026-03-01 +asked for +\d+\n\ntable /,
+    /^day +why +because +bronze rows\n2026-03-01 +asked for +never made +\d+\n\ntable [^]*gold\.daily_gmv_metrics +2026-03-01 +2026-03-01 +1 +0 +0 +1 +0 +0\n[^]*\d+ rows would change\. Nothing was written/,
   )
   assert.deepEqual(JSON.parse((await cli('runs', '--json')).stdout), [], 'a plan is no run')
 
@@ -135,7 +136,7 @@ const RUN: RunDetail = {
   failed_rows: [],
   kept_out: [],
 }
-const WAITING: Progress = { run_id: 7, days: 1, days_done: 0, chunk: 0, chunks: 0, at: 'waiting for the loader' }
+const WAITING: Progress = { run_id: 7, days: 1, days_done: 0, chunk: 0, chunks: 0, from: null, to: null, at: 'waiting for the loader' }
 
 test('where another process has the warehouse, it does the work: begun, followed, left to go on, or refused', async () => {
   using folder = temporaryFolder()

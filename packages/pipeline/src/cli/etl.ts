@@ -1,6 +1,6 @@
 import { DAY_MS, dayOf, isDay } from '@flowguard/contract'
 import { Command, InvalidArgumentError } from 'commander'
-import type { Plan } from '../etl/etl.ts'
+import type { Plan, PlannedTable } from '../etl/plan.ts'
 import type { Stretch } from '../etl/model.ts'
 import type { RunDetail, RunShown } from '../etl/store.ts'
 import { hasCode } from '../kernel/errors.ts'
@@ -103,13 +103,32 @@ async function plan({ out }: Context, etl: EtlClient, asked: Stretch | undefined
   return EXIT.done
 }
 
-function printPlan({ out }: Pick<Context, 'out'>, { days, tables }: Plan): void {
-  if (days.length === 0) return out.note('Nothing is to be done: bronze has no such day, and no other is stale.')
-  const dayRows = days.map((each) => [each.date, each.why, count(each.bronze_rows)])
-  out.line(table([{ title: 'day' }, { title: 'why' }, right('bronze rows')], dayRows, out.colors))
+function printPlan({ out }: Pick<Context, 'out'>, { days, tables, is_counted: isCounted }: Plan): void {
+  if (days.length === 0) return out.note('Nothing is to be done: bronze has no such day, and no other is stale or was left.')
+  const dayRows = days.map((each) => [each.date, each.why, each.because, count(each.bronze_rows)])
+  out.line(table([{ title: 'day' }, { title: 'why' }, { title: 'because' }, right('bronze rows')], dayRows, out.colors))
   out.line()
-  const tableRows = tables.map((each) => [each.table, each.from, each.to, count(each.days), count(each.hanging)])
-  out.line(table([{ title: 'table' }, { title: 'from' }, { title: 'to' }, right('days'), right('hang on others')], tableRows, out.colors))
+  const columns = [
+    { title: 'table' },
+    { title: 'from' },
+    { title: 'to' },
+    right('days'),
+    right('hang on others'),
+    right('rows now'),
+    right('added'),
+    right('changed'),
+    right('removed'),
+  ]
+  out.line(table(columns, tables.map(tableRow), out.colors))
+  if (isCounted) {
+    const changing = tables.reduce((sum, { rows }) => sum + (rows ? rows.added + rows.changed + rows.removed : 0), 0)
+    out.line(`\n${changing === 0 ? 'No row would change.' : `${count(changing)} rows would change.`} Nothing was written.`)
+  } else out.line('\nTo count the rows that would change takes too long here. Nothing was written.')
+}
+
+function tableRow({ table: name, from, to, days, hanging, rows_now: now, rows }: PlannedTable): string[] {
+  const changes = rows ? [rows.added, rows.changed, rows.removed].map(count) : ['?', '?', '?']
+  return [name, from, to, count(days), count(hanging), count(now), ...changes]
 }
 
 async function run(context: Context, asked: Stretch | undefined): Promise<ExitCode> {
@@ -147,7 +166,8 @@ async function follow({ out, io }: Context, etl: EtlClient, id: number): Promise
       const at = await etl.progress()
       if (at?.run_id !== id) return await etl.run(id)
       unheardSince = undefined
-      const done = `${count(at.days_done)} of ${count(at.days)} days, part ${at.chunk} of ${at.chunks}, `
+      const part = at.from === null ? '' : `part ${at.chunk} of ${at.chunks} (${at.from} to ${at.to}), `
+      const done = `${count(at.days_done)} of ${count(at.days)} days, ${part}`
       out.progress(`  run ${id}: ${at.chunks === 0 ? '' : done}${at.at}`)
     } catch (error) {
       // It may be started again just now; then the run was cut off, and says so.

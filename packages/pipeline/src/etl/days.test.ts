@@ -47,7 +47,9 @@ test('an order that is loaded while a run makes its day for the clicks alone is 
       onModel: () => {},
     },
   )
-  assert.deepEqual((await warehouse.etl().plan(undefined)).days, [{ date: day(0), why: 'stale', bronze_rows: 3 }])
+  assert.deepEqual((await warehouse.etl().plan(undefined)).days, [
+    { date: day(0), why: 'stale', because: '1 more in bronze.orders_raw since it was made', bronze_rows: 3 },
+  ])
   await warehouse.run()
   assert.deepEqual(await orders(), [{ n: 2 }])
   assert.deepEqual((await warehouse.etl().plan(undefined)).days, [])

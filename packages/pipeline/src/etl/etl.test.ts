@@ -79,7 +79,9 @@ test('a late row reopens its day, and what hangs on it; today is left alone unti
   assert.deepEqual((await w.etl().plan(undefined)).days, [])
   await w.clicks({ user_id: 'u', at: '2026-03-02 10:00:00' })
   const plan = await w.etl().plan(undefined)
-  assert.deepEqual(plan.days, [{ date: '2026-03-02', why: 'stale', bronze_rows: 2 }])
+  assert.deepEqual(plan.days, [
+    { date: '2026-03-02', why: 'stale', because: '1 more in bronze.clicks_raw since it was made', bronze_rows: 2 },
+  ])
   const tables = Object.fromEntries(plan.tables.map(({ table, from, to, hanging }) => [table, [from, to, hanging]]))
   assert.deepEqual(tables['silver.user_sessions'], ['2026-03-02', '2026-03-03', 1])
   assert.equal(tables['gold.user_cohort_metrics'], undefined, 'no order has changed')
@@ -131,10 +133,10 @@ test('a run that was cut off is marked when the warehouse is opened again, and t
   assert.deepEqual(
     (await w.etl().plan(undefined)).days.map(({ date, why }) => [date, why]),
     [
-      ['2026-03-01', 'interrupted'],
-      ['2026-03-02', 'interrupted'],
       // A day without events, which counts all the same, in the cohorts.
       ['2026-03-03', 'interrupted'],
+      ['2026-03-02', 'interrupted'],
+      ['2026-03-01', 'interrupted'],
     ],
   )
   assert.equal((await w.run()).days_done, 3)

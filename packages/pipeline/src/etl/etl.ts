@@ -5,9 +5,10 @@ import type { Logger } from '../kernel/logging.ts'
 import type { Session, Warehouse } from '../warehouse/warehouse.ts'
 import type { Severity } from './checks.ts'
 import { makeTables, runChunk } from './chunk.ts'
-import { chunksOf, daysOfTables, dueDays, nextDay, type Day, type DueDay, type KnownDay } from './days.ts'
+import { chunksOf, dueDays, nextDay, type Day, type DueDay, type KnownDay } from './days.ts'
 import { DUCKDB_FUNCTIONS } from './dialect.ts'
 import type { Model, Stretch } from './model.ts'
+import { knownDays, planOf, type Plan } from './plan.ts'
 import { keptOutMessage, type CheckState } from './quality.ts'
 import { etlStore, type CheckRun, type EtlStore, type RunDetail, type RunShown } from './store.ts'
 
@@ -25,18 +26,15 @@ export interface EtlDeps {
 export type AskedBy = 'operator' | 'schedule'
 const WAITING = 'waiting for the loader'
 
-export interface Plan {
-  days: readonly { date: Day; why: string; bronze_rows: number }[]
-  /** `hanging` of its days are not due themselves, but hang on days that are. */
-  tables: readonly { table: string; days: number; hanging: number; from: Day; to: Day }[]
-}
-
 export interface Progress {
   run_id: number
   days: number
   days_done: number
   chunk: number
   chunks: number
+  /** The days of the chunk: the newest are made first. Null while it waits. */
+  from: Day | null
+  to: Day | null
   /** What it is doing: a table, or waiting for the loader. */
   at: string
 }
@@ -103,7 +101,7 @@ export function createEtl({ warehouse, models, reference, loaded, clock, logger 
       // Noted before it waits, so that what was asked for is not forgotten where the process dies meanwhile.
       const first = await survey(store, asked)
       const runId = await store.begin({ askedBy, asked, due: first.due }, clock())
-      progress = { run_id: runId, days: first.due.length, days_done: 0, chunk: 0, chunks: 0, at: WAITING }
+      progress = { run_id: runId, days: first.due.length, days_done: 0, chunk: 0, chunks: 0, from: null, to: null, at: WAITING }
       began(runId)
       let since = performance.now()
       const seconds = () => (performance.now() - since) / 1_000
@@ -142,11 +140,12 @@ export function createEtl({ warehouse, models, reference, loaded, clock, logger 
     const planned = chunksOf(due)
     const known = knownDays(run.known, due)
     const computed = new Set(run.known.filter((day) => day.computed).map(({ date }) => date))
-    progress = { run_id: runId, days: due.length, days_done: 0, chunk: 0, chunks: planned.length, at: '' }
+    progress = { run_id: runId, days: due.length, days_done: 0, chunk: 0, chunks: planned.length, from: null, to: null, at: '' }
     for (const [at, chunk] of planned.entries()) {
       signal.throwIfAborted()
       const around = { known, computed: [...computed].toSorted(), openSince: (day: Day) => store.openSince(day) }
-      const onModel = (name: string) => (progress = { ...(progress as Progress), chunk: at + 1, at: name })
+      const [from, to] = [chunk[0]?.date ?? null, chunk.at(-1)?.date ?? null]
+      const onModel = (name: string) => (progress = { ...(progress as Progress), chunk: at + 1, from, to, at: name })
       const made = await runChunk({ session, store, models, clock, signal }, { runId, chunk, around, since, onModel })
       for (const { date } of made) computed.add(date)
       progress = { ...progress, days_done: progress.days_done + chunk.length }
@@ -155,9 +154,10 @@ export function createEtl({ warehouse, models, reference, loaded, clock, logger 
 
   return {
     plan: (asked) =>
-      withStore(async (store) => {
+      withStore(async (store, session) => {
         const { known, due } = await survey(store, asked)
-        return planOf(models, known, due, (day) => store.openSince(day))
+        const copied = (schema: string) => copyReference(session, reference, schema)
+        return planOf({ session, models, copyReference: copied, known, due, openSince: (day) => store.openSince(day) })
       }),
     async start(asked, askedBy) {
       if (running) throw new FlowGuardError('etl_running', `run ${progress?.run_id ?? 'about to begin'} is at work`)
@@ -190,39 +190,14 @@ function checksNow(models: readonly Model[], runs: readonly CheckRun[]): CheckNo
   )
 }
 
-const knownDays = (known: readonly KnownDay[], due: readonly DueDay[]): Day[] =>
-  [...new Set([...known.map(({ date }) => date), ...due.map(({ date }) => date)])].toSorted()
-
-async function planOf(
-  models: readonly Model[],
-  known: readonly KnownDay[],
-  due: readonly DueDay[],
-  openSince: (day: Day) => Promise<Day | undefined>,
-): Promise<Plan> {
-  const days = knownDays(known, due)
-  const isDue = new Set(due.map(({ date }) => date))
-  const computed = days.filter((day) => isDue.has(day) || known.some((each) => each.date === day && each.computed))
-  const tables = await daysOfTables(models, due, { known: days, computed, openSince })
-  return {
-    days: due.map(({ date, why, bronzeRows }) => ({ date, why, bronze_rows: bronzeRows })),
-    tables: [...tables].map(([table, of]) => ({
-      table,
-      days: of.length,
-      hanging: of.filter((day) => !isDue.has(day)).length,
-      from: of[0] as Day,
-      to: of.at(-1) as Day,
-    })),
-  }
-}
-
 /** Silver compares with the catalogue as it is when it runs. */
-async function copyReference(session: Session, reference: EtlDeps['reference']): Promise<void> {
+async function copyReference(session: Session, reference: EtlDeps['reference'], schema = 'ref.'): Promise<void> {
   const { foods, ads } = await reference()
-  await session.run('delete from ref.foods')
-  await session.run('delete from ref.ads')
+  await session.run(`delete from ${schema}foods`)
+  await session.run(`delete from ${schema}ads`)
   if (foods.length > 0) {
     await session.run(
-      `insert into ref.foods select unnest($1::varchar[])::bigint, unnest($2::varchar[]), unnest($3::varchar[]), unnest($4::varchar[])::decimal(18, 2)`,
+      `insert into ${schema}foods select unnest($1::varchar[])::bigint, unnest($2::varchar[]), unnest($3::varchar[]), unnest($4::varchar[])::decimal(18, 2)`,
       [
         foods.map((food) => String(food.food_id)),
         foods.map(({ name }) => name),
@@ -233,7 +208,7 @@ async function copyReference(session: Session, reference: EtlDeps['reference']):
   }
   if (ads.length > 0) {
     await session.run(
-      `insert into ref.ads select unnest($1::varchar[]), unnest($2::varchar[])::bigint, unnest($3::varchar[]), unnest($4::varchar[])`,
+      `insert into ${schema}ads select unnest($1::varchar[]), unnest($2::varchar[])::bigint, unnest($3::varchar[]), unnest($4::varchar[])`,
       [
         ads.map(({ adId }) => adId),
         ads.map(({ itemId }) => String(itemId)),

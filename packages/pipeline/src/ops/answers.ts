@@ -13,7 +13,8 @@ export type { Fresh, Report } from './reports.ts'
 export type { ReportColumn, ReportName } from './report-sql.ts'
 export type { Audit } from './audit.ts'
 export type { Check } from './audit-check.ts'
-export type { CheckNow, Plan, Progress } from '../etl/etl.ts'
+export type { CheckNow, Progress } from '../etl/etl.ts'
+export type { Plan, PlannedTable } from '../etl/plan.ts'
 export type { RunDetail, RunShown } from '../etl/store.ts'
 export type {
   AdvertiserBill,

@@ -59,13 +59,13 @@ const plan = ({ from, to }: typeof today) => ask<{ days: unknown[]; tables: { ta
 test('a run is planned, begun, followed while it waits for the loader, and shown when it is done; a second at once is refused', async () => {
   const planned = await plan(today)
   assert.equal(planned.status, 200)
-  assert.deepEqual(planned.body.days, [{ date: '2026-03-01', why: 'asked for', bronze_rows: 18 }])
+  assert.deepEqual(planned.body.days, [{ date: '2026-03-01', why: 'asked for', because: 'never made', bronze_rows: 18 }])
   assert.equal(planned.body.tables.length, 9)
 
   const begun = await ask<{ run_id: number }>('runs', today)
   assert.deepEqual([begun.status, begun.body], [202, { run_id: 1 }])
   const waiting = await list()
-  assert.deepEqual(waiting.running, { run_id: 1, days: 1, days_done: 0, chunk: 0, chunks: 0, at: 'waiting for the loader' })
+  assert.deepEqual(waiting.running, { run_id: 1, days: 1, days_done: 0, chunk: 0, chunks: 0, from: null, to: null, at: 'waiting for the loader' })
   assert.deepEqual([waiting.runs.length, waiting.runs[0]!.state], [1, 'running'])
   const second = await ask('runs', today)
   assert.deepEqual([second.status, second.body.code], [409, 'etl_running'])

@@ -1,6 +1,6 @@
 import { useState } from 'react'
 import { api, type ApiError } from '../../api/client.ts'
-import type { Plan } from 'flowguard/answers'
+import type { Plan, PlannedTable } from 'flowguard/answers'
 import { count } from '../../model/format.ts'
 import { useAddress } from '../../state/address.ts'
 import { Badge, Button, Empty, Failure, Panel } from '../../ui/basics.tsx'
@@ -8,7 +8,7 @@ import { DayField, useToday } from '../../ui/days.tsx'
 import { Table } from '../../ui/table.tsx'
 
 /** A day, or a stretch of them: first what it would do, then done. */
-export function Backfill({ isRunning, onStarted }: { isRunning: boolean; onStarted: (runId: number) => void }) {
+export function Backfill({ isRunning, hasRest, onStarted }: { isRunning: boolean; hasRest: boolean; onStarted: (runId: number) => void }) {
   const { get, set } = useAddress()
   const today = useToday()
   const [from, to] = [get('from') || today, get('to') || get('from') || today]
@@ -24,9 +24,9 @@ export function Backfill({ isRunning, onStarted }: { isRunning: boolean; onStart
     setAsking(false)
   }
   const planned = () => asked(async () => setPlan({ of: stretch, plan: await api<Plan>(`/api/etl/plan?${stretch}`) }))
-  const started = () =>
+  const started = (body: { from: string; to: string } | { resume: true }) =>
     asked(async () => {
-      const { run_id: id } = await api<{ run_id: number }>('/api/etl/runs', { body: { from, to } })
+      const { run_id: id } = await api<{ run_id: number }>('/api/etl/runs', { body })
       setPlan(undefined)
       onStarted(id)
     })
@@ -62,10 +62,15 @@ export function Backfill({ isRunning, onStarted }: { isRunning: boolean; onStart
           kind="primary"
           disabled={isAsking || isRunning || !current}
           title={current ? undefined : 'plan it first'}
-          onClick={() => void started()}
+          onClick={() => void started({ from, to })}
         >
           {isRunning ? 'A run is at work' : 'Start'}
         </Button>
+        {hasRest && !isRunning && (
+          <Button disabled={isAsking} title="the days that runs which were cut off or failed have left" onClick={() => void started({ resume: true })}>
+            Go on with what is left
+          </Button>
+        )}
         {!current && !isRunning && <span className="pb-1.5 text-muted">Plan it first: what hangs on these days is made anew too.</span>}
       </form>
       {error && <Failure error={error} />}
@@ -74,14 +79,23 @@ export function Backfill({ isRunning, onStarted }: { isRunning: boolean; onStart
   )
 }
 
-function Planned({ plan: { days, tables } }: { plan: Plan }) {
+const changing = ({ rows }: PlannedTable) => (rows ? rows.added + rows.changed + rows.removed : 0)
+
+function Planned({ plan: { days, tables, is_counted: isCounted } }: { plan: Plan }) {
   if (days.length === 0) return <Empty title="Nothing to make">All of these days are level with what bronze holds.</Empty>
   const rows = days.reduce((sum, { bronze_rows: each }) => sum + each, 0)
   return (
     <div className="border-t border-line">
       <p className="px-3 py-2" role="status">
         <strong className="num">{days.length}</strong> {days.length === 1 ? 'day' : 'days'} of{' '}
-        <strong className="num">{count(rows)}</strong> bronze rows, <strong className="num">{tables.length}</strong> tables.
+        <strong className="num">{count(rows)}</strong> bronze rows, <strong className="num">{tables.length}</strong> tables:{' '}
+        {isCounted ? (
+          <>
+            <strong className="num">{count(tables.reduce((sum, table) => sum + changing(table), 0))}</strong> rows of them would change.
+          </>
+        ) : (
+          'what would change takes too long to count.'
+        )}
       </p>
       <div className="grid gap-x-4 md:grid-cols-2">
         <Table
@@ -89,6 +103,7 @@ function Planned({ plan: { days, tables } }: { plan: Plan }) {
           columns={[
             { name: 'day', show: ({ date }) => <span className="num">{date}</span> },
             { name: 'why', show: ({ why }) => <Badge>{why}</Badge> },
+            { name: 'because', isMinor: true, show: ({ because }) => because },
             { name: 'bronze rows', isNumber: true, show: ({ bronze_rows: each }) => count(each) },
           ]}
           rows={days}
@@ -100,7 +115,10 @@ function Planned({ plan: { days, tables } }: { plan: Plan }) {
             { name: 'table', show: ({ table }) => table },
             { name: 'days', isNumber: true, show: (table) => table.days },
             { name: 'of them hanging', isNumber: true, show: ({ hanging }) => hanging },
-            { name: 'from', isNumber: true, show: ({ from }) => from },
+            { name: 'rows now', isNumber: true, isMinor: true, show: ({ rows_now: rows }) => count(rows) },
+            { name: 'added', isNumber: true, show: ({ rows: change }) => (change ? count(change.added) : '?') },
+            { name: 'changed', isNumber: true, show: ({ rows: change }) => (change ? count(change.changed) : '?') },
+            { name: 'removed', isNumber: true, show: ({ rows: change }) => (change ? count(change.removed) : '?') },
           ]}
           rows={tables}
           keyOf={({ table }) => table}

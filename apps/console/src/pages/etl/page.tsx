@@ -9,9 +9,12 @@ import { Badge, Empty, Failure, Loading, Page, Panel, Time } from '../../ui/basi
 import { Table, type Column } from '../../ui/table.tsx'
 import { Backfill } from './backfill.tsx'
 import { RUN_TONES, utc } from './run-look.ts'
+import { Quality } from './quality.tsx'
 import { RunAside } from './run.tsx'
 
 const EVERY_MS = 5_000
+/** How a run ends that has left something. */
+const HAS_REST = new Set<string | undefined>(['interrupted', 'failed'])
 
 export function EtlPage() {
   const { get, set } = useAddress()
@@ -56,14 +59,14 @@ export function EtlPage() {
     { name: 'checks failed', isNumber: true, show: ({ checks_failed: failed }) => (failed > 0 ? <Badge tone="bad">{failed}</Badge> : 0) },
   ]
   return (
-    <Page title="ETL" about="Silver and gold from bronze: by day, in chunks, each checked.">
+    <Page title="ETL" about="Silver and gold from bronze: by day, the newest first, each checked before it is seen.">
       <div className={`grid items-start gap-3 px-4 pb-6 md:px-6 ${open ? 'lg:grid-cols-[minmax(0,1fr)_30rem]' : ''}`}>
         <div className="flex min-w-0 flex-col gap-3">
           <p role="status" className="sr-only">
             {said}
           </p>
           {progress && <AtWork progress={progress} />}
-          <Backfill isRunning={progress !== null} onStarted={(id) => set({ run: id })} />
+          <Backfill isRunning={progress !== null} hasRest={HAS_REST.has(data?.runs[0]?.state)} onStarted={(id) => set({ run: id })} />
           <Panel title="Runs">
             {error && !data ? (
               <Failure error={error} onRetry={reload} />
@@ -81,6 +84,7 @@ export function EtlPage() {
               />
             )}
           </Panel>
+          <Quality onRun={(id) => set({ run: id })} />
         </div>
         {open && <RunAside key={open} id={open} isRunning={progress !== null && String(progress.run_id) === open} onClose={close} />}
       </div>
@@ -88,14 +92,15 @@ export function EtlPage() {
   )
 }
 
-function AtWork({ progress: { run_id: id, days, days_done: done, chunk, chunks, at } }: { progress: Progress }) {
+function AtWork({ progress: { run_id: id, days, days_done: done, chunk, chunks, at, from, to } }: { progress: Progress }) {
   return (
     <div className="panel flex flex-wrap items-center gap-x-4 gap-y-1 border-accent px-3 py-2">
       <strong>Run {id} is at work</strong>
       <span>{at || 'beginning'}</span>
       <progress className="h-1.5 min-w-40 flex-1" max={Math.max(1, days)} value={done} aria-label="Days done" />
       <span className="num text-muted">
-        {done} of {days} days{chunks > 0 && `, chunk ${chunk} of ${chunks}`}
+        {done} of {days} days{chunks > 0 && `, part ${chunk} of ${chunks}`}
+        {from !== null && `: ${from === to ? from : `${from} to ${to}`}`}
       </span>
     </div>
   )

@@ -5,6 +5,7 @@ import { Badge, Facts, Failure, Loading, Time } from '../../ui/basics.tsx'
 import { Aside } from '../../ui/dialog.tsx'
 import { Json } from '../../ui/json.tsx'
 import { Table } from '../../ui/table.tsx'
+import { CheckBadge } from './check-look.tsx'
 import { RUN_TONES, utc } from './run-look.ts'
 
 const WATCH_MS = 1_000
@@ -38,6 +39,9 @@ function Shown({ run }: { run: RunDetail }) {
             ...(ended === null ? [] : [['ended', <Time key="ended" iso={utc(ended)} />] as const]),
             ['took', duration(seconds * 1_000)],
             ['days', `${done} of ${days}`],
+            ...(run.days_kept_out === 0
+              ? []
+              : [['kept out', [...new Set(run.kept_out.map(({ date }) => date))].join(', ')] as const]),
             ['all was loaded first', isLevel ? 'yes' : 'no'],
             ['rows in, out', `${count(run.rows_in)}, ${count(run.rows_out)}`],
           ]}
@@ -60,7 +64,7 @@ function Shown({ run }: { run: RunDetail }) {
       <Table
         label="Checks"
         columns={[
-          { name: 'holds', show: ({ failing_rows: rows }) => (rows === 0 ? <Badge tone="good">yes</Badge> : <Badge tone="bad">no</Badge>) },
+          { name: 'state', show: ({ state, severity }) => <CheckBadge state={state} severity={severity} /> },
           { name: 'table', show: ({ model }) => model },
           { name: 'check', isName: true, show: ({ name }) => name },
           { name: 'failing', isNumber: true, show: ({ failing_rows: rows }) => count(rows) },
