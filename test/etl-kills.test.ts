@@ -86,7 +86,10 @@ async function levelRun(machine: Machine, ...args: string[]): Promise<RunDetail>
   const run = JSON.parse(stdout) as RunDetail
   assert.deepEqual([run.state, run.is_level], ['done', true])
   // A made-up shop's days are as even as chance has them.
-  assert.deepEqual(run.checks.filter(({ state, name }) => state === 'failed' && !name.startsWith('volume: ')), [])
+  assert.deepEqual(
+    run.checks.filter(({ state, name }) => state === 'failed' && !name.startsWith('volume: ')),
+    [],
+  )
   return run
 }
 

@@ -5,6 +5,14 @@
 -- range: ctr 0.., cvr 0.., revenue 0.., avg_lag_ms 0..1800000
 -- fresh: silver.clicks_clean where is_valid, silver.orders_clean where is_valid and is_order and click_event_id is not null
 -- references: ad_id in ref.ads.ad_id
+-- column advertiser_id: the ad's, null where it is none of ours
+-- column impressions: of the day
+-- column clicks: of the day
+-- column ctr: clicks by impressions
+-- column attributed_orders: orders of the day that its clicks earned
+-- column revenue: of these orders, in rupees
+-- column cvr: attributed orders by clicks
+-- column avg_lag_ms: from the click to the order, in milliseconds; null without an order
 --
 -- An order counts on its own day, by the ad and campaign of the click that it is due to. ctr: clicks by impressions. cvr: attributed orders by clicks.
 -- avg_lag_ms: from the click to the order. A click that names no campaign is of its ad's; advertiser_id is the ad's, null where the ad is none of ours.

@@ -4,6 +4,15 @@
 -- stop not_null: date, total_revenue, avg_order_value, order_count, total_items_sold, unique_users, new_users, returning_users
 -- range: total_revenue 0.., order_count 1.., total_items_sold 1.., unique_users 1.., new_users 0.., returning_users 0..
 -- fresh: silver.orders_clean where is_valid and is_order
+-- column total_revenue: of the day's orders, in rupees
+-- column avg_order_value: revenue by orders, to the paisa
+-- column order_count: orders placed
+-- column total_items_sold: the sum of their quantities
+-- column unique_users: who ordered
+-- column new_users: whose first order ever is of this day
+-- column returning_users: who had ordered before
+-- column revenue_growth_pct: against the day before, in percent; null where nothing was ordered then
+-- column order_growth_pct: against the day before, in percent; null where nothing was ordered then
 --
 -- new_users: their first order ever is of this day; so a change of one day may change any later one. Growth: percent against the day before in the
 -- calendar, null where nothing was ordered then.

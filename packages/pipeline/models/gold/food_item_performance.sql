@@ -6,6 +6,21 @@
 -- range: total_revenue 0.., conversion_rate 0.., click_through_rate 0.., rank_by_revenue 1.., rank_by_orders 1.., rank_by_conversion 1..
 -- fresh: silver.orders_clean where is_valid and is_order
 -- references: item_id in ref.foods.food_id
+-- column item_name: the dish's, as the catalogue has it, or as its orders named it
+-- column total_orders: orders of it
+-- column total_revenue: of these, in rupees
+-- column unique_buyers: who ordered it
+-- column avg_price: of its orders, each counted once, to the paisa
+-- column click_count: clicks on it
+-- column impression_count: how often it was seen
+-- column attributed_orders: orders of it that a click earned
+-- column conversion_rate: attributed orders by clicks
+-- column click_through_rate: clicks by impressions
+-- column rank_by_revenue: 1 is the day's best
+-- column rank_by_orders: 1 is the day's best
+-- column rank_by_conversion: 1 is the day's best
+-- column is_top_seller: ordered, and in the first tenth by revenue
+-- column is_underperforming: at least 20 clicks, and converting less than half of what the day does
 --
 -- conversion_rate: orders due to an ad click, by clicks (a click may earn several orders, so it may pass 1). avg_price: of the orders, each counted once.
 -- Ranks are whole and without gaps: of equal items the one with more revenue, then with more orders, then with the lower item_id comes first.

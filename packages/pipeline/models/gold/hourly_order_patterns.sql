@@ -5,6 +5,15 @@
 -- stop not_null: date, hour_of_day, order_count, total_revenue, avg_order_value, unique_users, is_peak_hour, peak_rank
 -- range: hour_of_day 0..23, order_count 1.., peak_rank 1..24, pct_of_daily_orders 0..100, pct_of_daily_revenue 0..100
 -- fresh: silver.orders_clean where is_valid and is_order
+-- column hour_of_day: 0 to 23, UTC
+-- column order_count: orders placed in the hour
+-- column total_revenue: of these, in rupees
+-- column avg_order_value: revenue by orders, to the paisa
+-- column unique_users: who ordered
+-- column is_peak_hour: one of the day's first three by orders
+-- column peak_rank: 1 is the day's fullest hour
+-- column pct_of_daily_orders: of the day's, in percent
+-- column pct_of_daily_revenue: of the day's, in percent
 --
 -- peak_rank: by orders; of equal hours the one with more revenue, then the earlier one comes first. is_peak_hour: the first three.
 with hours as (

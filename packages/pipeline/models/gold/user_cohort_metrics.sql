@@ -5,6 +5,19 @@
 -- accepted: user_segment in (new, active, at_risk, churned, vip)
 -- range: days_since_first_order 0.., days_since_last_order 0.., lifetime_orders 1.., lifetime_revenue 0.., avg_days_between_orders 0..
 -- fresh: silver.orders_clean where is_valid and is_order
+-- column date: the day of the snapshot
+-- column first_order_date: the user's first day with an order
+-- column days_since_first_order: up to the day of the snapshot
+-- column cohort_month: the month of the first order, 2026-01
+-- column lifetime_orders: up to and with this day
+-- column lifetime_revenue: up to and with this day, in rupees
+-- column lifetime_items: up to and with this day
+-- column orders_this_period: of this day
+-- column revenue_this_period: of this day, in rupees
+-- column avg_days_between_orders: null after one order
+-- column days_since_last_order: 0 where there is one on this day
+-- column user_segment: new, active, at_risk, churned or vip
+-- column is_vip: 10 orders or 5,000 rupees, ever
 --
 -- A snapshot of each day that has been run. This period is that day. avg_days_between_orders: from the first to the last day of an order, by orders less
 -- one; null after one order. is_vip: 10 orders or more, or 5,000 rupees or more, ever. user_segment, the first that fits: churned (no order for more than 90

@@ -4,6 +4,21 @@
 -- stop not_null: date, total_sessions, total_impressions, total_clicks, total_orders, active_users, users_with_clicks, users_with_orders
 -- range: total_sessions 0.., click_through_rate 0.., conversion_rate 0.., impression_conversion_rate 0.., active_users 1..
 -- fresh: silver.clicks_clean where is_valid, silver.orders_clean where is_valid and is_order
+-- column total_sessions: that began on the day
+-- column total_impressions: of the day
+-- column total_clicks: of the day
+-- column total_orders: placed on the day
+-- column attributed_orders: of these, those that a click earned
+-- column click_through_rate: clicks by impressions
+-- column conversion_rate: attributed orders by clicks
+-- column impression_conversion_rate: attributed orders by impressions
+-- column avg_impressions_per_session: of the sessions that began on the day
+-- column avg_clicks_per_session: of the sessions that began on the day
+-- column avg_orders_per_session: of the sessions that began on the day
+-- column avg_session_seconds: of the sessions that began on the day
+-- column active_users: with any valid event
+-- column users_with_clicks: of them
+-- column users_with_orders: of them
 --
 -- Impressions, clicks, orders and users are those of the day's events; sessions those that began on it, and the averages are of these, whole.
 -- click_through_rate: clicks by impressions. conversion_rate: attributed orders by clicks. impression_conversion_rate: attributed orders by impressions.

@@ -5,6 +5,22 @@
 -- stop not_null: event_type, event_timestamp where is_valid, user_id where is_valid, ad_id where is_valid, is_valid, is_duplicate
 -- accepted: event_type in (click, impression, invalid)
 -- volume: 0.3..3 of 28 days
+-- column event_id: the id that its client gave, or the gateway
+-- column user_id: who was shown or clicked; a pseudonym
+-- column event_type: click, impression, or invalid where it is no event of ours
+-- column item_id: the dish, null where none was named
+-- column ad_id: the ad
+-- column campaign_id: the campaign that the click named, null where none
+-- column event_timestamp: event time, UTC: the lesser of the client's and that of receipt
+-- column is_bot: its client said that it is one
+-- column category: the dish's, as the catalogue has it
+-- column is_valid: nothing is wrong with it: gold counts no others
+-- column is_duplicate: a repeat of a record at a lower offset
+-- column validation_errors: what is wrong with it; empty where it is valid
+-- column warnings: what is odd about it, and leaves it valid
+-- column source_partition: where it lies in the log
+-- column source_offset: where it lies in the partition
+-- column date: the UTC day of its event time
 --
 -- Flags and never drops. is_valid: no errors. Errors: invalid_event, missing_event_id, missing_user_id, missing_ad_id, item_id_out_of_range, bot,
 -- duplicate (the same user and event_id at a lower offset of the partition, on any day), id_conflict (that, with another content).

@@ -6,6 +6,37 @@
 -- accepted: status in (placed, confirmed, cancelled, delivered) where is_valid
 -- range: price 0..1000000 where is_valid, quantity 1..100000 where is_valid
 -- volume: 0.3..3 of 28 days
+-- column event_id: the id that its client gave, or the gateway
+-- column order_id: the gateway's id of the order
+-- column client_order_id: the client's own, null where it gave none
+-- column user_id: who ordered; a pseudonym
+-- column item_id: the dish
+-- column item_name: as the client named it
+-- column price: of one, in rupees
+-- column quantity: how many
+-- column revenue: price times quantity, in rupees
+-- column status: placed, confirmed, cancelled or delivered
+-- column is_order: it makes an order; the others change the status of one
+-- column event_timestamp: event time, UTC: the lesser of the client's and that of receipt
+-- column is_bot: its client said that it is one
+-- column session_id: the client's, null where it gave none
+-- column restaurant_id: the client's, null where it gave none
+-- column city: the client's, null where it gave none
+-- column catalogue_name: the dish's name when the day was made
+-- column category: the dish's, as the catalogue has it
+-- column catalogue_price: the dish's price when the day was made
+-- column click_event_id: the click that earned it, null where none did
+-- column ad_id: the ad of that click
+-- column campaign_id: the campaign of that click
+-- column click_timestamp: when that click was
+-- column lag_ms: from that click to the order, in milliseconds
+-- column is_valid: nothing is wrong with it: gold counts no others
+-- column is_duplicate: a repeat of a record at a lower offset
+-- column validation_errors: what is wrong with it; empty where it is valid
+-- column warnings: what is odd about it, and leaves it valid
+-- column source_partition: where it lies in the log
+-- column source_offset: where it lies in the partition
+-- column date: the UTC day of its event time
 --
 -- Flags and never drops. is_valid: no errors. Errors: invalid_event, missing_event_id, missing_order_id, missing_user_id, item_id_out_of_range,
 -- price_out_of_range, quantity_out_of_range, status_unknown, bot, duplicate (the same event_id at a lower offset of the partition, on any day),

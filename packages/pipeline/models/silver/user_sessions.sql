@@ -5,6 +5,18 @@
 -- range: events 1.., duration_ms 0.., revenue 0..
 -- fresh: silver.orders_clean where is_valid and is_order, silver.clicks_clean where is_valid
 -- volume: 0.3..3 of 28 days
+-- column session_id: user and beginning
+-- column started_at: its first event
+-- column ended_at: its last event
+-- column duration_ms: from the first to the last, in milliseconds
+-- column events: of it, all kinds
+-- column impressions: seen in it
+-- column clicks: in it
+-- column orders: placed in it
+-- column revenue: of its orders, in rupees
+-- column entry_item_id: the first event's dish
+-- column path: the dishes in the order of time, at most 50
+-- column date: the UTC day on which it began
 --
 -- A gap of exactly 30:00.000 is still the same session. A session belongs to the day it began, and is whole whatever midnights it runs over: behind the
 -- last day, the users who are still at it are followed to their first gap. Of valid events: impressions, clicks, and orders placed (a status is no visit).

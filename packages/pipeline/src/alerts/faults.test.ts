@@ -99,7 +99,12 @@ test('what is wrong is told once, and once more when it is over; what cannot be 
   using store = memoryStore()
   const { db, derived } = store
   let now = START
-  let run: Pick<RunShown, 'run_id' | 'state' | 'error' | 'days_kept_out'> = { run_id: 1, state: 'failed', error: 'kept out', days_kept_out: 2 }
+  let run: Pick<RunShown, 'run_id' | 'state' | 'error' | 'days_kept_out'> = {
+    run_id: 1,
+    state: 'failed',
+    error: 'kept out',
+    days_kept_out: 2,
+  }
   let checkState: CheckNow['state'] = 'failed'
   const check = (severity: CheckNow['severity'], name: string): CheckNow => ({
     model: 'gold.daily',
@@ -141,7 +146,11 @@ test('what is wrong is told once, and once more when it is over; what cannot be 
   const alerts = await valuesIn<Alert>(derived, ALERTS)
   assert.match(alerts.find(({ rule }) => rule === 'etl_failed')?.title ?? '', /kept 2 days out of silver and gold/)
   const quality = alerts.find(({ rule }) => rule === 'data_quality')
-  assert.deepEqual([quality?.subject, quality?.title], ['gold.daily', 'gold.daily does not pass a check'], 'what stops is told with its run')
+  assert.deepEqual(
+    [quality?.subject, quality?.title],
+    ['gold.daily', 'gold.daily does not pass a check'],
+    'what stops is told with its run',
+  )
   now += 10 * 60_000
   await eventually(async () => (await told()).includes('books_unbalanced open'), 'the books were gone through')
   isAway = true

@@ -40,7 +40,18 @@ interface Options {
 }
 
 /** Looks at the pipeline itself, and tells the book what is wrong, and what is wrong no more. */
-export function pipelineFaults({ book, inTransaction, rules, rulesFault, readers, settledRun, checks, audit, clock, logger }: Options): Part {
+export function pipelineFaults({
+  book,
+  inTransaction,
+  rules,
+  rulesFault,
+  readers,
+  settledRun,
+  checks,
+  audit,
+  clock,
+  logger,
+}: Options): Part {
   const ofReaders = readerFaults()
   const runs = seldom(settledRun, logger)
   const quality = seldom(checks, logger)

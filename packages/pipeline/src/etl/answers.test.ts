@@ -24,8 +24,7 @@ const loadedBy = (statements: readonly string[]) => async (path: string) => {
 }
 
 /** Their dishes and ads are not those of the catalogue, and their days are as uneven as they were: both only warn. */
-const unexpected = ({ checks }: RunDetail) =>
-  checks.filter(({ state, name }) => state === 'failed' && !/^(references|volume): /.test(name))
+const unexpected = ({ checks }: RunDetail) => checks.filter(({ state, name }) => state === 'failed' && !/^(references|volume): /.test(name))
 
 const EVENTS = `{event_type: 'varchar', event_id: 'varchar', timestamp: 'timestamp', user_id: 'varchar', ad_id: 'varchar', item_id: 'bigint',
   ad_campaign_id: 'varchar', price: 'decimal(18,2)', quantity: 'bigint'}`

@@ -129,7 +129,9 @@ function rowsWhere(form: RegExp, failing: (found: Record<string, string | undefi
       if (!found) throw refused(`"${item}" does not fit ${form.source}`)
       return where === undefined ? `(${failing(found)})` : `(${where} and ${failing(found)})`
     })
-    return { failing: (table, days) => `select *, 1 as failing from ${table} where ${between('date', days)} and (${conditions.join(' or ')})` }
+    return {
+      failing: (table, days) => `select *, 1 as failing from ${table} where ${between('date', days)} and (${conditions.join(' or ')})`,
+    }
   }
 }
 

@@ -3,8 +3,9 @@ import type { Clock } from '../kernel/lifecycle.ts'
 import { step } from '../kernel/crash.ts'
 import type { Session } from '../warehouse/warehouse.ts'
 import { between } from './checks.ts'
-import { daysOfTables, stretchesOf, type Around, type Day, type DueDay } from './days.ts'
+import { daysOfTables, stretchesOf, type Around, type DueDay } from './days.ts'
 import { createTable, withThreads } from './dialect.ts'
+import { columnsOf } from './docs.ts'
 import { selectOf, type Model, type Stretch } from './model.ts'
 import { checked, isStopping, KeptOut, type Checked, type KeptOutDay } from './quality.ts'
 import type { EtlStore } from './store.ts'
@@ -112,19 +113,17 @@ async function rowsRead(session: Session, table: string, stretch: Stretch): Prom
 
 /** Every model's table as its SELECT has it. One of another shape is of an older version: it goes. Where one is new, all days are due again. */
 export async function makeTables(session: Session, models: readonly Model[]): Promise<void> {
-  const anyDay: Day = '1970-01-01'
   let isOutdated = false
   for (const model of models) {
-    const columnsOf = (what: string) =>
-      session.rows<{ column_name: string; column_type: string }>(`select column_name, column_type from (describe ${what})`)
-    const wanted = await columnsOf(selectOf(model, { from: anyDay, to: anyDay }))
+    const wanted = await columnsOf(session, model)
     const [schema, table] = model.name.split('.') as [string, string]
     const [exists] = await session.rows('select 1 as found from information_schema.tables where table_schema = $1 and table_name = $2', [
       schema,
       table,
     ])
     if (exists) {
-      if (JSON.stringify(await columnsOf(`select * from ${model.name}`)) === JSON.stringify(wanted)) continue
+      const there = await session.rows(`select column_name, column_type from (describe select * from ${model.name})`)
+      if (JSON.stringify(there) === JSON.stringify(wanted)) continue
       await session.run(`drop table ${model.name}`)
     }
     isOutdated = true

@@ -7,6 +7,7 @@ import type { Severity } from './checks.ts'
 import { makeTables, runChunk } from './chunk.ts'
 import { chunksOf, dueDays, nextDay, type Day, type DueDay, type KnownDay } from './days.ts'
 import { DUCKDB_FUNCTIONS } from './dialect.ts'
+import { modelDocs, type ModelDoc } from './docs.ts'
 import type { Model, Stretch } from './model.ts'
 import { knownDays, planOf, type Plan } from './plan.ts'
 import { keptOutMessage, type CheckState } from './quality.ts'
@@ -51,6 +52,7 @@ export interface Etl {
   run(runId: number): Promise<RunDetail | undefined>
   /** Every check that a model declares, with what came of it in the last runs that looked at it. */
   checks(): Promise<readonly CheckNow[]>
+  models(): Promise<readonly ModelDoc[]>
 }
 
 export interface CheckNow {
@@ -174,6 +176,7 @@ export function createEtl({ warehouse, models, reference, loaded, clock, logger 
     progress: () => progress,
     runs: (countMax) => withStore((store) => store.runs(countMax)),
     run: (runId) => withStore((store) => store.run(runId)),
+    models: () => withStore((_store, session) => modelDocs(session, models)),
     checks: () => withStore(async (store) => checksNow(models, await store.checks(CHECK_RUNS_SHOWN))),
   }
 }

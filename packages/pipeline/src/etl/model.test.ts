@@ -26,18 +26,27 @@ test('every table of the contract has a model, after those that it reads', () =>
 })
 
 test('a header in the fixed form is taken, and what follows an empty comment is free', () => {
-  const { grain, reads, reopens, checks } = model(
+  const { grain, reads, reopens, checks, columns, about } = model(
     HEAD,
     '-- reopens: next day, open sessions',
     '-- stop unique: date',
     '-- range: a 0..',
+    '-- column date: the day',
     '--',
+    '-- What a day is,',
+    '-- and why.',
     '-- Whatever: silver.b is not read.',
     SELECT,
   )
+  assert.deepEqual([[...columns], about], [[['date', 'the day']], 'What a day is, and why. Whatever: silver.b is not read.'])
   assert.deepEqual(
     { grain, reads, reopens, checks: checks.map(({ severity, name }) => `${severity} ${name}`) },
-    { grain: 'one row a day', reads: ['silver.a'], reopens: ['next day', 'open sessions'], checks: ['stop unique: date', 'warn range: a 0..'] },
+    {
+      grain: 'one row a day',
+      reads: ['silver.a'],
+      reopens: ['next day', 'open sessions'],
+      checks: ['stop unique: date', 'warn range: a 0..'],
+    },
   )
 })
 
@@ -55,7 +64,7 @@ for (const [what, lines, said] of [
   ['a malformed reference', [HEAD, RULES, '-- references: a in b.c', SELECT], /"a in b\.c" does not fit/],
   ['a volume of nothing', [HEAD, RULES, '-- volume: 3..0.3 of 28 days', SELECT], /is not "0\.3\.\.3 of 28 days"/],
   ['a volume with too little to compare with', [HEAD, RULES, '-- volume: 0.3..3 of 6 days', SELECT], /of 7 to 400/],
-  ['a severity that is none', [HEAD, RULES, '-- halt unique: date', SELECT], /"-- stop word: text"/],
+  ['a severity that is none', [HEAD, RULES, '-- halt unique: date', SELECT], /"-- stop word: text" or/],
   ['malformed fresh', [HEAD, RULES, '-- fresh: orders', SELECT], /is not "schema.table"/],
   ['a table that it does not name', [HEAD, RULES, `${SELECT} union all select date from gold.b`], /gold\.b/],
   ['a table that it only names', [HEAD.replace('silver.a', 'silver.a, ref.foods'), RULES, SELECT], /ref\.foods/],

@@ -9,7 +9,7 @@ export type Reopening = (typeof REOPENINGS)[number]
 
 const LAYERS = ['silver', 'gold'] as const
 const FIRST_LINE = /^-- grain: (?<grain>\S.*)\. partition: (?<partition>\w+)\. reads: (?<reads>\w+\.\w+(, \w+\.\w+)*)$/
-const HEADER_LINE = /^-- (?:(?<severity>stop) )?(?<key>[a-z_]+): (?<value>.+)$/
+const HEADER_LINE = /^-- (?:(?<severity>stop) |(?<column>column) )?(?<key>[a-z_]+): (?<value>.+)$/
 const TABLE = /\b(?:bronze|silver|gold|ref|etl)\.[a-z_]+/g
 const PLACEHOLDERS = [':from_date', ':to_date']
 
@@ -21,6 +21,10 @@ export interface Model {
   reads: readonly string[]
   reopens: readonly Reopening[]
   checks: readonly Check[]
+  /** What its header says of its columns; what it does not is as in a model that it reads. */
+  columns: ReadonlyMap<string, string>
+  /** What its text says besides, as one paragraph. */
+  about: string
   /** With `:from_date` and `:to_date` in place of days. */
   sql: string
 }
@@ -44,15 +48,19 @@ export function parseModel(name: string, text: string): Model {
   if (head.partition !== 'date') throw refused(`it must be partitioned by date, not ${head.partition}`)
   let reopens: readonly Reopening[] | undefined
   const checks: Check[] = []
+  const columns = new Map<string, string>()
   const headerLines = lines.slice(
     0,
     lines.findIndex((line) => !/^-- \S/.test(line)),
   )
   for (const line of headerLines) {
-    const { severity, key, value } = HEADER_LINE.exec(line)?.groups ?? {}
+    const { severity, column, key, value } = HEADER_LINE.exec(line)?.groups ?? {}
     if (key === undefined || value === undefined)
-      throw refused(`"${line}" is not of the form "-- word: text" or "-- stop word: text"; an empty "--" ends the header`)
-    if (key === 'reopens') reopens = reopeningsOf(value, refused)
+      throw refused(
+        `"${line}" is not of the form "-- word: text", "-- stop word: text" or "-- column name: text"; an empty "--" ends the header`,
+      )
+    if (column) columns.set(key, value)
+    else if (key === 'reopens') reopens = reopeningsOf(value, refused)
     else checks.push(checkOf(severity === 'stop' ? 'stop' : 'warn', key, value, refused))
   }
   if (!reopens) throw refused(`it must say "-- reopens: …", of ${REOPENINGS.join(', ')}`)
@@ -63,7 +71,17 @@ export function parseModel(name: string, text: string): Model {
   const differing = [...reads.filter((each) => !named.includes(each)), ...named.filter((each) => !reads.includes(each))]
   if (differing.length > 0) throw refused(`"reads" and the statement do not name the same tables: ${differing.join(', ')}`)
   for (const each of PLACEHOLDERS) if (!statement.includes(each)) throw refused(`${each} is nowhere in the statement`)
-  return { name, grain: head.grain, reads, reopens, checks, sql: statement }
+  return { name, grain: head.grain, reads, reopens, checks, columns, about: aboutOf(lines.slice(headerLines.length)), sql: statement }
+}
+
+/** The comment between the header and the statement. */
+function aboutOf(lines: readonly string[]): string {
+  const end = lines.findIndex((line) => !line.startsWith('--'))
+  return lines
+    .slice(0, end)
+    .map((line) => line.slice(2).trim())
+    .join(' ')
+    .trim()
 }
 
 function reopeningsOf(text: string, refused: (detail: string) => Error): readonly Reopening[] {

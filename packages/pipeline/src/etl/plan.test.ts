@@ -12,7 +12,9 @@ async function rowsOf(w: Warehouse) {
   const found = new Map<string, Map<string, string>>()
   for (const { name, checks } of MODELS) {
     const keys = keyOf(checks).map((column) => `coalesce(${column}::varchar, '')`)
-    const rows = await w.rows<{ key: string; row: string }>(`select concat_ws('|', ${keys.join(', ')}) as key, t::varchar as row from ${name} t`)
+    const rows = await w.rows<{ key: string; row: string }>(
+      `select concat_ws('|', ${keys.join(', ')}) as key, t::varchar as row from ${name} t`,
+    )
     found.set(name, new Map(rows.map(({ key, row }) => [key, row])))
   }
   return found
@@ -28,7 +30,9 @@ test('a plan says of each table how many rows a run then adds, changes and remov
   await w.orders({ user_id: 'v03', at: '2026-03-01 12:00:00' })
   await w.clicks({ user_id: 'w', at: '2026-03-01 23:50:00' }, { user_id: 'w', at: '2026-03-02 00:10:00' })
   await w.exec(`delete from bronze.orders_raw where user_id = 'v04'`)
-  await w.exec(`insert into bronze.orders_raw by name select * replace (2 as item_id, 'u9' as user_id) from bronze.orders_raw where user_id = 'v02'`)
+  await w.exec(
+    `insert into bronze.orders_raw by name select * replace (2 as item_id, 'u9' as user_id) from bronze.orders_raw where user_id = 'v02'`,
+  )
   const [before, hashes] = [await rowsOf(w), await w.hashes()]
   const plan = await w.etl().plan({ from: '2026-03-01', to: '2026-03-04' })
   assert.equal(plan.is_counted, true)
@@ -41,7 +45,16 @@ test('a plan says of each table how many rows a run then adds, changes and remov
       ['2026-03-01', '1 more in bronze.orders_raw, 1 more in bronze.clicks_raw since it was made'],
     ],
   )
-  assert.deepEqual([await w.hashes(), await w.etl().runs(9).then(({ length }) => length)], [hashes, 1])
+  assert.deepEqual(
+    [
+      await w.hashes(),
+      await w
+        .etl()
+        .runs(9)
+        .then(({ length }) => length),
+    ],
+    [hashes, 1],
+  )
 
   // The repeat of an offset stops its day; what a plan says is of what was asked for.
   await w.exec(`update bronze.orders_raw set source_offset = 999 where user_id = 'u9'`)

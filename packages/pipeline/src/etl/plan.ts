@@ -132,7 +132,8 @@ async function changes(
       `create temp table ${shadowOf('etl.days')} as select date from etl.days union select unnest($1::varchar[])::date as date`,
       [due.map(({ date }) => date)],
     )
-    for (const table of ['ref.foods', 'ref.ads']) await session.run(`create temp table ${shadowOf(table)} as select * from ${table} limit 0`)
+    for (const table of ['ref.foods', 'ref.ads'])
+      await session.run(`create temp table ${shadowOf(table)} as select * from ${table} limit 0`)
     await copyReference('planned_ref_')
     for (const model of models) {
       const days = tables.get(model.name)

@@ -58,10 +58,7 @@ test('a check that stops keeps its day out of silver and gold, which have the la
   assert.deepEqual([(await w.run()).state, (await w.etl().plan(undefined)).days], ['done', []])
   assert.deepEqual((await gmv())[1], { date: day(1), sold: 6 })
   const now = (await w.etl().checks()).find(({ model }) => model === 'gold.checked')
-  assert.deepEqual(
-    [now?.state, now?.history.map(({ state }) => state)],
-    ['passed', ['passed', 'failed', 'failed', 'passed']],
-  )
+  assert.deepEqual([now?.state, now?.history.map(({ state }) => state)], ['passed', ['passed', 'failed', 'failed', 'passed']])
 })
 
 test('a day that was never made and is kept out is in no table, whatever hangs on its neighbours', async () => {

@@ -207,7 +207,10 @@ export function etlStore(session: Session) {
            values ($1, $2, $3, $4::date, $5::date, $6, $7, $8, $9)`,
           [...of, from, to, days, unjudgedDays, failing, severity],
         )
-      await session.run(`update etl.checks set state = ${state} where run_id = $1 and model = $2 and name = $3`, [...of, why ?? 'no_history'])
+      await session.run(`update etl.checks set state = ${state} where run_id = $1 and model = $2 and name = $3`, [
+        ...of,
+        why ?? 'no_history',
+      ])
       if (kept.length === 0) return
       const [before] = await session.rows<{ n: number }>(
         'select count(*) as n from etl.failed_rows where run_id = $1 and model = $2 and name = $3',

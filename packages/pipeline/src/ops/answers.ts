@@ -14,6 +14,7 @@ export type { ReportColumn, ReportName } from './report-sql.ts'
 export type { Audit } from './audit.ts'
 export type { Check } from './audit-check.ts'
 export type { CheckNow, Progress } from '../etl/etl.ts'
+export type { ModelDoc } from '../etl/docs.ts'
 export type { Plan, PlannedTable } from '../etl/plan.ts'
 export type { RunDetail, RunShown } from '../etl/store.ts'
 export type {

@@ -65,7 +65,16 @@ test('a run is planned, begun, followed while it waits for the loader, and shown
   const begun = await ask<{ run_id: number }>('runs', today)
   assert.deepEqual([begun.status, begun.body], [202, { run_id: 1 }])
   const waiting = await list()
-  assert.deepEqual(waiting.running, { run_id: 1, days: 1, days_done: 0, chunk: 0, chunks: 0, from: null, to: null, at: 'waiting for the loader' })
+  assert.deepEqual(waiting.running, {
+    run_id: 1,
+    days: 1,
+    days_done: 0,
+    chunk: 0,
+    chunks: 0,
+    from: null,
+    to: null,
+    at: 'waiting for the loader',
+  })
   assert.deepEqual([waiting.runs.length, waiting.runs[0]!.state], [1, 'running'])
   const second = await ask('runs', today)
   assert.deepEqual([second.status, second.body.code], [409, 'etl_running'])

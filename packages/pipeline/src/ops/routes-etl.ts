@@ -39,10 +39,15 @@ export function etlRoutes(app: FastifyInstance, { etl, clock }: Pick<OpsDeps, 'e
   })
   app.get('/api/etl/plan', guarded('What a run would do'), (request, reply) => {
     const { resume, ...days } = request.query as Partial<Stretch> & { resume?: string }
-    return answer(request, reply, stretchOrRest(resume === 'true' ? { resume: true } : days, clock()), async (asked) => reply.send(await etl.plan(asked)))
+    return answer(request, reply, stretchOrRest(resume === 'true' ? { resume: true } : days, clock()), async (asked) =>
+      reply.send(await etl.plan(asked)),
+    )
   })
   app.get('/api/etl/checks', guarded('Data quality: every check, and what came of it'), (request, reply) =>
     answer(request, reply, undefined, async () => reply.send({ checks: await etl.checks() })),
+  )
+  app.get('/api/etl/models', guarded('Every table of silver and gold: grain, columns, lineage, checks'), (request, reply) =>
+    answer(request, reply, undefined, async () => reply.send({ models: await etl.models() })),
   )
   const body = Type.Union([Choice, Resume])
   app.post('/api/etl/runs', guarded('Make days anew, and whatever is stale, left or hangs on them', { body }), (request, reply) => {

@@ -67,7 +67,11 @@ export function Backfill({ isRunning, hasRest, onStarted }: { isRunning: boolean
           {isRunning ? 'A run is at work' : 'Start'}
         </Button>
         {hasRest && !isRunning && (
-          <Button disabled={isAsking} title="the days that runs which were cut off or failed have left" onClick={() => void started({ resume: true })}>
+          <Button
+            disabled={isAsking}
+            title="the days that runs which were cut off or failed have left"
+            onClick={() => void started({ resume: true })}
+          >
             Go on with what is left
           </Button>
         )}
