@@ -20,8 +20,15 @@ export interface EtlDeps {
   reference: () => Promise<{ foods: readonly Food[]; ads: readonly Ad[] }>
   /** Resolves, within a limit, to whether all that the log holds by now has been loaded, and the orders placed before that instant have been answered. */
   loaded: (signal: AbortSignal, beforeMs: number) => Promise<boolean>
+  /** Hears of every run; nothing of a run waits for it, or hangs on it. */
+  lineage?: RunListener | undefined
   clock: Clock
   logger: Logger
+}
+
+export interface RunListener {
+  began(run: RunShown, models: readonly ModelDoc[]): void
+  ended(run: RunDetail, models: readonly ModelDoc[]): void
 }
 
 export type AskedBy = 'operator' | 'schedule'
@@ -68,10 +75,12 @@ export interface CheckNow {
 const CHECK_RUNS_SHOWN = 14
 
 /** Silver and gold of the warehouse that this process owns: one run at a time. Stopping cuts a run off between two commits. */
-export function createEtl({ warehouse, models, reference, loaded, clock, logger }: EtlDeps, signal: AbortSignal): Etl {
+export function createEtl({ warehouse, models, reference, loaded, lineage, clock, logger }: EtlDeps, signal: AbortSignal): Etl {
   let opening: Promise<void> | undefined
   let progress: Progress | undefined
   let running: Promise<void> | undefined
+  /** They change with the files alone. */
+  let docs: readonly ModelDoc[] | undefined
 
   async function withStore<T>(work: (store: EtlStore, session: Session) => Promise<T>): Promise<T> {
     using session = await warehouse.session()
@@ -87,8 +96,20 @@ export function createEtl({ warehouse, models, reference, loaded, clock, logger 
   }
 
   async function open(store: EtlStore, session: Session) {
-    await store.open(clock())
+    const cutOff = await store.open(clock())
     await session.transaction(() => makeTables(session, models))
+    for (const runId of cutOff) await told(store, session, runId, 'ended')
+  }
+
+  async function told(store: EtlStore, session: Session, runId: number, what: keyof RunListener) {
+    if (!lineage) return
+    try {
+      const run = await store.run(runId)
+      docs ??= await modelDocs(session, models)
+      if (run) lineage[what](run, docs)
+    } catch (error) {
+      logger.warn({ err: error, run_id: runId }, 'lineage of this run is not told')
+    }
   }
 
   async function survey(store: EtlStore, asked: Stretch | undefined) {
@@ -105,6 +126,7 @@ export function createEtl({ warehouse, models, reference, loaded, clock, logger 
       const runId = await store.begin({ askedBy, asked, due: first.due }, clock())
       progress = { run_id: runId, days: first.due.length, days_done: 0, chunk: 0, chunks: 0, from: null, to: null, at: WAITING }
       began(runId)
+      await told(store, session, runId, 'began')
       let since = performance.now()
       const seconds = () => (performance.now() - since) / 1_000
       try {
@@ -126,6 +148,7 @@ export function createEtl({ warehouse, models, reference, loaded, clock, logger 
         if (state === 'failed') logger.error({ err: error, run_id: runId }, 'etl run failed')
       } finally {
         signal.removeEventListener('abort', stop)
+        await told(store, session, runId, 'ended')
       }
     })
   }

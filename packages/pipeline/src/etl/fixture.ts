@@ -6,7 +6,7 @@ import { ROOT } from '../kernel/config.ts'
 import { silentLogger } from '../kernel/logging.ts'
 import { openDuckdb } from '../warehouse/adapters/duckdb.ts'
 import type { Param, Row } from '../warehouse/warehouse.ts'
-import { createEtl } from './etl.ts'
+import { createEtl, type RunListener } from './etl.ts'
 import { readModels, type Model, type Stretch } from './model.ts'
 
 export const MODELS = readModels(join(ROOT, 'packages/pipeline/models'))
@@ -42,7 +42,8 @@ type Bronze = keyof typeof DEFAULTS
 export async function openWarehouse({
   models = MODELS,
   prepare,
-}: { models?: readonly Model[]; prepare?: (path: string) => Promise<void> } = {}) {
+  lineage,
+}: { models?: readonly Model[]; prepare?: (path: string) => Promise<void>; lineage?: RunListener } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'flowguard-etl-'))
   const path = join(folder, 'warehouse.duckdb')
   await prepare?.(path)
@@ -56,6 +57,7 @@ export async function openWarehouse({
     models,
     reference: async () => ({ foods: FOODS, ads: ADS }),
     loaded: async () => true,
+    lineage,
     clock: () => now,
     logger: silentLogger,
   })

@@ -5,6 +5,7 @@ import { pause, type Clock, type Part } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
 import { nextDay, type Day } from './days.ts'
 import type { Etl } from './etl.ts'
+import type { RunShown } from './store.ts'
 
 /** Short, for a machine that was asleep notices only then that it is late. */
 const LOOK_MS = 30_000
@@ -38,7 +39,7 @@ export function schedule({ etl, at, clock, logger, lookMs = LOOK_MS }: ScheduleO
     if (doneTo !== undefined && doneTo >= yesterday) return
     const runId = await etl.start({ from: doneTo === undefined ? yesterday : nextDay(doneTo), to: yesterday }, 'schedule')
     await etl.idle()
-    if ((await etl.run(runId))?.state === 'done') doneTo = yesterday
+    if (isSettled(await etl.run(runId))) doneTo = yesterday
     else notBefore = clock() + AGAIN_MS
   }
 
@@ -60,5 +61,8 @@ export function schedule({ etl, at, clock, logger, lookMs = LOOK_MS }: ScheduleO
 
 async function lastScheduled(etl: Etl): Promise<Day | undefined> {
   const runs = await etl.runs(RUNS_COUNT)
-  return runs.find((run) => run.asked_by === 'schedule' && run.state === 'done')?.to_date ?? undefined
+  return runs.find((run) => run.asked_by === 'schedule' && isSettled(run))?.to_date ?? undefined
 }
+
+/** Days that a check has kept out are not made by trying again soon: the next run looks at them, and until then somebody is told. */
+const isSettled = (run: RunShown | undefined) => run?.state === 'done' || (run?.state === 'failed' && run.days_kept_out > 0)

@@ -94,10 +94,12 @@ export function etlStore(session: Session) {
   }
 
   return {
-    /** A run that this process did not begin and that never ended was cut off. */
-    async open(now: number) {
+    /** A run that this process did not begin and that never ended was cut off. Resolves to these. */
+    async open(now: number): Promise<number[]> {
       for (const sql of ETL_SCHEMA) await session.run(sql)
+      const cutOff = await session.rows<{ run_id: number }>(`select run_id from etl.runs where state = 'running' order by run_id`)
       await session.run(`update etl.runs set state = 'interrupted', ended_at = $1::timestamp where state = 'running'`, [at(now)])
+      return cutOff.map(({ run_id: id }) => id)
     },
     async known(): Promise<KnownDay[]> {
       const rows = await session.rows<Row & { date: Day }>(

@@ -145,6 +145,18 @@ export const SETTINGS = {
     about: 'when, in UTC',
     check: (text) => (/^([01]\d|2[0-3]):[0-5]\d$/.test(text) ? undefined : 'must be a time of the day, 01:00'),
   },
+  OPENLINEAGE_URL: {
+    fallback: '',
+    about: 'who is told of every ETL run, as OpenLineage events; nobody where empty',
+    check: (text) => (text ? url(text) : undefined),
+    secret: 'password',
+  },
+  OPENLINEAGE_API_KEY: { fallback: '', about: 'the key that it wants, where it wants one', check: any, secret: 'all' },
+  OPENLINEAGE_NAMESPACE: {
+    fallback: 'flowguard',
+    about: 'what its jobs and tables are told under',
+    check: (text) => (text === '' ? 'must not be empty' : undefined),
+  },
   LOADER_AGE_MS: { fallback: '2000', about: 'the loader loads what came in at the latest after so long', check: whole },
   LOADER_ROWS: {
     fallback: '20000',

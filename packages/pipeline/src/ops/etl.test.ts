@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { until } from '../../../../test/support/machine.ts'
-import { createEtl, type Progress } from '../etl/etl.ts'
+import type { ModelDoc } from '../etl/docs.ts'
+import { createEtl, type CheckNow, type Progress } from '../etl/etl.ts'
 import { readModels } from '../etl/model.ts'
 import type { RunDetail, RunShown } from '../etl/store.ts'
 import { ROOT } from '../kernel/config.ts'
@@ -111,6 +112,8 @@ test('days that are none, lie in the future or the wrong way round are refused, 
     { from: '2026-03-01', to: '2026-03-02' },
     { from: '2026-03-01', to: '2026-02-28' },
     { ...today, force: true },
+    { ...today, resume: true },
+    { resume: false },
     { from: 1, to: 2 },
     [],
   ]) {
@@ -124,6 +127,21 @@ test('days that are none, lie in the future or the wrong way round are refused, 
   assert.equal((await list()).runs.length, known)
 })
 
+test('the checks and the models are told; what was left is planned and made without naming days', async () => {
+  const { body } = await ask<{ checks: CheckNow[] }>('checks')
+  const unique = body.checks.find(({ model, name }) => model === 'gold.daily_gmv_metrics' && name === 'unique: date')
+  assert.deepEqual([unique?.severity, unique?.state, unique?.latest?.run_id, unique?.history.length], ['stop', 'passed', 2, 2])
+  assert.equal(body.checks.find(({ name }) => name.startsWith('volume: '))?.state, 'no_history')
+  const { models } = (await ask<{ models: ModelDoc[] }>('models')).body
+  assert.equal(models.length, 9)
+  assert.deepEqual((await ask<{ days: unknown[] }>('plan?resume=true')).body.days, [])
+  const begun = await ask<{ run_id: number }>('runs', { resume: true })
+  assert.equal(begun.status, 202)
+  await until('the rest to be made', async () => (await list()).running === null)
+  const { from_date: from, days } = (await ask<RunDetail>(`runs/${begun.body.run_id}`)).body
+  assert.deepEqual([from, days], [null, 0])
+})
+
 test('a run that is not there is 404, a count out of bounds 422', async () => {
   for (const id of ['99', '0', '-1', 'x']) assert.equal((await ask(`runs/${id}`)).status, 404, id)
   for (const limit of ['0', '501', 'x', '1.5']) assert.equal((await ask(`runs?limit=${limit}`)).status, 422, limit)
@@ -131,7 +149,7 @@ test('a run that is not there is 404, a count out of bounds 422', async () => {
 
 test('without the key nothing is told and nothing begins', async () => {
   const known = (await list()).runs.length
-  for (const path of ['runs', 'runs/1', 'plan?from=2026-03-01&to=2026-03-01']) {
+  for (const path of ['runs', 'runs/1', 'checks', 'models', 'plan?from=2026-03-01&to=2026-03-01']) {
     assert.equal((await ask(path, undefined, 'another')).status, 401, path)
   }
   assert.equal((await ask('runs', today, 'another')).status, 401)

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ATTRIBUTED, TIMED_TOPICS, type Topic } from '@flowguard/contract'
-import { createEtl, type Etl } from '../etl/etl.ts'
+import { createEtl, type Etl, type RunListener } from '../etl/etl.ts'
+import { lineageSender } from '../etl/lineage-sender.ts'
+import { lineageOf } from '../etl/lineage.ts'
 import { readModels } from '../etl/model.ts'
-import { ROOT, type Settings } from '../kernel/config.ts'
+import { ROOT, VERSION, type Settings } from '../kernel/config.ts'
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { pause } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
@@ -56,11 +58,24 @@ async function openEtl(machine: Machine, levelMsMax: number): Promise<Etl> {
       models,
       reference: () => referenceOf(machine),
       loaded: (stop, beforeMs) => loaded(stores, { beforeMs, msMax: levelMsMax }, stop),
+      lineage: lineageTo(machine),
       clock,
       logger,
     },
     signal,
   )
+}
+
+/** To the receiver of the settings, where there is one. */
+function lineageTo({ settings, closing, logger }: Machine): RunListener | undefined {
+  const { OPENLINEAGE_URL: url, OPENLINEAGE_API_KEY: apiKey, OPENLINEAGE_NAMESPACE: namespace } = settings
+  if (url === '') return undefined
+  const sender = closing.use(lineageSender({ url, apiKey, logger }))
+  const lineage = lineageOf({ namespace, warehouse: `duckdb://${namespace}`, producer: `urn:flowguard:${VERSION}` })
+  return {
+    began: (run, models) => sender.send(lineage.began(run, models)),
+    ended: (run, models) => sender.send(lineage.ended(run, models)),
+  }
 }
 
 async function referenceOf(machine: Machine) {
