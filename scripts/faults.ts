@@ -177,4 +177,19 @@ export const FAULTS: readonly Fault[] = [
     to: 'if (from.name === to.name) await files.remove(from.name)',
     tests: [`${SRC}/lake/rewrite.test.ts`],
   },
+  {
+    name: 'a check that stops lets its day pass',
+    file: `${SRC}/etl/quality.ts`,
+    from: "severity === 'stop' && failing > 0",
+    to: "severity === 'stop' && failing < 0",
+    tests: [`${SRC}/etl/quality.test.ts`],
+    only: 'keeps its day out',
+  },
+  {
+    name: 'a backfill that was cut off begins from the start',
+    file: `${SRC}/etl/store.ts`,
+    from: "where r.state in ('interrupted', 'failed') and coalesce(d.run_id < p.run_id, true)",
+    to: "where r.state in ('interrupted', 'failed')",
+    tests: ['test/backfill-kills.test.ts'],
+  },
 ]
