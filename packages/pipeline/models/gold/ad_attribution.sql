@@ -4,7 +4,6 @@
 -- stop not_null: date, ad_id, impressions, clicks, ctr, attributed_orders, revenue, cvr, avg_lag_ms where attributed_orders > 0
 -- range: ctr 0.., cvr 0.., revenue 0.., avg_lag_ms 0..1800000
 -- fresh: silver.clicks_clean where is_valid, silver.orders_clean where is_valid and is_order and click_event_id is not null
--- references: ad_id in ref.ads.ad_id
 -- column advertiser_id: the ad's, null where it is none of ours
 -- column impressions: of the day
 -- column clicks: of the day

@@ -101,20 +101,21 @@ const KINDS: Readonly<Record<string, Reading>> = {
     const [least, most, history] = [Number(found?.least), Number(found?.most), Number(found?.days)]
     if (!found || least >= most || history < HISTORY_DAYS_MIN || history > HISTORY_DAYS_MAX)
       throw refused(`volume: "${text}" is not "0.3..3 of 28 days" (of ${HISTORY_DAYS_MIN} to ${HISTORY_DAYS_MAX})`)
-    const judged = (table: string, { from, to, today }: Scope) => `(
+    const judged = (table: string, { from, to }: Scope) => `(
       with rows_of as (select date, count(*) as n from ${table} where date between date '${from}' - ${history} and date '${to}' group by date)
       select made.date, coalesce(own.n, 0) as row_count, count(past.date) as history_days, median(past.n) as usual
       from etl.days as made left join rows_of as own on own.date = made.date
       left join rows_of as past on past.date < made.date and past.date >= made.date - ${history}
-      where made.date between date '${from}' and date '${to}' and made.date < date '${today}' group by made.date, own.n)`
-    const known = `history_days >= ${HISTORY_DAYS_MIN}`
+      where made.date between date '${from}' and date '${to}' group by made.date, own.n)`
+    // A day that is not over has as many rows as it has by now.
+    const known = ({ today }: Scope) => `history_days >= ${HISTORY_DAYS_MIN} and date < date '${today}'`
     return {
       failing: (table, days) =>
         `select date, row_count, usual, 1 as failing from ${judged(table, days)} as judged
-         where ${known} and not row_count between ${least} * usual and ${most} * usual`,
+         where ${known(days)} and not row_count between ${least} * usual and ${most} * usual`,
       unjudged: {
         why: 'no_history',
-        select: (table, days) => `select count(*) as n from ${judged(table, days)} as judged where not ${known}`,
+        select: (table, days) => `select count(*) as n from ${judged(table, days)} as judged where not (${known(days)})`,
       },
     }
   },

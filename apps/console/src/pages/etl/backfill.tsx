@@ -107,7 +107,7 @@ function Planned({ plan: { days, tables, is_counted: isCounted } }: { plan: Plan
           columns={[
             { name: 'day', show: ({ date }) => <span className="num">{date}</span> },
             { name: 'why', show: ({ why }) => <Badge>{why}</Badge> },
-            { name: 'because', isMinor: true, show: ({ because }) => because },
+            { name: 'because', show: ({ because }) => because },
             { name: 'bronze rows', isNumber: true, show: ({ bronze_rows: each }) => count(each) },
           ]}
           rows={days}
@@ -118,7 +118,7 @@ function Planned({ plan: { days, tables, is_counted: isCounted } }: { plan: Plan
           columns={[
             { name: 'table', show: ({ table }) => table },
             { name: 'days', isNumber: true, show: (table) => table.days },
-            { name: 'of them hanging', isNumber: true, show: ({ hanging }) => hanging },
+            { name: 'of them hanging', isNumber: true, isMinor: true, show: ({ hanging }) => hanging },
             { name: 'rows now', isNumber: true, isMinor: true, show: ({ rows_now: rows }) => count(rows) },
             { name: 'added', isNumber: true, show: ({ rows: change }) => (change ? count(change.added) : '?') },
             { name: 'changed', isNumber: true, show: ({ rows: change }) => (change ? count(change.changed) : '?') },

@@ -56,7 +56,11 @@ export function EtlPage() {
     { name: 'days', isMinor: true, isNumber: true, show: ({ days, days_done: done }) => (done === days ? days : `${done} of ${days}`) },
     { name: 'rows in', isMinor: true, isNumber: true, show: ({ rows_in: rows }) => count(rows) },
     { name: 'rows out', isMinor: true, isNumber: true, show: ({ rows_out: rows }) => count(rows) },
-    { name: 'checks failed', isNumber: true, show: ({ checks_failed: failed }) => (failed > 0 ? <Badge tone="bad">{failed}</Badge> : 0) },
+    {
+      name: 'checks failed',
+      isNumber: true,
+      show: ({ checks_failed: failed, state }) => (failed > 0 ? <Badge tone={state === 'failed' ? 'bad' : 'warn'}>{failed}</Badge> : 0),
+    },
   ]
   return (
     <Page title="ETL" about="Silver and gold from bronze: by day, the newest first, each checked before it is seen.">
