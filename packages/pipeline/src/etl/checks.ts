@@ -1,5 +1,3 @@
-import type { Stretch } from './model.ts'
-
 /** `stop` keeps the days in which it fails out of silver and gold; `warn` only tells. */
 export type Severity = 'warn' | 'stop'
 
@@ -7,7 +5,9 @@ export type Severity = 'warn' | 'stop'
 export type Unjudged = 'no_history' | 'no_reference'
 
 /** The days that are looked at. Today's are not over, which matters to what counts their rows. */
-export interface Scope extends Stretch {
+export interface Scope {
+  from: string
+  to: string
   today: string
 }
 
@@ -35,7 +35,7 @@ const VOLUME = /^(?<least>\d+(?:\.\d+)?)\.\.(?<most>\d+(?:\.\d+)?) of (?<days>\d
 const HISTORY_DAYS_MIN = 7
 const HISTORY_DAYS_MAX = 400
 
-export const between = (column: string, { from, to }: Stretch) => `${column} between date '${from}' and date '${to}'`
+export const between = (column: string, { from, to }: Pick<Scope, 'from' | 'to'>) => `${column} between date '${from}' and date '${to}'`
 
 const KINDS: Readonly<Record<string, Reading>> = {
   unique(columns, refused) {

@@ -22,12 +22,14 @@ interface Heard {
 /** A receiver on this machine: `answer` says what it does with each. */
 async function receiver(answer: () => number | 'never' = () => 201) {
   const heard: Heard[] = []
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => {
     const parts: Buffer[] = []
-    for await (const part of request) parts.push(part as Buffer)
-    heard.push({ path: request.url ?? '', headers: request.headers, event: JSON.parse(String(Buffer.concat(parts))) as RunEvent })
-    const status = answer()
-    if (status !== 'never') response.writeHead(status).end()
+    request.on('data', (part: Buffer) => parts.push(part))
+    request.on('end', () => {
+      heard.push({ path: request.url ?? '', headers: request.headers, event: JSON.parse(String(Buffer.concat(parts))) as RunEvent })
+      const status = answer()
+      if (status !== 'never') response.writeHead(status).end()
+    })
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -117,13 +119,13 @@ test('a run is told to an OpenLineage receiver: begun, each table with its colum
     ['duckdb://shop bronze.orders_raw', 'duckdb://shop bronze.attributed_raw', 'duckdb://shop ref.foods'],
   )
   const [output] = gold.outputs
-  assert.deepEqual((output?.facets?.['schema'] as { fields: object[] }).fields[1], {
+  assert.deepEqual((output!.facets!['schema'] as { fields: object[] }).fields[1], {
     name: 'quantity',
     type: 'BIGINT',
     description: 'how many',
   })
-  assert.equal((output?.facets?.['documentation'] as { description: string }).description, 'one row an order. For the test.')
-  assert.equal((output?.outputFacets?.['outputStatistics'] as { rowCount: number }).rowCount, 2)
+  assert.equal((output!.facets!['documentation'] as { description: string }).description, 'one row an order. For the test.')
+  assert.equal((output!.outputFacets!['outputStatistics'] as { rowCount: number }).rowCount, 2)
   const assertions = checks.inputs.find(({ name }) => name === 'gold.checked')?.inputFacets?.['dataQualityAssertions']
   assert.deepEqual((assertions as { assertions: object[] }).assertions, [{ assertion: 'range: quantity 1..10', success: true }])
   await w.sender[Symbol.asyncDispose]()
@@ -136,13 +138,13 @@ test('a run that keeps a day out has failed, with what it says; one that was cut
   await w.run('2026-03-01')
   await eventually(() => to.heard.some(({ event }) => event.eventType === 'FAIL' && event.job.name === 'etl'), 'it has failed')
   const failed = to.heard.find(({ event }) => event.eventType === 'FAIL' && event.job.name === 'etl')?.event
-  assert.match((failed?.run.facets['errorMessage'] as { message: string }).message, /2026-03-01 was kept out of silver and gold/)
+  assert.match((failed!.run.facets['errorMessage'] as { message: string }).message, /2026-03-01 was kept out of silver and gold/)
   await w.exec(`update etl.runs set state = 'running', ended_at = null`)
   await w.reopen()
   await w.etl().runs(1)
   await eventually(() => to.heard.some(({ event }) => event.eventType === 'ABORT'), 'it is aborted')
   const aborted = to.heard.find(({ event }) => event.eventType === 'ABORT')?.event
-  assert.equal(aborted?.run.runId, failed?.run.runId)
+  assert.equal(aborted?.run.runId, failed!.run.runId)
   await w.sender[Symbol.asyncDispose]()
 })
 

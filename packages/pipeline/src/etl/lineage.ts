@@ -156,8 +156,6 @@ export function lineageOf({ namespace, warehouse, producer }: LineageOptions) {
   }
 }
 
-export type Lineage = ReturnType<typeof lineageOf>
-
 /** The warehouse's timestamps are UTC, and may say no zone. */
 const zoned = (at: string) => new Date(`${at.replace(' ', 'T').replace(/Z$/, '')}Z`).toISOString()
 
