@@ -13,6 +13,22 @@ export interface Fault {
 /** What `npm run test:faults` plants; each text stands once in its file (test/faults.test.ts). */
 export const FAULTS: readonly Fault[] = [
   {
+    name: 'reconciliation forgets what it has settled',
+    file: `${SRC}/reconcile/compare-sql.ts`,
+    from: 'where x.batch_amount - x.stream_amount - coalesce(s.amount, 0) <> 0',
+    to: 'where x.batch_amount - x.stream_amount <> 0',
+    tests: [`${SRC}/reconcile/reconcile.test.ts`],
+    only: 'each planted fault',
+  },
+  {
+    name: 'a click that was flagged still earns',
+    file: `${SRC}/reconcile/batch-sql.ts`,
+    from: 'f.first_offset = w.source_offset and x.event_id is null as is_valid',
+    to: 'f.first_offset = w.source_offset as is_valid',
+    tests: [`${SRC}/reconcile/reconcile.test.ts`],
+    only: 'each planted fault',
+  },
+  {
     name: 'the place is moved before the effect, in a transaction of its own',
     file: `${SRC}/reader/loop.ts`,
     from: '      const committed = guarded(path, () => transaction(db, () => commitNow(batch, standings, dead)))',

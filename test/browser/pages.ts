@@ -125,7 +125,7 @@ export const PAGES: readonly PageSeen[] = [
     heading: /^Business$/,
     act: seen('Dishes and ads, live'),
   },
-  { name: 'console: the advertisers', of: 'console', path: '/billing', heading: /^Advertisers/ },
+  { name: 'console: the advertisers', of: 'console', path: '/billing', heading: /^Advertisers/, act: seen('Reconciliation') },
   {
     name: 'console: a statement',
     of: 'console',

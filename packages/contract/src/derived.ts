@@ -127,6 +127,44 @@ export const DeadLetter = Type.Object(
 )
 export type DeadLetter = Static<typeof DeadLetter>
 
+/** Why the stream and the batch differ. `unexplained`: nothing in the events says why, as where a charge was changed by hand. */
+export const RECON_CAUSES = ['late', 'repeated', 'cancelled', 'filtered', 'missing', 'unexplained'] as const
+export type ReconCause = (typeof RECON_CAUSES)[number]
+/** What differs: which click an order is due to, or what was charged. */
+export const RECON_KINDS = ['attribution', 'cpm', 'cpc', 'cpa', 'credit'] as const
+export type ReconKind = (typeof RECON_KINDS)[number]
+
+const ReconSide = Type.Object({
+  count: Type.Integer({ minimum: 0, description: 'answers to the order, or rows of the ledger' }),
+  amount: Type.Number({ description: 'charged in all, in rupees' }),
+  click_event_id: Nullable(Type.String({ description: 'of an attribution: the click that the order is due to' })),
+  ad_id: Nullable(Type.String({ description: 'the ad of that click; of a charge, the ad itself' })),
+})
+
+/** A record of `recon.v1`: what the batch found different from the stream, and by how much the ledger is put right. Money in rupees. */
+export const Correction = Type.Object(
+  {
+    correction_id: Type.String({ minLength: 1, description: 'the same however often the hour is gone through' }),
+    kind: Type.Enum(RECON_KINDS),
+    cause: Type.Enum(RECON_CAUSES),
+    detail: Type.String({ description: 'what was seen' }),
+    hour: Type.String({ description: 'of event time, RFC 3339' }),
+    event_id: Type.String({ description: 'of the order, click, impression or cancellation' }),
+    ad_id: Nullable(Type.String({ description: 'whose charge it is; null of an attribution' })),
+    day: Type.String({ description: 'of the ledger, UTC' }),
+    order_id: Nullable(Type.String()),
+    user_id: Nullable(Type.String()),
+    stream: ReconSide,
+    batch: ReconSide,
+    amount: Type.Number({ description: 'added to the ledger; below 0 it is a credit' }),
+    waived: Type.Number({ minimum: 0, description: 'not charged any more: its billing period is closed, and changes by credits only' }),
+    found_at: Type.String(),
+    run_id: Type.Integer(),
+  },
+  { title: 'Correction' },
+)
+export type Correction = Static<typeof Correction>
+
 export const ALERT_SEVERITIES = ['info', 'warning', 'critical'] as const
 export type AlertSeverity = (typeof ALERT_SEVERITIES)[number]
 /** The greater the graver. */

@@ -35,6 +35,11 @@ export function milliToRupees(milli: number): number {
   return milli / (PAISE_A_RUPEE * MILLI_A_PAISA)
 }
 
+/** Decimal rupees with up to 5 decimals to milli-paise. */
+export function rupeesToMilli(rupees: number): number {
+  return Math.round(rupees * PAISE_A_RUPEE * MILLI_A_PAISA)
+}
+
 export type Pricing = 'cpm' | 'cpc' | 'cpa'
 
 /** An advertisement and what its advertiser pays. `rate` and `dailyBudget` in paise; a `cpm` rate is for 1,000 impressions. */

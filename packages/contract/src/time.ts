@@ -7,7 +7,8 @@ export const EVENT_TIME_MAX = 253_402_300_799_999
 
 export const SECOND_MS = 1_000
 export const MINUTE_MS = 60 * SECOND_MS
-export const DAY_MS = 24 * 60 * MINUTE_MS
+export const HOUR_MS = 60 * MINUTE_MS
+export const DAY_MS = 24 * HOUR_MS
 
 /** How far behind its own partition's time an event may be and still count (CONTRACT, Time). */
 export const LATENESS_MS = 10 * SECOND_MS

@@ -20,6 +20,7 @@ export const ATTRIBUTED = 'attributed.events.v1' satisfies Topic
 export const METRICS = 'metrics.ads.v1' satisfies Topic
 export const SESSIONS = 'sessions.v1' satisfies Topic
 export const ALERTS = 'alerts.v1' satisfies Topic
+export const RECON = 'recon.v1' satisfies Topic
 export const DEAD = 'dead.v1' satisfies Topic
 
 /** What the gateway writes; all the others are written by readers, in the transaction of what they did. */

@@ -64,6 +64,7 @@ const VERSIONS: readonly string[] = [
   'ab97e1c323c8',
   'a6a132ce863d',
   '30e57684d250',
+  'ecf2dc9c88d7',
 ]
 
 test('what a released version holds does not change: its stores are brought on from there', () => {

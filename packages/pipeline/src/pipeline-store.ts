@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { ALERTS_SCHEMA } from './alerts/schema.ts'
 import { ANOMALY_SCHEMA } from './anomaly/schema.ts'
-import { AD_DAYS_SCHEMA, BILLING_SCHEMA, COUNTER_CHANGES_SCHEMA } from './billing/schema.ts'
+import { AD_DAYS_SCHEMA, BILLING_SCHEMA, COUNTER_CHANGES_SCHEMA, TERMS_SCHEMA } from './billing/schema.ts'
 import { migrate, openStore } from './kernel/sqlite.ts'
 import { sqliteLogOn } from './log/adapters/sqlite.ts'
 import type { TransactionalLog } from './log/event-log.ts'
@@ -11,6 +11,7 @@ import { NOTES_SCHEMA, NOTIFY_SCHEMA } from './notify/schema.ts'
 import { DEAD_ACTIONS_SCHEMA, DEAD_SENT_SCHEMA } from './ops/schema.ts'
 import { JOURNAL_SCHEMA } from './reader/journal.ts'
 import { EXPIRED_SCHEMA, PLACES_SCHEMA } from './reader/places.ts'
+import { RECON_SCHEMA } from './reconcile/schema.ts'
 import { SEEN_SCHEMA } from './reader/seen.ts'
 import { TOTALS_SCHEMA } from './reader/totals.ts'
 import { JOURNEYS_SCHEMA } from './stream/journey-index.ts'
@@ -57,6 +58,7 @@ export const PIPELINE_SCHEMA = [
   ANOMALY_SCHEMA,
   [ALERTS_SCHEMA, FRAUD_SCHEMA].join(''),
   `${NOTIFY_SCHEMA}${NOTES_SCHEMA}`,
+  `${TERMS_SCHEMA}${RECON_SCHEMA}`,
 ]
 
 /** Opens what the readers own: their places, state and effects, and the topics that they write, on one connection, so that all of it commits together. */

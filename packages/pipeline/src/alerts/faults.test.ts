@@ -131,6 +131,7 @@ test('what is wrong is told once, and once more when it is over; what cannot be 
     },
     settledRun: async () => run,
     checks: async () => [check('stop', 'unique: date'), check('warn', 'range: n 0..')],
+    unexplained: () => undefined,
     audit: async () => ({
       balanced: false,
       checks: [{ name: 'orders', ok: false, detail: '', expected: 1, actual: 2, offenders: [], offenders_total: 1 }],
@@ -182,6 +183,7 @@ test('an audit that takes its time is given up when the part stops', async () =>
     readers: async () => ((now += 10 * 60_000), []),
     settledRun: async () => undefined,
     checks: async () => [],
+    unexplained: () => undefined,
     audit: (signal) => {
       given = signal
       return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))

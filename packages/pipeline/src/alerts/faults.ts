@@ -1,4 +1,4 @@
-import { MINUTE_MS, type AlertSeverity } from '@flowguard/contract'
+import { HOUR_MS, MINUTE_MS, type AlertSeverity } from '@flowguard/contract'
 import type { CheckNow } from '../etl/etl.ts'
 import type { RunShown } from '../etl/store.ts'
 import { FlowGuardError } from '../kernel/errors.ts'
@@ -33,6 +33,8 @@ interface Options {
   settledRun: (signal: AbortSignal) => Promise<Pick<RunShown, 'run_id' | 'state' | 'error' | 'days_kept_out'> | undefined>
   /** What came of the checks of silver and gold. Rejects likewise. */
   checks: (signal: AbortSignal) => Promise<readonly CheckNow[]>
+  /** How many differences between stream and batch nothing explains that were found since then, and the latest; undefined where there is none. */
+  unexplained: (since: number) => { count: number; latest: string } | undefined
   /** Goes through everything: given up when the signal aborts. */
   audit: (signal: AbortSignal) => Promise<Pick<Audit, 'balanced' | 'checks'>>
   clock: Clock
@@ -48,6 +50,7 @@ export function pipelineFaults({
   readers,
   settledRun,
   checks,
+  unexplained,
   audit,
   clock,
   logger,
@@ -73,6 +76,9 @@ export function pipelineFaults({
       ...ofReaders.look(await readers(), declared, now),
       ...(declared.etl_failed && run?.state === 'failed' ? [runFailed(run, declared.etl_failed.severity)] : []),
       ...(declared.data_quality ? failedChecks(checked ?? [], declared.data_quality.severity) : []),
+      ...(declared.unexplained
+        ? unexplainedFault(unexplained(now - declared.unexplained.within_hours * HOUR_MS), declared.unexplained.severity)
+        : []),
       ...(unbalanced ? unbalancedBooks(books.known(), unbalanced.severity) : []),
       ...fileFault(rulesFault()),
     ]
@@ -182,6 +188,23 @@ function unbalancedBooks(books: Pick<Audit, 'balanced' | 'checks'> | undefined, 
         'Something was lost, counted twice, or changed by hand. `npx flowguard audit` shows what; docs/OPERATIONS.md says what to do.',
       reason: failing.map(({ name }) => name).join('; '),
       value: failing.length,
+      expected: { low: null, high: 0 },
+    },
+  ]
+}
+
+function unexplainedFault(found: { count: number; latest: string } | undefined, severity: AlertSeverity): Fault[] {
+  if (!found) return []
+  return [
+    {
+      rule: 'unexplained',
+      subject: 'reconciliation',
+      severity,
+      title: `${found.count === 1 ? 'A difference' : `${found.count} differences`} between stream and batch that nothing explains`,
+      detail:
+        'The ledger was put right. A charge was changed by hand, or a reader is wrong: `npx flowguard reconcile differences --cause unexplained` shows them.',
+      reason: found.latest,
+      value: found.count,
       expected: { low: null, high: 0 },
     },
   ]

@@ -61,6 +61,7 @@ const Pipeline = closed({
   dead_letters: Type.Optional(closed({ at_least: whole(COUNT_MAX), within_seconds: whole(WAIT_SECONDS_MAX), severity })),
   etl_failed: Type.Optional(closed({ severity })),
   data_quality: Type.Optional(closed({ severity })),
+  unexplained: Type.Optional(closed({ within_hours: whole(30 * 24), severity })),
   books_unbalanced: Type.Optional(closed({ every_minutes: whole(24 * 60), severity })),
 })
 

@@ -9,6 +9,7 @@ import { identityOf } from '../reader/identity.ts'
 import { seenIn } from '../reader/seen.ts'
 import type { Budgets } from './budgets.ts'
 import type { CounterChanges } from './counter-changes.ts'
+import { parsedAs } from './parsed.ts'
 import { billingTables, type BillingTables } from './tables.ts'
 
 const schema = Compile(AttributedEvent)
@@ -33,7 +34,7 @@ export function orderCharges({ db, topics, adOf, budgets, changes, clock }: Opti
   const insertCharge = db.prepare('insert into order_charges values (?, ?, ?, ?, null)')
 
   function fateOf({ value, appendedAt, partition }: LogRecord): Fate {
-    const order = parse(value)
+    const order = parsedAs(schema, value)
     if ('invalid' in order) return { dead: 'invalid_event', detail: order.invalid }
     times.set(partition, Math.max(times.get(partition) ?? -Infinity, Date.parse(order.timestamp)))
     if (seen.check(identityOf(order.event_id, ''), appendedAt) !== 'new') return 'duplicate'
@@ -90,16 +91,5 @@ export function creditsIn(db: DatabaseSync, tables: BillingTables): (orderId: st
     const { adId, amount, eventId, day } = charge
     tables.charge({ eventId, adId, day, amount: -amount, kind: 'credit' })
     update.run(eventId, orderId)
-  }
-}
-
-function parse(value: string): AttributedEvent | { invalid: string } {
-  try {
-    const event: unknown = JSON.parse(value)
-    if (schema.Check(event)) return event
-    const fault = schema.Errors(event)[0]
-    return { invalid: `${fault?.instancePath || '/'} ${fault?.message}` }
-  } catch (error) {
-    return { invalid: `not JSON: ${(error as Error).message}` }
   }
 }

@@ -45,3 +45,13 @@ export const COUNTER_CHANGES_SCHEMA = `
   create table counter_standing (epoch text) strict;
   insert into counter_standing values (null);
 `
+
+/**
+ * On what terms billing charged, and since when, in milliseconds: of each ad its pricing and what one charge costs in milli-paise (no pricing: there is no such ad
+ * any more), and under the ad '' the length of a double click in milliseconds. What was known first holds for all that was before.
+ */
+export const TERMS_SCHEMA = `
+  create table if not exists billing_terms (
+    ad_id text not null, since integer not null, pricing text not null, amount integer not null, primary key (ad_id, since)
+  ) strict, without rowid;
+`

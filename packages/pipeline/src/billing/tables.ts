@@ -66,13 +66,27 @@ export function billingTables(db: DatabaseSync, changes?: CounterChanges) {
     revenue_paise = revenue_paise + excluded.revenue_paise, attributed_paise = attributed_paise + excluded.attributed_paise`)
   /** Without credits: what only grows passes a budget once. */
   const spent = db.prepare(`select coalesce(sum(amount), 0) as amount from ad_counters where ad_id = ? and day = ? and kind <> 'credit'`)
+  /** How the ledger's sums of an ad's day differ from its counters. */
+  const unlevel = db.prepare(
+    `select kind, sum(count) as count, sum(amount) as amount from (
+       select kind, count(*) as count, sum(amount) as amount from ledger where ad_id = ?1 and day = ?2 group by kind
+       union all select kind, -count, -amount from ad_counters where ad_id = ?1 and day = ?2
+     ) group by kind`,
+  )
+  /** Ads and days that were corrected. */
+  const corrected = new Map<string, { adId: string; day: string }>()
   const totals = totalsIn(db)
   const charges = byDay<string, Partial<Record<ChargeKind, Sum>>>(() => ({}))
   const ads = byDay<string, AdCounts>(noAdCounts)
   const items = byDay<number, ItemCounts>(noItemCounts)
 
   function clear() {
-    for (const each of [charges, ads, items]) each.clear()
+    for (const each of [charges, ads, items, corrected]) each.clear()
+  }
+
+  function level(adId: string, day: string) {
+    for (const { kind, count, amount } of unlevel.all(adId, day) as unknown as (Sum & { kind: ChargeKind })[])
+      charges.of(adId, day)[kind] = { count, amount }
   }
 
   return {
@@ -82,6 +96,11 @@ export function billingTables(db: DatabaseSync, changes?: CounterChanges) {
       insertCharge.run(eventId, adId, day, amount, kind)
       plus((charges.of(adId, day)[kind] ??= noSum()), 1, amount)
     },
+    /** A row that puts right what others say; the counters of its ad's day become what the ledger comes to. Returns its number. */
+    correct({ eventId, adId, day, amount, kind }: Charge): number {
+      corrected.set(`${day} ${adId}`, { adId, day })
+      return Number(insertCharge.run(eventId, adId, day, amount, kind).lastInsertRowid)
+    },
     count: (itemId: number, day: string) => items.of(itemId, day),
     countAd: (adId: string, day: string) => ads.of(adId, day),
     /** Writes the sums, before the transaction commits. Yields each ad and day with what had been charged before and is now, credits aside, in milli-paise. */
@@ -90,6 +109,7 @@ export function billingTables(db: DatabaseSync, changes?: CounterChanges) {
       const grown = changes && noSums()
       const charged = new Map(CHARGE_KINDS.map((kind) => [kind, noSum()]))
       const [orders, attributed] = [noSum(), noSum()]
+      for (const { adId, day } of corrected.values()) level(adId, day)
       for (const [day, adId, ofAd] of charges.all()) {
         const { amount: before } = spent.get(adId, day) as { amount: number }
         let after = before

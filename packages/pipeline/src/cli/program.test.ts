@@ -28,6 +28,7 @@ const WANTED = [
   'etl run',
   'etl backfill',
   'etl runs',
+  'reconcile',
   'doctor',
   'config',
   'keys',

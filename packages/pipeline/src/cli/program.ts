@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, (cli: Cli) => Promise<Command>>> = {
   audit: async (cli) => (await import('./audit.ts')).auditCommand(cli),
   sql: async (cli) => (await import('./sql.ts')).sqlCommand(cli),
   etl: async (cli) => (await import('./etl.ts')).etlCommand(cli),
+  reconcile: async (cli) => (await import('./reconcile.ts')).reconcileCommand(cli),
   billing: async (cli) => (await import('./billing.ts')).billingCommand(cli),
   warehouse: async (cli) => (await import('./warehouse.ts')).warehouseCommand(cli),
   lake: async (cli) => (await import('./lake.ts')).lakeCommand(cli),

@@ -22,6 +22,8 @@ export interface EtlDeps {
   loaded: (signal: AbortSignal, beforeMs: number) => Promise<boolean>
   /** Hears of every run; nothing of a run waits for it, or hangs on it. */
   lineage?: RunListener | undefined
+  /** Once the days are made: what hangs on them, and is no part of the run. Never rejects. */
+  after?: (days: readonly Day[]) => Promise<void>
   clock: Clock
   logger: Logger
 }
@@ -75,7 +77,7 @@ export interface CheckNow {
 const CHECK_RUNS_SHOWN = 14
 
 /** Silver and gold of the warehouse that this process owns: one run at a time. Stopping cuts a run off between two commits. */
-export function createEtl({ warehouse, models, reference, loaded, lineage, clock, logger }: EtlDeps, signal: AbortSignal): Etl {
+export function createEtl({ warehouse, models, reference, loaded, lineage, after, clock, logger }: EtlDeps, signal: AbortSignal): Etl {
   let opening: Promise<void> | undefined
   let progress: Progress | undefined
   let running: Promise<void> | undefined
@@ -141,6 +143,7 @@ export function createEtl({ warehouse, models, reference, loaded, lineage, clock
         await store.end(runId, keptOut === undefined ? 'done' : 'failed', keptOut ?? null, seconds(), clock())
         if (keptOut === undefined) logger.info({ run_id: runId, days: due.length, seconds: seconds() }, 'etl run done')
         else logger.error({ run_id: runId }, keptOut)
+        await after?.(due.map(({ date }) => date))
       } catch (error) {
         // Best effort: what cannot be written now is marked when the warehouse is opened again.
         const state = signal.aborted || hasCode(error, 'query_stopped') ? 'interrupted' : 'failed'

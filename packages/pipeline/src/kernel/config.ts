@@ -111,6 +111,11 @@ export const SETTINGS = {
     about: 'a click sooner than this after another of the same user and ad is not charged',
     check: whole,
   },
+  BILLING_CLOSE_DAYS: {
+    fallback: '3',
+    about: 'so many days after a UTC month is over, what was billed for it changes by credits only',
+    check: (text) => (/^\d{1,3}$/.test(text) ? undefined : 'must be a whole number from 0 to 999'),
+  },
   WORKERS: {
     fallback: '2',
     about: 'workers of the general lane in one process',

@@ -136,6 +136,16 @@ const CODES = {
     retriable: true,
     advice: 'One run at a time: wait until it is done (`npx flowguard etl runs` shows it), then ask again.',
   },
+  not_level: {
+    retriable: true,
+    advice:
+      'Reconciliation compares what everybody has read: start FlowGuard, let billing and loader catch up (`npx flowguard groups` shows them), then ask again.',
+  },
+  not_whole: {
+    retriable: false,
+    advice:
+      'The warehouse was made anew from a log that no longer had everything, or its log lost records unread: what it never held cannot be held against the ledger. Reconcile later days.',
+  },
   channel_unavailable: {
     retriable: true,
     advice:

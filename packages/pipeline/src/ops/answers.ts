@@ -17,6 +17,8 @@ export type { CheckNow, Progress } from '../etl/etl.ts'
 export type { ModelDoc } from '../etl/docs.ts'
 export type { Plan, PlannedTable } from '../etl/plan.ts'
 export type { RunDetail, RunShown } from '../etl/store.ts'
+export type { Outcome } from '../reconcile/outcome.ts'
+export type { CauseSum, DifferenceShown, FlagShown, HourShown, ReconRun } from '../reconcile/view.ts'
 export type {
   AdvertiserBill,
   AdvertiserBills,
@@ -25,6 +27,7 @@ export type {
   ChargeKind,
   Journey,
   JourneySession,
+  ReconCause,
   SessionStep,
   Statement,
   StatementAd,

@@ -28,7 +28,7 @@ export interface Claim {
 export function attributedBooks(standings: readonly Standing[], dead: DeadBooks, adsBegan: ReadonlyMap<number, number>) {
   const answers = new Map<string, number>()
   const orderIds = new Set<string>()
-  const ordersTwice: string[] = []
+  const ordersTwice: [string, string][] = []
   const claims: Claim[] = []
   const items = new Map<string, ItemDay>()
   const ads = new Map<string, AdDay>()
@@ -40,7 +40,7 @@ export function attributedBooks(standings: readonly Standing[], dead: DeadBooks,
   function visit(record: LogRecord) {
     const event = JSON.parse(record.value) as AttributedEvent
     answers.set(event.event_id, (answers.get(event.event_id) ?? 0) + 1)
-    if (orderIds.has(event.order_id)) ordersTwice.push(event.order_id)
+    if (orderIds.has(event.order_id)) ordersTwice.push([event.order_id, event.event_id])
     orderIds.add(event.order_id)
     if (event.click) claims.push(claimOf(event, event.click))
     const place = readTo.get(record.partition)
@@ -71,7 +71,8 @@ export function attributedBooks(standings: readonly Standing[], dead: DeadBooks,
     visit,
     /** How often each order's event was answered. */
     answers: answers as ReadonlyMap<string, number>,
-    ordersTwice: ordersTwice as readonly string[],
+    /** Orders that were answered twice, each with its event. */
+    ordersTwice: ordersTwice as readonly (readonly [string, string])[],
     claims: claims as readonly Claim[],
     /** By day and item, as far as `billing-orders` has read. */
     items: items as ReadonlyMap<string, ItemDay>,

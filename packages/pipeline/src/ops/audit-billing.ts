@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { ATTRIBUTED } from '@flowguard/contract'
 import type { AttributedBooks } from './audit-attributed.ts'
 import { checking, type Check } from './audit-check.ts'
+import { settledIn } from './audit-recon.ts'
 import { keptSinceMs, type PartitionWalk } from './audit-walk.ts'
 
 interface Books {
@@ -42,11 +43,15 @@ function ledgerCheck(db: DatabaseSync): Check {
   return check.done({ detail: 'count and amount by ad, day and kind', expected, actual })
 }
 
-/** Every order's charge is a row of the ledger, and so is its credit, which it has if it was cancelled, and else not. */
+/** Every order's charge is a row of the ledger, and so is its credit, which it has if it was cancelled, and else not; unless reconciliation has settled it. */
 function creditCheck(db: DatabaseSync): Check {
   const check = checking('every credit has its charge')
+  const settled = settledIn(db)
   const rows = new Map<string, number>()
-  const add = (row: string, count: number) => rows.set(row, (rows.get(row) ?? 0) + count)
+  const add = (kind: string, amount: number, eventId: string, adId: string, count: number) => {
+    const row = `${kind} of ${amount} for ${eventId} to ad ${adId}`
+    if (!settled.hasCharge(kind, eventId, adId)) rows.set(row, (rows.get(row) ?? 0) + count)
+  }
   const charges = db
     .prepare(
       `select o.order_id as orderId, o.event_id as eventId, ad_id as adId, amount, credited_by as creditedBy, c.event_id as cancelledBy
@@ -57,17 +62,20 @@ function creditCheck(db: DatabaseSync): Check {
   for (const each of charges) {
     const { orderId, eventId, adId, amount, creditedBy, cancelledBy } = each as unknown as OrderCharge
     expected += creditedBy === null ? 1 : 2
-    add(`cpa of ${amount} for ${eventId} to ad ${adId}`, 1)
-    if (creditedBy !== null) add(`credit of ${-amount} for ${creditedBy} to ad ${adId}`, 1)
+    add('cpa', amount, eventId, adId, 1)
+    if (creditedBy !== null) add('credit', -amount, creditedBy, adId, 1)
     if (cancelledBy !== creditedBy)
       check.fault(`order ${orderId}: cancelled by ${cancelledBy ?? 'nothing'}, credited by ${creditedBy ?? 'nothing'}`)
   }
   for (const each of db
-    .prepare("select kind, amount, event_id as eventId, ad_id as adId from ledger where kind in ('cpa', 'credit')")
+    .prepare(
+      `select kind, amount, event_id as eventId, ad_id as adId from ledger left join recon_applied r on r.ledger_seq = ledger.seq
+       where kind in ('cpa', 'credit') and r.ledger_seq is null`,
+    )
     .iterate()) {
-    const { kind, amount, eventId, adId } = each as Record<string, string | number>
+    const { kind, amount, eventId, adId } = each as unknown as { kind: string; amount: number; eventId: string; adId: string }
     actual += 1
-    add(`${kind} of ${amount} for ${eventId} to ad ${adId}`, -1)
+    add(kind, amount, eventId, adId, -1)
   }
   for (const [row, count] of rows) if (count !== 0) check.fault(`${row}: ${count > 0 ? 'missing in' : 'only in'} the ledger`)
   return check.done({ detail: 'charges for orders and their credits against the ledger, in milli-paise', expected, actual })

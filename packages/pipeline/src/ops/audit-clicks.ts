@@ -4,6 +4,7 @@ import { onlyPartitionOf } from '../erasure/erased-place.ts'
 import type { LogRecord } from '../log/event-log.ts'
 import type { AttributedBooks, Claim } from './audit-attributed.ts'
 import { checking, type Check } from './audit-check.ts'
+import { settledIn } from './audit-recon.ts'
 import { keptSinceMs, type PartitionWalk } from './audit-walk.ts'
 
 /** Rows of the ledger that share event, ad and kind. Right only where as many users sent an event of this id: an id is one user's own. */
@@ -59,12 +60,17 @@ export function clickBooks(db: DatabaseSync | undefined, { claims }: AttributedB
   }
 }
 
+/** Without what reconciliation has added, and what it has settled. */
 function repeatsIn(db: DatabaseSync): Repeat[] {
-  return db
+  const rows = db
     .prepare(
-      `select event_id as eventId, ad_id as adId, kind, count(*) as count, min(day) as day from ledger group by event_id, ad_id, kind having count(*) > 1`,
+      `select event_id as eventId, ad_id as adId, kind, count(*) as count, min(day) as day from ledger left join recon_applied r on r.ledger_seq = ledger.seq
+       where r.ledger_seq is null group by event_id, ad_id, kind having count(*) > 1`,
     )
     .all() as unknown as Repeat[]
+  if (rows.length === 0) return rows
+  const settled = settledIn(db)
+  return rows.filter(({ kind, eventId, adId }) => !settled.hasCharge(kind, eventId, adId))
 }
 
 /** Every click that an order is due to is in the log: of the order's user and item, no bot's, and at most 30 minutes before it. */

@@ -7,6 +7,7 @@ import type { Standing } from '../reader/places.ts'
 import type { AttributedBooks } from './audit-attributed.ts'
 import { checking, type Check } from './audit-check.ts'
 import type { DeadBooks } from './audit-dead.ts'
+import { settledIn } from './audit-recon.ts'
 import { isTrimmed, keptSinceMs, type PartitionWalk } from './audit-walk.ts'
 
 interface Books {
@@ -88,7 +89,7 @@ async function acceptedCheck(edge: DatabaseView, logged: ReadonlySet<string>, wa
   return check.done({ detail, expected: expected - beyond, actual })
 }
 
-/** Every order that the stream has read is answered once, or pending, or late, or dead; and there is no answer without an order. */
+/** Every order that the stream has read is answered once, or pending, or late, or dead, or settled by reconciliation; and there is no answer without an order. */
 function answeredCheck(
   db: DatabaseSync,
   placed: ReadonlyMap<string, Placed>,
@@ -96,6 +97,7 @@ function answeredCheck(
   { attributed, walks, pending }: Books,
 ): Check {
   const check = checking('every order read has one answer')
+  const settled = settledIn(db)
   const lateRows = db.prepare(`select event_id as id from late_events where topic = '${ORDERS}'`).all() as { id: string }[]
   const late = new Set(lateRows.map(({ id }) => id))
   const keptSince = keptSinceMs(walks, ATTRIBUTED)
@@ -104,15 +106,17 @@ function answeredCheck(
     const answers = attributed.answers.get(id) ?? 0
     const times = answers + (pending.has(id) ? 1 : 0) + (late.has(id) ? 1 : 0)
     if (times === 0 && (isDead || appendedAt <= keptSince)) continue
+    if (times !== 1 && settled.hasOrder(id)) continue
     expected += 1
     actual += times
     if (times !== 1)
       check.fault(`${id}: ${times === 0 ? 'neither answered nor pending, late or dead' : `answered or pending ${times} times`}`)
   }
   for (const where of unburied) check.fault(`${where}: not a valid order, and no dead letter`)
-  for (const orderId of attributed.ordersTwice) check.fault(`order ${orderId}: answered twice`)
+  for (const [orderId, eventId] of attributed.ordersTwice) if (!settled.hasOrder(eventId)) check.fault(`order ${orderId}: answered twice`)
   if (!isTrimmed(walks, ORDERS)) {
-    for (const id of attributed.answers.keys()) if (!placed.has(id)) check.fault(`${id}: answered, and not among the orders read`)
+    for (const id of attributed.answers.keys())
+      if (!placed.has(id) && !settled.hasOrder(id)) check.fault(`${id}: answered, and not among the orders read`)
     for (const id of pending) if (!placed.has(id)) check.fault(`${id}: pending, and not among the orders read`)
   }
   return check.done({

@@ -1,4 +1,4 @@
-import { ATTRIBUTED, CLICKS, DEAD, GENERAL, ORDERS, TOPICS } from '@flowguard/contract'
+import { ATTRIBUTED, CLICKS, DEAD, GENERAL, ORDERS, RECON, TOPICS } from '@flowguard/contract'
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { storeError } from '../kernel/sqlite.ts'
 import { attributedBooks } from './audit-attributed.ts'
@@ -10,6 +10,7 @@ import { deadBooks } from './audit-dead.ts'
 import { laneChecks } from './audit-lane.ts'
 import { orderBooks } from './audit-orders.ts'
 import { importCheck, placeChecks } from './audit-places.ts'
+import { reconBooks } from './audit-recon.ts'
 import { totalsCheck } from './audit-totals.ts'
 import { walkTopic, wholeCheck, type PartitionWalk } from './audit-walk.ts'
 import { inSnapshot, standingsOf, type Looked, type Stores } from './stores.ts'
@@ -60,13 +61,16 @@ async function checksOf(at: Looked): Promise<Check[]> {
   const standings = all.filter((each) => !shippers.includes(each) && !importing.includes(each))
   const dead = deadBooks([...standings, ...importing])
   const attributed = attributedBooks(standings, dead, pipeline ? adsBeganAt(pipeline.db) : new Map())
+  const recon = reconBooks(pipeline?.db, standings, dead)
   const walks: PartitionWalk[] = []
   if (pipeline) {
     // Dead letters first: the other books ask them.
     walks.push(...(await walkTopic(pipeline.log, DEAD, standings, dead.visit)))
     walks.push(...(await walkTopic(pipeline.log, ATTRIBUTED, standings, attributed.visit)))
+    walks.push(...(await walkTopic(pipeline.log, RECON, standings, recon.visit)))
     for (const topic of TOPICS)
-      if (!isRaw(topic) && topic !== ATTRIBUTED && topic !== DEAD) walks.push(...(await walkTopic(pipeline.log, topic, standings)))
+      if (!isRaw(topic) && ![ATTRIBUTED, DEAD, RECON].some((each) => each === topic))
+        walks.push(...(await walkTopic(pipeline.log, topic, standings)))
   }
   const shippedTo = new Map(shippers.map(({ partition, next }) => [partition, next]))
   const laneWalks = lane
@@ -94,6 +98,7 @@ async function checksOf(at: Looked): Promise<Check[]> {
       ? [
           ...clicks.checks(walks),
           ...billingChecks(pipeline.db, { attributed, walks }),
+          ...recon.checks(walks),
           totalsCheck(pipeline.db, pending.size),
           ...dead.checks(pipeline.db, walks),
         ]

@@ -7,6 +7,7 @@ import type { Clock } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
 import type { Keyed } from '../http/keys.ts'
 import type { Etl } from '../etl/etl.ts'
+import type { Reconciling } from '../reconcile/outcome.ts'
 import type { Warehouse } from '../warehouse/warehouse.ts'
 import type { Position } from '../log/event-log.ts'
 import type { Stores } from './stores.ts'
@@ -24,6 +25,7 @@ export interface OpsDeps {
   /** The one that this process owns. */
   warehouse: Pick<Warehouse, 'query'>
   etl: Etl
+  reconciling: Reconciling
   billing: BillingView
   /** Left out where the counters are in the pipeline's store alone. */
   counters?: Pick<CounterChanges, 'askForFilling' | 'epoch' | 'latest'> | undefined

@@ -2,15 +2,17 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { ATTRIBUTED, CLICKS, ORDERS, RAW_TOPICS, TIMED_TOPICS, type Ad, type OrderType, type Topic } from '@flowguard/contract'
+import { ATTRIBUTED, CLICKS, ORDERS, RAW_TOPICS, RECON, TIMED_TOPICS, type Ad, type OrderType, type Topic } from '@flowguard/contract'
 import { sqliteBillingView } from '../billing/adapters/sqlite-view.ts'
 import { budgetAlerts } from '../billing/budgets.ts'
 import { clickCharges } from '../billing/click-charges.ts'
 import { orderCharges } from '../billing/order-charges.ts'
+import { reconCharges } from '../billing/recon-charges.ts'
+import { termsIn } from '../billing/terms.ts'
 import { openSqliteDatabase } from '../database/adapters/sqlite.ts'
 import { ROOT } from '../kernel/config.ts'
 import { runAll } from '../kernel/lifecycle.ts'
-import { createEtl } from '../etl/etl.ts'
+import { createEtl, type EtlDeps } from '../etl/etl.ts'
 import { silentLogger } from '../kernel/logging.ts'
 import { loader } from '../loader/loader.ts'
 import { mirrorIn } from '../loader/mirror.ts'
@@ -18,7 +20,9 @@ import { openSqliteLog } from '../log/adapters/sqlite.ts'
 import { readTopics } from '../log/topics.ts'
 import { openPipelineStore } from '../pipeline-store.ts'
 import { gateIn } from '../reader/gate.ts'
-import { readerLoop } from '../reader/loop.ts'
+import { readerLoop, type Handler } from '../reader/loop.ts'
+import type { Fate } from '../reader/places.ts'
+import type { LogRecord } from '../log/event-log.ts'
 import { passedIn } from '../reader/passed.ts'
 import { openStores } from '../stores.ts'
 import { streamProcessor } from '../stream/processor.ts'
@@ -55,7 +59,8 @@ export interface Sent {
 }
 
 /** The real stores and the real readers on one folder; whatever the gateway would have written is written here. */
-export function openMachine(dataDir: string) {
+/** `loses`: what the stream is to pass over, as a fault in it would. */
+export function openMachine(dataDir: string, { loses }: { loses?: (eventId: string) => boolean } = {}) {
   let now = T0
   const clock = () => now
   const topics = TOPIC_SPECS
@@ -78,6 +83,7 @@ export function openMachine(dataDir: string) {
   const parts = () => {
     const store = { db, path, derived, clock, logger: silentLogger }
     const budgets = budgetAlerts(derived, adOf, clock)
+    termsIn(db, { doubleClickMs: 2_000, clock }).note(ADS)
     const clicks = clickCharges({
       db,
       gate: gateIn(db, 'billing', topics),
@@ -86,7 +92,10 @@ export function openMachine(dataDir: string) {
       doubleClickMs: 2_000,
       logger: silentLogger,
     })
-    const stream = streamProcessor({ db, derived, gate: gateIn(db, 'stream', topics), doubleClickMs: 2_000, logger: silentLogger })
+    const stream = losing(
+      streamProcessor({ db, derived, gate: gateIn(db, 'stream', topics), doubleClickMs: 2_000, logger: silentLogger }),
+      loses,
+    )
     return [
       readerLoop({ name: 'stream', topics: TIMED_TOPICS, log: raw, handler: stream }, store),
       readerLoop({ name: 'billing', topics: TIMED_TOPICS, log: raw, handler: clicks }, store),
@@ -95,6 +104,7 @@ export function openMachine(dataDir: string) {
         { name: 'billing-orders', topics: [ATTRIBUTED], log: derived, handler: orderCharges({ db, topics, adOf, budgets, clock }) },
         store,
       ),
+      readerLoop({ name: 'billing-recon', topics: [RECON], log: derived, handler: reconCharges({ db, budgets }) }, store),
     ]
   }
 
@@ -183,6 +193,18 @@ export function openMachine(dataDir: string) {
   }
 }
 
+function losing(handler: Handler, loses?: (eventId: string) => boolean): Handler {
+  if (!loses) return handler
+  const isLost = ({ value }: LogRecord) => loses((JSON.parse(value) as { event_id?: string }).event_id ?? '')
+  return {
+    ...handler,
+    apply(batch) {
+      const fates = handler.apply(batch.filter((record) => !isLost(record)))[Symbol.iterator]()
+      return batch.map((record) => (isLost(record) ? 'skipped' : (fates.next().value as Fate)))
+    },
+  }
+}
+
 export type TestMachine = ReturnType<typeof openMachine>
 
 /** A small day: every outcome once. */
@@ -214,13 +236,14 @@ export async function smallDay(machine: TestMachine): Promise<void> {
 }
 
 /** For whoever asks nothing of it. */
-export const idleEtl = (warehouse: Warehouse) =>
+export const idleEtl = (warehouse: Warehouse, after?: EtlDeps['after']) =>
   createEtl(
     {
       warehouse,
       models: [],
       reference: async () => ({ foods: [], ads: [] }),
       loaded: async () => true,
+      ...(after && { after }),
       clock: () => T0,
       logger: silentLogger,
     },

@@ -76,6 +76,7 @@ test('before the pipeline has run, every reader is behind, and none has caught u
       ['stream', true, false],
       ['billing', true, false],
       ['billing-orders', false, false],
+      ['billing-recon', false, false],
       ['loader', true, false],
       ['workers', false, false],
       ['lane-dead', false, false],

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import { alertBook } from '../alerts/book.ts'
 import { silentLogger } from '../kernel/logging.ts'
+import { reconcilingOver } from '../reconcile/reconciling.fixture.ts'
 import type { OpsDeps } from './deps.ts'
 import { T0, type TestMachine } from './fixture.ts'
 import type { Stores } from './stores.ts'
@@ -23,6 +24,7 @@ export function opsDeps(machine: TestMachine, stores: Stores, folder: string): O
     alerts: alertBook({ ...machine.pipeline, clock: () => T0 + 60_000, cooldownMs: () => 0 }),
     warehouse: machine.warehouse,
     billing: machine.billing,
+    reconciling: reconcilingOver(machine),
     resend: async () => ({ partition: 0, offset: 0 }),
     gatewayMetrics: async () => '',
     consoleDir: join(folder, 'console'),

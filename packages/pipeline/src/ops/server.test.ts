@@ -17,6 +17,7 @@ import { idleEtl, openMachine, smallDay, T0, temporaryFolder, type TestMachine }
 import { askOf } from './ops.fixture.ts'
 import { createOps, type Ops } from './server.ts'
 import type { Stores } from './stores.ts'
+import { reconcilingOver } from '../reconcile/reconciling.fixture.ts'
 import type { Ask, TaskName } from './tasks.ts'
 
 const folder = temporaryFolder()
@@ -41,6 +42,7 @@ const start = (keyed: Keyed) =>
     warehouse: machine.warehouse,
     etl: idleEtl(machine.warehouse),
     billing: machine.billing,
+    reconciling: reconcilingOver(machine),
     resend: async (letter) => {
       if (!isGatewayUp) throw new FlowGuardError('unreachable', 'nobody there')
       sent.push(letter)

@@ -16,6 +16,7 @@ import { etlRoutes } from './routes-etl.ts'
 import { opsHealthRoutes } from './routes-health.ts'
 import { liveRoutes } from './routes-live.ts'
 import { lookRoutes } from './routes-look.ts'
+import { reconcileRoutes } from './routes-reconcile.ts'
 import { sqlRoutes } from './routes-sql.ts'
 import { topicRoutes } from './routes-topics.ts'
 
@@ -42,6 +43,7 @@ export async function createOps(deps: OpsDeps): Promise<Ops> {
   deadRoutes(app, deps)
   sqlRoutes(app, deps)
   etlRoutes(app, deps)
+  reconcileRoutes(app, deps)
   businessRoutes(app, deps)
   topicRoutes(app, deps)
   liveRoutes(app, deps)

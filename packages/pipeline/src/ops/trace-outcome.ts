@@ -1,3 +1,4 @@
+import type { DatabaseSync } from 'node:sqlite'
 import {
   ATTRIBUTED,
   CLICKS,
@@ -17,6 +18,7 @@ import type { LogView } from '../log/log-view.ts'
 import { answeredTo, watermarkOf } from './groups.ts'
 import { checkedOf } from '../reader/checked.ts'
 import type { Standing } from '../reader/places.ts'
+import { reconcileView } from '../reconcile/view.ts'
 import { pendingIn } from '../stream/pending.ts'
 import type { Looked } from './stores.ts'
 import { iso } from './topics.ts'
@@ -47,8 +49,27 @@ export async function outcomeOf(sources: Sources, found: readonly Found[], event
   if (!pipeline) return [line('coming', 'the pipeline has not run yet')]
   const lines: Line[] = []
   for (const each of found) if (!each.isRepeat) lines.push(...(await outcomeOfOne(sources, pipeline.log, each, found)))
-  return lines
+  return [...lines, ...correctionsOf(pipeline.db, String(event['event_id']))]
 }
+
+/** What reconciliation found different about it. */
+function correctionsOf(db: DatabaseSync, eventId: string): Line[] {
+  return reconcileView(db)
+    .differences({ eventId, limit: CORRECTIONS_MAX })
+    .differences.map(({ kind, cause, detail, amount, waived, ad_id: ad, batch, applied }) => {
+      const found = `reconciliation: ${cause}, ${detail}`
+      if (kind === 'attribution')
+        return line(
+          'plain',
+          `${found}; ${batch.click_event_id === null ? 'it is due to no click' : `it is due to click ${batch.click_event_id} on ad ${batch.ad_id}`}`,
+        )
+      if (amount === 0) return line('plain', `${found}; ₹${waived} is waived`)
+      const what = amount < 0 ? `credited ₹${-amount} to ad ${ad}` : `charged ₹${amount} to ad ${ad}`
+      return applied ? line('done', `${found}; ${what}`) : line('coming', `${found}; to be ${what}`)
+    })
+}
+
+const CORRECTIONS_MAX = 20
 
 async function outcomeOfOne(sources: Sources, derived: LogView, one: Found, found: readonly Found[]): Promise<Line[]> {
   const { record, event } = one

@@ -4,6 +4,8 @@ import { FlowGuardError, type ErrorCode } from '../kernel/errors.ts'
 /** What is the asker's to mend, and what is not. */
 const STATUS: Partial<Record<ErrorCode, number>> = {
   etl_running: 409,
+  not_level: 409,
+  not_whole: 409,
   query_refused: 422,
   query_failed: 422,
   query_stopped: 422,

@@ -1,4 +1,4 @@
-import { ALERTS, ATTRIBUTED, DEAD, GENERAL, METRICS, ORDERS, RAW_TOPICS, TIMED_TOPICS, type Topic } from '@flowguard/contract'
+import { ALERTS, ATTRIBUTED, DEAD, GENERAL, METRICS, ORDERS, RAW_TOPICS, RECON, TIMED_TOPICS, type Topic } from '@flowguard/contract'
 
 export interface ReaderSpec {
   name: string
@@ -12,6 +12,7 @@ export const READERS = [
   { name: 'stream', topics: TIMED_TOPICS },
   { name: 'billing', topics: TIMED_TOPICS },
   { name: 'billing-orders', topics: [ATTRIBUTED] },
+  { name: 'billing-recon', topics: [RECON] },
   { name: 'loader', topics: [...RAW_TOPICS, ATTRIBUTED] },
   { name: 'workers', topics: [GENERAL] },
   { name: 'lane-dead', topics: [DEAD], log: 'lane' },

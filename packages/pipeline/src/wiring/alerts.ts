@@ -16,6 +16,7 @@ import { standingsIn } from '../reader/places.ts'
 import { readerLoop } from '../reader/loop.ts'
 import { passedIn, pendingIn } from '../stream/pending.ts'
 import { METRICS } from '@flowguard/contract'
+import { reconcileView } from '../reconcile/view.ts'
 import { auditOver, checksOver, settledRunOver } from './ops-questions.ts'
 
 interface Alerts {
@@ -48,6 +49,7 @@ export async function faultParts(machine: Machine): Promise<readonly Part[]> {
   const { db, path } = await machine.pipeline()
   const { book, rules, watching } = await alertsOf(machine)
   const stores = closing.use(openStores({ ...placesOf(settings), clock }))
+  const found = reconcileView(db)
   const faults = pipelineFaults({
     book,
     inTransaction: (work) => guarded(path, () => transaction(db, work)),
@@ -56,6 +58,7 @@ export async function faultParts(machine: Machine): Promise<readonly Part[]> {
     readers: async () => [...(await groups(stores)).readers, ...(settings.STREAM_ENGINE === 'flink' ? [flinkAsReader(topics, db)] : [])],
     settledRun: settledRunOver(settings),
     checks: checksOver(settings),
+    unexplained: (since) => guarded(path, () => found.unexplainedSince(since)),
     audit: auditOver(settings),
     clock,
     logger,

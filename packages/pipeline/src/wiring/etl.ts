@@ -18,6 +18,7 @@ import { WAREHOUSE } from '../warehouse/schema.ts'
 import { openDatabaseReader } from './edge-stores.ts'
 import type { Machine } from './machine.ts'
 import { openMachine } from './open-machine.ts'
+import { reconcileAfter } from './reconcile.ts'
 
 /** How long a run waits for what is in the log when it is asked for; then it begins, and says that not all is loaded. */
 const LEVEL_MS_MAX = 30_000
@@ -59,6 +60,7 @@ async function openEtl(machine: Machine, levelMsMax: number): Promise<Etl> {
       reference: () => referenceOf(machine),
       loaded: (stop, beforeMs) => loaded(stores, { beforeMs, msMax: levelMsMax }, stop),
       lineage: lineageTo(machine),
+      after: (days) => reconcileAfter(machine, days, levelMsMax),
       clock,
       logger,
     },

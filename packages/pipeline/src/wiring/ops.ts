@@ -12,6 +12,7 @@ import { alertsOf } from './alerts.ts'
 import { billsOf } from './counters.ts'
 import { readingDatabase } from './edge-stores.ts'
 import { etlOf } from './etl.ts'
+import { reconcilingOf } from './reconcile.ts'
 import type { StartRole } from './machine.ts'
 import { closingAtStop, keysNeeded, served } from './served.ts'
 
@@ -30,6 +31,7 @@ export const start: StartRole = async (machine) => {
     alerts: book,
     warehouse: await machine.warehouse(),
     etl: await etlOf(machine),
+    reconciling: await reconcilingOf(machine),
     billing: closing.use(await billsOf(settings, path(FILES.pipeline), () => database.ads())),
     counters: settings.COUNTERS_URL === 'sqlite:' ? undefined : counterChanges(db),
     resend: resendTo(settings.GATEWAY_URL, settings.WRITE_KEY),

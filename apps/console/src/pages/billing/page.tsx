@@ -5,6 +5,7 @@ import { Page } from '../../ui/basics.tsx'
 import { DaysPicker, useToday } from '../../ui/days.tsx'
 import { Advertisers } from './advertisers.tsx'
 import { EventsAside } from './events.tsx'
+import { Reconciliation } from './reconciliation.tsx'
 import { StatementOf } from './statement.tsx'
 
 const CHOICES = ['month', 'previous', 'own'] as const
@@ -25,7 +26,14 @@ export function BillingPage() {
     >
       <div className={`grid items-start gap-3 px-4 pb-6 md:px-6 ${line ? 'lg:grid-cols-[minmax(0,1fr)_27rem]' : ''}`}>
         <div className="flex min-w-0 flex-col gap-3">
-          {advertiser === '' ? <Advertisers range={range} /> : <StatementOf key={advertiser} advertiser={advertiser} range={range} />}
+          {advertiser === '' ? (
+            <>
+              <Advertisers range={range} />
+              <Reconciliation range={range} />
+            </>
+          ) : (
+            <StatementOf key={advertiser} advertiser={advertiser} range={range} />
+          )}
         </div>
         {line && <EventsAside key={line} line={line} onClose={close} />}
       </div>

@@ -1,8 +1,7 @@
-import { ATTRIBUTED, dayOf, MINUTE_MS, parseTimestamp } from '@flowguard/contract'
+import { ATTRIBUTED, dayOf, HOUR_MS, parseTimestamp } from '@flowguard/contract'
 import type { LogRecord } from '../../log/event-log.ts'
 import { checkedOf } from '../../reader/checked.ts'
 
-const HOUR_MS = 60 * MINUTE_MS
 /** Between fields: control characters are in none of them, for a record that has any is encoded. */
 export const SEPARATOR = '\u0001'
 // oxlint-disable-next-line no-control-regex -- in a line of the file they would be its structure

@@ -1,0 +1,168 @@
+import { WINDOW_MS } from '@flowguard/contract'
+
+/** A stretch of event time in milliseconds that begins with a UTC day and ends with one, or where not all after it is settled yet. */
+export interface Span {
+  from: number
+  to: number
+  /** Behind the last instant of the days. */
+  end: number
+  /** Before when everything is settled: cancellations up to then count, whatever the span. */
+  settledTo: number
+  /** So long before the span a click may matter in it: for an order, or as the first of two. */
+  beforeMs: number
+}
+
+const LIVE = 'interval 5 minute'
+const WINDOW = `interval ${WINDOW_MS} milliseconds`
+
+/** From its time to when it was received. */
+const LAG = 'cast(epoch_ms(received_at) - epoch_ms(event_timestamp) as bigint) as lag_ms'
+
+export const at = (ms: number) => `timestamp '${new Date(ms).toISOString().replace('T', ' ').replace('Z', '')}'`
+export const day = (ms: number) => `date '${new Date(ms).toISOString().slice(0, 10)}'`
+/** Nothing that the readers had yet to read when the ledger was looked at. */
+const isRead = (table: string) =>
+  `exists (select 1 from recon_places p where p.topic = ${table}.source_topic and p.number = ${table}.source_partition and ${table}.source_offset < p.next)`
+
+/**
+ * What the events come to, from bronze alone, in plain SQL that shares nothing with the stream: as CONTRACT words it, on the temporary tables of
+ * `inputs.ts`. One table after the other; each is made anew. First the events that matter.
+ */
+export const eventsSql = (span: Span) => [cancels(span), orders(span), clicks(span)].map(made)
+/** Then what comes of them: answers, charges and credits. */
+export const batchSql = (span: Span) => [doubles(), answers(), expected(span)].map(made)
+
+const made = (sql: string) => `create or replace temp table ${sql}`
+
+/** Days beyond the span of orders that were cancelled in it, and of cancellations of its orders. */
+export const otherDaysSql = ({ from, end }: Span) => `
+select cast(d as varchar) as day from (
+  select cast(event_timestamp as date) as d from recon_cancels
+  union select cast(event_timestamp as date) from recon_orders where order_id in (select order_id from recon_cancels)
+) as days where d < ${day(from)} or d >= ${day(end)}`
+
+/** An order is credited by its first cancellation that came in time, else by the first. */
+const cancels = ({ from, to, settledTo }: Span) => `recon_cancels as
+-- grain: one row an order that was cancelled, where the order or the cancellation is of the span. reads: bronze.orders_raw
+with all_of_them as (
+  select order_id, event_id, user_id, event_timestamp, source_partition, source_offset, l.behind_ms, ${LAG}
+  from bronze.orders_raw o left join recon_late l on l.topic = o.source_topic and l.number = o.source_partition and l.position = o.source_offset
+  where o.event_type = 'order' and o.status = 'cancelled' and o.event_timestamp < ${at(settledTo)} and ${isRead('o')}
+),
+wanted as (
+  select order_id from all_of_them where event_timestamp >= ${at(from)} and event_timestamp < ${at(to)}
+  union
+  select order_id from bronze.orders_raw where status = 'placed' and partition_date >= ${day(from)} and partition_date <= ${day(to - 1)}
+),
+ranked as (
+  select *, row_number() over (partition by order_id order by case when behind_ms is null then 0 else 1 end, source_offset) as nth
+  from all_of_them where order_id in (select order_id from wanted)
+)
+select order_id, event_id, user_id, event_timestamp, behind_ms, lag_ms from ranked where nth = 1`
+
+const orders = ({ from, to, end }: Span) => `recon_orders as
+-- grain: one row an order of the span, or cancelled in it. reads: bronze.orders_raw
+with wanted as (
+  select event_id, order_id, user_id, item_id, event_timestamp, appended_at, is_bot, source_topic, source_partition, source_offset, ${LAG},
+    event_timestamp >= ${at(from)} and event_timestamp < ${at(to)} as is_in_span
+  from bronze.orders_raw o
+  where o.event_type = 'order' and o.status = 'placed' and o.event_timestamp <= o.appended_at + ${LIVE} and ${isRead('o')}
+    and (o.partition_date >= ${day(from)} and o.partition_date < ${day(end)}
+      or o.order_id in (select order_id from recon_cancels where event_timestamp >= ${at(from)} and event_timestamp < ${at(to)}))
+),
+firsts as (
+  select event_id, source_partition, min(source_offset) as first_offset
+  from bronze.orders_raw
+  where event_type = 'order' and event_timestamp <= appended_at + ${LIVE} and event_id in (select event_id from wanted)
+  group by event_id, source_partition
+)
+select w.*, l.behind_ms, f.first_offset < w.source_offset as is_repeat
+from wanted w
+join firsts f on f.event_id = w.event_id and f.source_partition = w.source_partition
+left join recon_late l on l.topic = w.source_topic and l.number = w.source_partition and l.position = w.source_offset`
+
+const clicks = ({ from, end, beforeMs }: Span) => `recon_clicks as
+-- grain: one row a click or impression of the span, of the half hour before it, or before an order that was cancelled in it. reads: bronze.clicks_raw
+with wanted as (
+  select event_id, user_id, event_type, item_id, ad_id, ad_campaign_id, event_timestamp, appended_at, is_bot, source_topic, source_partition, source_offset, ${LAG},
+    case when event_type = 'impression' then coalesce(json_extract_string(raw_event, '$.metadata.impression') = 'hover', false) else false end as is_hover
+  from bronze.clicks_raw c
+  where c.event_type in ('click', 'impression') and c.event_timestamp <= c.appended_at + ${LIVE} and ${isRead('c')}
+    and (c.event_timestamp >= ${at(from - beforeMs)} and c.partition_date >= ${day(from - beforeMs)} and c.partition_date < ${day(end)}
+      or exists (select 1 from recon_orders o where not o.is_in_span and o.event_timestamp < ${at(from)} and o.user_id = c.user_id and o.item_id = c.item_id
+        and c.event_timestamp >= o.event_timestamp - ${WINDOW} and c.event_timestamp <= o.event_timestamp))
+),
+firsts as (
+  select user_id, event_id, min(source_offset) as first_offset
+  from bronze.clicks_raw
+  where event_type in ('click', 'impression') and event_timestamp <= appended_at + ${LIVE} and event_id in (select event_id from wanted)
+  group by user_id, event_id
+)
+select w.*, l.behind_ms, f.first_offset < w.source_offset as is_repeat, x.event_id is not null as is_flagged,
+  t.pricing, t.amount,
+  not coalesce(w.is_bot, true) and f.first_offset = w.source_offset and x.event_id is null as is_valid
+from wanted w
+join firsts f on f.event_id = w.event_id and f.user_id = w.user_id
+left join recon_late l on l.topic = w.source_topic and l.number = w.source_partition and l.position = w.source_offset
+left join recon_flags x on x.user_id = w.user_id and x.event_id = w.event_id
+left join recon_terms t on t.ad_id = w.ad_id and w.appended_at >= t.since and w.appended_at < t.until`
+
+/** Sooner than that after another of the same user on the same ad, in the order of time and id. */
+const doubles = () => `recon_doubles as
+-- grain: one row a double click. reads: nothing of bronze
+with chain as (
+  select event_id, user_id, ad_id, event_timestamp, appended_at,
+    lag(event_timestamp) over by_time as before, lag(behind_ms) over by_time as before_behind_ms
+  from recon_clicks where is_valid and event_type = 'click' and pricing = 'cpc'
+  window by_time as (partition by user_id, ad_id order by event_timestamp, event_id)
+)
+select c.event_id, c.user_id, c.ad_id, c.before_behind_ms
+from chain c join recon_terms t on t.ad_id = '' and c.appended_at >= t.since and c.appended_at < t.until
+where c.before is not null and c.event_timestamp < c.before + to_milliseconds(t.amount)`
+
+/** The last click by the same user on the same item in the 30 minutes before it, both ends included. */
+const answers = () => `recon_answers as
+-- grain: one row an order. reads: nothing of bronze
+with candidates as (
+  select o.event_id as order_event_id, c.event_id as click_event_id, c.ad_id, c.behind_ms as click_behind_ms, c.lag_ms as click_lag_ms,
+    row_number() over (partition by o.event_id order by c.event_timestamp desc, c.event_id desc) as nth
+  from recon_orders o
+  join recon_clicks c on c.user_id = o.user_id and c.item_id = o.item_id and c.event_timestamp <= o.event_timestamp
+    and c.event_timestamp >= o.event_timestamp - ${WINDOW}
+  where c.is_valid and c.event_type = 'click' and not coalesce(o.is_bot, true) and not o.is_repeat
+)
+select o.event_id, o.order_id, o.user_id, o.event_timestamp, o.appended_at, o.is_in_span, o.behind_ms, o.lag_ms, o.is_bot,
+  c.click_event_id, c.ad_id, c.click_behind_ms, c.click_lag_ms, t.pricing, t.amount
+from recon_orders o
+left join candidates c on c.order_event_id = o.event_id and c.nth = 1
+left join recon_terms t on t.ad_id = c.ad_id and o.appended_at >= t.since and o.appended_at < t.until
+where not o.is_repeat`
+
+/** A charge at any price that the ad had since the event was appended stands: which of them held when it was read, the events do not say. */
+const standing = (kind: string, e: string) => `case when exists (
+    select 1 from recon_ledger l join recon_terms r on r.ad_id = l.ad_id and r.pricing = '${kind}' and r.amount = l.one and r.until > ${e}.appended_at
+    where l.kind = '${kind}' and l.event_id = ${e}.event_id and l.ad_id = ${e}.ad_id and l.rows = 1
+  ) then (select l.one from recon_ledger l where l.kind = '${kind}' and l.event_id = ${e}.event_id and l.ad_id = ${e}.ad_id) else ${e}.amount end`
+
+const expected = ({ from, to }: Span) => `recon_expected as
+-- grain: one row a charge or credit. reads: nothing of bronze
+with paid as (
+  select 'cpc' as kind, c.event_id, c.ad_id, c.user_id, cast(null as varchar) as order_id, c.event_timestamp, c.behind_ms, ${standing('cpc', 'c')} as amount
+  from recon_clicks c left join recon_doubles d on d.event_id = c.event_id and d.user_id = c.user_id and d.ad_id = c.ad_id
+  where c.is_valid and c.event_type = 'click' and c.pricing = 'cpc' and d.event_id is null and c.event_timestamp >= ${at(from)} and c.event_timestamp < ${at(to)}
+  union all
+  select 'cpm', c.event_id, c.ad_id, c.user_id, null, c.event_timestamp, c.behind_ms, ${standing('cpm', 'c')}
+  from recon_clicks c
+  where c.is_valid and c.event_type = 'impression' and c.pricing = 'cpm' and not c.is_hover and c.event_timestamp >= ${at(from)} and c.event_timestamp < ${at(to)}
+  union all
+  select 'cpa', e.event_id, e.ad_id, e.user_id, e.order_id, e.event_timestamp, e.behind_ms, ${standing('cpa', 'e')}
+  from recon_answers e
+  where e.pricing = 'cpa'
+),
+charges as (
+  select * from paid where kind <> 'cpa' or event_timestamp >= ${at(from)} and event_timestamp < ${at(to)}
+)
+select * from charges
+union all
+select 'credit', c.event_id, p.ad_id, c.user_id, c.order_id, c.event_timestamp, c.behind_ms, -p.amount
+from recon_cancels c join paid p on p.kind = 'cpa' and p.order_id = c.order_id`

@@ -1,0 +1,119 @@
+import { DAY_MS, dayOf, isoOf, milliToRupees, RECON_CAUSES } from '@flowguard/contract'
+import type { Difference, ReconcileBook, Side } from './book.ts'
+import type { Day, Reconcile } from './reconcile.ts'
+import type { CauseSum, DifferenceShown, HourShown, ReconcileView } from './view.ts'
+
+/** All that operations and commands need of it. */
+export interface Reconciling {
+  reconcile: Reconcile
+  book: Pick<ReconcileBook, 'flag' | 'unflag'>
+  view: ReconcileView
+}
+
+/** UTC days, both included. */
+export interface Days {
+  from: Day
+  to: Day
+}
+
+/** What became of going through some days. Money in rupees. */
+export interface Outcome extends Days {
+  /** Null of a plan: nothing was written down. */
+  run_id: number | null
+  /** Before when everything was settled; what came later waits for the next time. Null where the days hold nothing that is settled. */
+  settled_to: string | null
+  hours: readonly HourShown[]
+  /** Of this run alone. */
+  causes: readonly CauseSum[]
+  /** The first of them. */
+  differences: readonly DifferenceShown[]
+  differences_total: number
+  unexplained: number
+  /** Corrections of all runs that billing has yet to apply. */
+  waiting: number
+}
+
+/** So many days at once. */
+export const DAYS_COUNT_MAX = 31
+const SHOWN_MAX = 500
+
+export const daysOf = ({ from, to }: Days): Day[] =>
+  Array.from({ length: Math.round((Date.parse(to) - Date.parse(from)) / DAY_MS) + 1 }, (_, at) => dayOf(Date.parse(from) + at * DAY_MS))
+
+export async function reconcileDays({ reconcile, view }: Reconciling, days: Days): Promise<Outcome> {
+  const runId = await reconcile.run(daysOf(days), 'operator')
+  const { differences, total, causes } = view.differences({ runId, limit: SHOWN_MAX })
+  return {
+    ...days,
+    run_id: runId,
+    settled_to: view.run(runId)?.settled_to ?? null,
+    hours: view.hours(days.from, days.to),
+    causes,
+    differences,
+    differences_total: total,
+    unexplained: unexplainedOf(causes),
+    waiting: view.waiting(),
+  }
+}
+
+export async function planDays({ reconcile, view }: Reconciling, days: Days): Promise<Outcome> {
+  const planned = await reconcile.plan(daysOf(days))
+  const causes = sumsOf(planned.differences)
+  return {
+    ...days,
+    run_id: null,
+    settled_to: planned.settledTo === null ? null : isoOf(planned.settledTo),
+    hours: planned.hours.map((each) => {
+      const own = planned.differences.filter(({ hour }) => hour === each.hour)
+      const sum = (of: 'amount' | 'waived') => milliToRupees(own.reduce((total, difference) => total + difference[of], 0))
+      return {
+        hour: isoOf(each.hour),
+        settled_to: isoOf(planned.settledTo ?? each.hour),
+        orders: each.orders,
+        charges: each.charges,
+        stream: milliToRupees(each.stream_amount),
+        batch: milliToRupees(each.batch_amount),
+        corrected: sum('amount'),
+        waived: sum('waived'),
+        causes: Object.fromEntries(sumsOf(own).map(({ cause, differences }) => [cause, differences])),
+      }
+    }),
+    causes,
+    differences: planned.differences.slice(0, SHOWN_MAX).map(shownOf),
+    differences_total: planned.differences.length,
+    unexplained: unexplainedOf(causes),
+    waiting: view.waiting(),
+  }
+}
+
+const unexplainedOf = (causes: readonly CauseSum[]) => causes.find(({ cause }) => cause === 'unexplained')?.differences ?? 0
+
+function sumsOf(differences: readonly Difference[]): CauseSum[] {
+  return RECON_CAUSES.flatMap((cause) => {
+    const own = differences.filter((each) => each.cause === cause)
+    const sum = (of: 'amount' | 'waived') => milliToRupees(own.reduce((total, each) => total + each[of], 0))
+    return own.length === 0 ? [] : [{ cause, differences: own.length, amount: sum('amount'), waived: sum('waived') }]
+  })
+}
+
+function shownOf(each: Difference): DifferenceShown {
+  const side = ({ count, amount, click, ad }: Side) => ({ count, amount: milliToRupees(amount), click_event_id: click, ad_id: ad })
+  return {
+    correction_id: '',
+    run_id: null,
+    hour: isoOf(each.hour),
+    kind: each.kind,
+    cause: each.cause,
+    detail: each.detail,
+    event_id: each.eventId,
+    ad_id: each.adId,
+    day: each.day,
+    order_id: each.orderId,
+    user_id: each.userId,
+    stream: side(each.stream),
+    batch: side(each.batch),
+    amount: milliToRupees(each.amount),
+    waived: milliToRupees(each.waived),
+    applied: false,
+  }
+}

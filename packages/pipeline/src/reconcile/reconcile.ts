@@ -1,0 +1,234 @@
+import { ATTRIBUTED, DAY_MS, dayOf, HOUR_MS, LATENESS_MS, MINUTE_MS, TIMED_TOPICS, WINDOW_MS, type Topic } from '@flowguard/contract'
+import { FlowGuardError, hasCode } from '../kernel/errors.ts'
+import { pause, type Clock } from '../kernel/lifecycle.ts'
+import type { Logger } from '../kernel/logging.ts'
+import type { Standing } from '../reader/places.ts'
+import { BRONZE_TABLES } from '../warehouse/schema.ts'
+import type { Session, Warehouse } from '../warehouse/warehouse.ts'
+import type { Span } from './batch-sql.ts'
+import type { lookInto, ReconcileBook } from './book.ts'
+import { compareSpan, type Compared } from './compare.ts'
+import { fillInput, makeInputs } from './inputs.ts'
+
+/** A UTC day, `2026-01-31`. */
+export type Day = string
+export type Look = ReturnType<typeof lookInto>
+
+export interface ReconcileDeps {
+  warehouse: Pick<Warehouse, 'session'>
+  /** The pipeline's store as of one moment, until it is disposed of. */
+  look: () => Look & Disposable
+  book: ReconcileBook
+  /** A billing period is closed so many days after its end. */
+  closeDays: number
+  /** How long the loader is waited for. */
+  levelMsMax: number
+  clock: Clock
+  logger: Logger
+}
+
+export interface Planned extends Compared {
+  /** Before when everything was settled; null where the days hold nothing that is. */
+  settledTo: number | null
+}
+
+export interface Reconcile {
+  /** Goes through the days, and writes down what it finds; resolves to the run's number. Rejects with `not_level` or `not_whole`. One at a time: whoever asks meanwhile waits. */
+  run(days: readonly Day[], askedBy: 'operator' | 'etl'): Promise<number>
+  /** What a run would find. */
+  plan(days: readonly Day[]): Promise<Planned>
+}
+
+const LEVEL_POLL_MS = 50
+/** The longest double click, where billing has yet to say. */
+const BEFORE_MS_MIN = WINDOW_MS + MINUTE_MS
+/** So much of the day after is gone through too: a click may earn orders beyond midnight. */
+const SPILL_MS = HOUR_MS
+
+/** Stream against batch, day by day and hour by hour. Stopping cuts a run off between two days. */
+export function createReconcile(deps: ReconcileDeps, signal: AbortSignal): Reconcile {
+  const { book, clock, logger } = deps
+  let last: Promise<unknown> = Promise.resolve()
+
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = last.then(work)
+    last = mine.catch(() => undefined)
+    return mine
+  }
+
+  async function through(days: readonly Day[], onSpan: (compared: Compared, settledTo: number) => void): Promise<void> {
+    for (const stretch of stretchesOf(days)) {
+      signal.throwIfAborted()
+      using session = await deps.warehouse.session()
+      const stop = () => session.interrupt()
+      signal.addEventListener('abort', stop, { once: true })
+      try {
+        await spanOf(deps, session, stretch, signal, onSpan)
+      } finally {
+        signal.removeEventListener('abort', stop)
+      }
+    }
+  }
+
+  async function run(days: readonly Day[], askedBy: 'operator' | 'etl'): Promise<number> {
+    const sorted = days.toSorted()
+    const runId = book.begin(askedBy, sorted[0] ?? dayOf(clock()), sorted.at(-1) ?? dayOf(clock()))
+    let unexplained = 0
+    let found = 0
+    try {
+      await through(sorted, (compared, settledTo) => {
+        book.write({ runId, settledTo, ...compared })
+        found += compared.differences.length
+        unexplained += compared.differences.filter(({ cause }) => cause === 'unexplained').length
+      })
+      book.end(runId, 'done', null)
+      logger[unexplained > 0 ? 'warn' : 'info']({ run_id: runId, days: days.length, differences: found, unexplained }, 'reconciled')
+      return runId
+    } catch (error) {
+      const isStopped = signal.aborted || hasCode(error, 'query_stopped')
+      book.end(runId, isStopped ? 'interrupted' : 'failed', (error as Error).message)
+      throw error
+    }
+  }
+
+  return {
+    run: (days, askedBy) => inTurn(() => run(days, askedBy)),
+    plan: (days) =>
+      inTurn(async () => {
+        const planned = {
+          hours: [] as Compared['hours'][number][],
+          differences: [] as Compared['differences'][number][],
+          settledTo: null as number | null,
+        }
+        await through(days.toSorted(), (compared, settledTo) => {
+          planned.hours.push(...compared.hours)
+          planned.differences.push(...compared.differences)
+          planned.settledTo = settledTo
+        })
+        return planned
+      }),
+  }
+}
+
+interface Stretch {
+  from: number
+  /** Where it ends, if all is settled up to there. */
+  to: number
+}
+
+/** The days, and the beginning of each day that follows one without being asked for. */
+function stretchesOf(days: readonly Day[]): Stretch[] {
+  const begins = new Set(days.map((day) => Date.parse(day)))
+  return [...begins].flatMap((from) => {
+    const next = from + DAY_MS
+    return [{ from, to: next }, ...(begins.has(next) ? [] : [{ from: next, to: next + SPILL_MS }])]
+  })
+}
+
+async function spanOf(
+  deps: ReconcileDeps,
+  session: Session,
+  stretch: Stretch,
+  signal: AbortSignal,
+  onSpan: (compared: Compared, settledTo: number) => void,
+): Promise<void> {
+  using look = deps.look()
+  const settledTo = look.settledTo()
+  const doubleClickMs = look.doubleClickMsMax()
+  if (settledTo === null || doubleClickMs === undefined) throw new FlowGuardError('not_level', 'billing has not read anything yet')
+  const to = Math.min(stretch.to, settledTo)
+  if (to <= stretch.from) return
+  const standings = look.standings()
+  await waitForLoader(deps, session, standings, signal)
+  const wholeFrom = await wholeSince(session, standings)
+  if (stretch.from < wholeFrom) throw new FlowGuardError('not_whole', `the warehouse has not all events of ${dayOf(stretch.from)}`)
+  const from = stretch.from
+  const end = Date.parse(dayOf(from)) + DAY_MS
+  const span: Span = { from, to, end, settledTo, beforeMs: Math.max(BEFORE_MS_MIN, doubleClickMs + MINUTE_MS) }
+  await makeInputs(session)
+  await fill(session, look, span, standings)
+  const fillOther = async (day: Day) => {
+    await fillInput(session, 'recon_ledger', look.orders(day))
+    await fillInput(session, 'recon_settled', look.settledCredits(day))
+  }
+  const compared = await compareSpan(session, span, { closeDays: deps.closeDays, now: deps.clock(), fillOther })
+  signal.throwIfAborted()
+  onSpan(compared, settledTo)
+}
+
+/** Readers whose effects are compared, and what of it they read. */
+const COMPARED = [
+  ...(['stream', 'billing'] as const).flatMap((reader) => TIMED_TOPICS.map((topic) => ({ reader, topic: topic as Topic }))),
+  { reader: 'billing-orders', topic: ATTRIBUTED as Topic },
+] as const
+
+const comparedIn = (standings: readonly Standing[]) =>
+  standings.filter(({ reader, topic }) => COMPARED.some((each) => each.reader === reader && each.topic === topic))
+
+interface BronzePlace {
+  topic: Topic
+  number: number
+  began: number
+  next: number
+  expired: number
+}
+
+const bronzePlaces = (session: Session) =>
+  session.rows<BronzePlace>('select topic, "partition" as number, began, "next" as next, expired from bronze.places')
+
+/** The warehouse must hold whatever the ledger speaks of. */
+async function waitForLoader(
+  { levelMsMax }: ReconcileDeps,
+  session: Session,
+  standings: readonly Standing[],
+  signal: AbortSignal,
+): Promise<void> {
+  const until = performance.now() + levelMsMax
+  for (;;) {
+    const places = await bronzePlaces(session)
+    const behind = comparedIn(standings).find(
+      ({ topic, partition, next }) => (places.find((each) => each.topic === topic && each.number === partition)?.next ?? 0) < next,
+    )
+    if (!behind) return
+    if (signal.aborted || performance.now() >= until)
+      throw new FlowGuardError(
+        'not_level',
+        `${behind.topic}-${behind.partition} is not loaded up to ${behind.next}, where ${behind.reader} is`,
+      )
+    await pause(LEVEL_POLL_MS, signal)
+  }
+}
+
+/** From when on the warehouse has all that billing was told; -Infinity where it always had. */
+async function wholeSince(session: Session, standings: readonly Standing[]): Promise<number> {
+  let since = -Infinity
+  for (const { topic, number, began, expired } of await bronzePlaces(session)) {
+    const billing = comparedIn(standings).filter((each) => each.topic === topic && each.partition === number)
+    if (billing.some((each) => expired > each.expired)) return Infinity
+    if (topic === ATTRIBUTED || !billing.some((each) => began > each.began)) continue
+    const table = BRONZE_TABLES[topic as keyof typeof BRONZE_TABLES]
+    const [first] = await session.rows<{ ms: number | null }>(
+      `select cast(epoch_ms(event_timestamp) as bigint) as ms from ${table} where source_partition = $1 order by source_offset limit 1`,
+      [number],
+    )
+    // What lay before it, and was in time, is no more than that behind it; and a click earns orders for as long.
+    since = Math.max(since, (first?.ms ?? Infinity) + LATENESS_MS + WINDOW_MS)
+  }
+  return since
+}
+
+async function fill(session: Session, look: Look, span: Span, standings: readonly Standing[]): Promise<void> {
+  const { from, end, beforeMs } = span
+  const [first, last] = [dayOf(from), dayOf(end - 1)]
+  const places = new Map<string, [Topic, number, number]>()
+  for (const { topic, partition, next } of comparedIn(standings)) {
+    const known = places.get(`${topic}-${partition}`)
+    places.set(`${topic}-${partition}`, [topic, partition, Math.min(next, known?.[2] ?? Infinity)])
+  }
+  await fillInput(session, 'recon_places', places.values())
+  await fillInput(session, 'recon_terms', look.terms())
+  await fillInput(session, 'recon_late', look.late(from - beforeMs))
+  await fillInput(session, 'recon_flags', look.flags())
+  await fillInput(session, 'recon_ledger', look.ledger(first, last))
+  await fillInput(session, 'recon_settled', look.settled(first, last))
+}
