@@ -14,7 +14,7 @@ const SHIPPED = join(ROOT, 'config/alerts.yaml')
 test('the file that ships is whole', () => {
   const rules = readAlertRules(SHIPPED)
   assert.equal(Object.keys(rules.fraud).length, 6)
-  assert.equal(Object.keys(rules.pipeline).length, 6)
+  assert.equal(Object.keys(rules.pipeline).length, 7)
   assert.equal(Object.keys(rules.anomalies?.rules ?? {}).length, 6)
   assert.equal(rules.anomalies?.warmUpMs, 14 * DAY_MS)
   assert.deepEqual([rules.cooldownMs('order_value'), rules.cooldownMs('ctr')], [60 * MINUTE_MS, 10 * MINUTE_MS])
