@@ -68,8 +68,8 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'the ledger is written outside the transaction',
     file: `${SRC}/billing/tables.ts`,
-    from: 'insertCharge.run(eventId, adId, day, amount, kind)',
-    to: 'setTimeout(() => insertCharge.run(eventId, adId, day, amount, kind), 1_000)',
+    from: '      insertCharge.run(eventId, adId, day, amount, kind)',
+    to: '      setTimeout(() => insertCharge.run(eventId, adId, day, amount, kind), 1_000)',
     tests: ['test/crash-points.test.ts'],
     only: 'reader.after-commit',
   },

@@ -10,14 +10,21 @@ import { answer, card, order, skip, type Stage } from './stage.ts'
 /** After the watermark has passed an order (CONTRACT, Time), until a person sees what came of it. */
 const SEEN_MS_MAX = 2_000
 const TRIES_MAX = 3
+/** Longer than a pointer has to rest, and than what it tells waits to be sent with more. */
+const HOVER_MS = 5_000
 /** The watermark is 10 s behind the newest event. */
 const SETTLED_MS_MAX = 60_000
 
-/** Points at the dish's card until that is sent, or tried to be. */
+/** Points at the dish's card until that is sent, or tried to be: a page that is not awake yet hears of no pointer. */
 async function hovered(page: Page, item: number): Promise<void> {
   const sent = page.waitForRequest((request) => (request.postData() ?? '').includes('"impression":"hover"'))
-  await card(page, item).hover()
-  await sent
+  let isSent = false
+  const seen = sent.then(() => (isSent = true))
+  while (!isSent) {
+    await card(page, item).hover()
+    await Promise.race([seen, page.waitForTimeout(HOVER_MS)])
+    if (!isSent) await page.mouse.move(0, 0)
+  }
 }
 
 export function customerTests(stage: Stage): void {
