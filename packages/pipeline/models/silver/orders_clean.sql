@@ -90,7 +90,8 @@ judged as (
   from joined
 )
 select
-  event_id, order_id, client_order_id, user_id, item_id, item_name, price, quantity, price * quantity as revenue, status, status = 'placed' as is_order,
+  event_id, order_id, client_order_id, user_id, item_id, item_name, price, quantity, price * quantity as revenue, status,
+  coalesce(status = 'placed', false) as is_order,
   event_timestamp, is_bot, session_id, restaurant_id, city, catalogue_name, category, catalogue_price,
   click_event_id, ad_id, campaign_id, click_timestamp, lag_ms, is_valid, is_repeat and not is_invalid as is_duplicate,
   case

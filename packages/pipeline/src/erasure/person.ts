@@ -48,8 +48,8 @@ const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\/-]/g, String.r
 /** Text that people wrote or are shown, without the person. */
 function erasedWords(text: string, { id, pseudonym }: Person): string {
   if (!isTelling(id)) return text
-  // Within a longer word it is another one's.
-  return text.replace(new RegExp(String.raw`(?<![\w-])${escaped(id)}(?![\w-])`, 'g'), () => pseudonym)
+  // Within a longer word it is another one's; so is `a@x.co` in `a@x.co.uk`.
+  return text.replace(new RegExp(String.raw`(?<![\w-]|\w[.@+])${escaped(id)}(?![\w-]|[.@+]\w)`, 'g'), () => pseudonym)
 }
 
 /** Fields in which ids of users lie, whoever writes them. */
@@ -68,7 +68,9 @@ function erasedValue(value: unknown, person: Person, name = ''): unknown {
   const object = value as Json
   if (isAlertOf(object, person)) return erasedAlert(object, person)
   if (object['user_id'] === person.id && typeof object['event_type'] === 'string') return erasedEvent(object, person.pseudonym)
-  const erased = Object.fromEntries(Object.entries(object).map(([each, inner]) => [each, erasedValue(inner, person, each)]))
+  const erased = Object.fromEntries(
+    Object.entries(object).map(([each, inner]) => [erasedWords(each, person), erasedValue(inner, person, each)]),
+  )
   // A dead letter: its record is the person's, also where it is no event.
   if (object['key'] !== person.id) return erased
   erased['key'] = person.pseudonym

@@ -2,15 +2,16 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { LogRecord } from '../log/event-log.ts'
 import { userHash } from '../stream/journey-index.ts'
 import { isTelling, RULES_OF_USERS, type Person } from './person.ts'
-import { textColumns } from './tables.ts'
 
 /**
  * The search that proves an erasure. It knows nothing of how one is made: it goes through every column of every table, and takes for the person whatever reads so.
  */
 export function mentions(text: string, { id }: Person, column = ''): boolean {
   const name = escaped(id)
-  if (isTelling(id)) return text.includes(id) && new RegExp(`(?<![A-Za-z0-9_])${name}(?![A-Za-z0-9_])`).test(text)
-  if (/^(user_?id|subject|key)$/i.test(column) && text === id) return true
+  if (/^user_?id$/i.test(column)) return text === id
+  // Not in the midst of a longer word, or of a longer address.
+  if (isTelling(id)) return text.includes(id) && new RegExp(String.raw`(?<![\w-]|\w[.@+])${name}(?![\w-]|[.@+]\w)`).test(text)
+  if (/^(subject|key)$/i.test(column) && text === id) return true
   if (column === 'session_id' && text.startsWith(`${id}/`)) return true
   const json = escaped(JSON.stringify(id))
   const rules = RULES_OF_USERS.join('|')
@@ -40,10 +41,19 @@ export function recordMentions(
   return inner !== undefined && mentions(Buffer.from(inner, 'base64').toString(), person)
 }
 
+/** Of whatever type: what a column is declared as says little in SQLite. */
+function allColumns(db: DatabaseSync): { table: string; name: string }[] {
+  return db
+    .prepare(
+      `select t.name as "table", c.name from sqlite_schema t, pragma_table_info(t.name) c where t.type = 'table' and t.name not like 'sqlite_%'`,
+    )
+    .all() as unknown as { table: string; name: string }[]
+}
+
 /** Rows by `table.column`. The records of a log lie in one row together: those are looked at by `recordMentions`. */
 export function searchTables(db: DatabaseSync, person: Person): Map<string, number> {
   const found = new Map<string, number>()
-  for (const { table, name } of textColumns(db)) {
+  for (const { table, name } of allColumns(db)) {
     let rows = 0
     for (const { text } of db
       .prepare(`select cast("${name}" as text) as text from "${table}" where instr("${name}", ?) > 0`)

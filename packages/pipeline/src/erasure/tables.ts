@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { packRecords, unpackRecords } from '../database/outbox-rows.ts'
+import { packRecords, unpackRecords, type OutboxRecord } from '../database/outbox-rows.ts'
 import type { LogRecord } from '../log/event-log.ts'
 import { userHash } from '../stream/journey-index.ts'
 import { erasedAlert, erasedProperties, erasedRaw, erasedText, isUserField, RULES_OF_USERS, type Person } from './person.ts'
@@ -16,13 +16,9 @@ type Row = Record<string, unknown>
 
 /** What is kept otherwise than as a user's id in a column of its own, or as text or JSON in which it is. Each returns the rows that it changed; where its table is not, none. */
 const SPECIAL: Readonly<Record<string, (db: DatabaseSync, person: Person) => number>> = {
-  outbox: (db, { id, pseudonym }) =>
-    rewrite(db, { table: 'outbox', name: 'records' }, id, (records) =>
-      packRecords(
-        unpackRecords(records).map((each) =>
-          each.key === id ? { ...each, key: pseudonym, value: erasedRaw(each.value, pseudonym) } : each,
-        ),
-      ),
+  outbox: (db, person) =>
+    rewrite(db, { table: 'outbox', name: 'records' }, person.id, (records) =>
+      packRecords(unpackRecords(records).map((each) => erasedOrder(each, person))),
     ),
   journal: (db, person) =>
     rewrite(db, { table: 'journal', name: 'lines' }, person.id, (lines) =>
@@ -68,6 +64,13 @@ const SPECIAL: Readonly<Record<string, (db: DatabaseSync, person: Person) => num
       update.run(pseudonym, pseudonym, erasedRaw(value as string, pseudonym), partition as number, offset as number)
     return rows.length
   },
+}
+
+/** On its way to the log: the person's, or another's that names them. The very same where the person is not in it. */
+function erasedOrder(order: OutboxRecord, person: Person): OutboxRecord {
+  if (order.key === person.id) return { ...order, key: person.pseudonym, value: erasedRaw(order.value, person.pseudonym) }
+  const value = erasedText(order.value, person)
+  return value === order.value ? order : { ...order, value }
 }
 
 /** Read by whoever knows what a batch of the log is. */
@@ -152,7 +155,7 @@ function rewrite(db: DatabaseSync, { table, name }: Column, id: string, change: 
   return rows
 }
 
-export function textColumns(db: DatabaseSync): Column[] {
+function textColumns(db: DatabaseSync): Column[] {
   return db
     .prepare(
       `select t.name as "table", c.name from sqlite_schema t, pragma_table_info(t.name) c

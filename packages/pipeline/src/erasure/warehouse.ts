@@ -1,5 +1,5 @@
 import type { Session } from '../warehouse/warehouse.ts'
-import { erasedProperties, erasedText, isTelling, isUserField, type Person } from './person.ts'
+import { erasedProperties, erasedText, isTelling, isUserField, RULES_OF_USERS, type Person } from './person.ts'
 import { mentions } from './search.ts'
 
 /** Columns of bronze and silver that are the person's own, beside their id; see `erasedEvent`. */
@@ -94,13 +94,21 @@ export async function searchWarehouse(session: Session, person: Person): Promise
   const found = new Map<string, number>()
   for (const { table, name } of await textColumns(session, true)) {
     const rows = await session.rows<{ text: string }>(
-      `select ${quoted(name)}::varchar as text from ${table} where contains(${quoted(name)}::varchar, $1)`,
+      `select ${quoted(name)}::varchar as text from ${table} where ${mayMention(`${quoted(name)}::varchar`, person)}`,
       [person.id],
     )
     const own = rows.filter(({ text }) => mentions(text, person, name)).length
     if (own > 0) found.set(`${bare(table)}.${name}`, own)
   }
   return found
+}
+
+/** All that `mentions` may take for the person: of an id like `7` not every row with a 7 in a time. */
+function mayMention(text: string, { id }: Person): string {
+  if (isTelling(id)) return `contains(${text}, $1)`
+  const beside = (before: string, after: string) => `contains(${text}, '${before}' || $1 || '${after}')`
+  const rules = RULES_OF_USERS.map((rule) => `contains(${text}, '${rule}/' || $1)`)
+  return `(${[`${text} = $1`, `starts_with(${text}, $1 || '/')`, beside('"', '"'), beside('"', String.raw`\"`), beside('"', '/'), ...rules, beside('User ', ' ')].join(' or ')})`
 }
 
 async function textColumns(session: Session, isAll = false): Promise<TextColumn[]> {

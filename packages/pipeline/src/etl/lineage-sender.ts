@@ -7,8 +7,9 @@ const TRIES_MAX = 3
 const AGAIN_MS = 1_000
 /** What waits while the receiver is away; what is more is dropped, and said. */
 const WAITING_MAX = 1_000
-/** Who stops waits so long for what has not been sent, and no longer. */
-const CLOSE_MS_MAX = 1_000
+/** Who stops waits so long for what has not been sent, and no longer; less where the receiver is away. */
+const CLOSE_MS_MAX = 5_000
+const CLOSE_AWAY_MS_MAX = 1_000
 const LINEAGE_PATH = '/api/v1/lineage'
 
 export interface LineageSender extends AsyncDisposable {
@@ -26,14 +27,19 @@ export interface SenderOptions {
 
 /** Sends run events one after the other, beside everything else: a receiver that is slow, down or refuses is nobody's trouble but its own. */
 export function lineageSender({ url, apiKey, logger, postMsMax = POST_MS_MAX }: SenderOptions): LineageSender {
-  const target = url.replace(/\/+$/, '') + LINEAGE_PATH
-  const shown = { url: new URL(target).origin }
-  const headers = { 'content-type': 'application/json', ...(apiKey === '' ? {} : { authorization: `Bearer ${apiKey}` }) }
+  const target = new URL(url.replace(/\/+$/, '') + LINEAGE_PATH)
+  const shown = { url: target.origin }
+  const { username, password } = target
+  const basic = `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`
+  // They are no part of an address that is asked for.
+  target.username = target.password = ''
+  const authorization = apiKey !== '' ? `Bearer ${apiKey}` : username === '' ? undefined : basic
+  const headers = { 'content-type': 'application/json', ...(authorization !== undefined && { authorization }) }
   const stopping = new AbortController()
   const waiting: RunEvent[] = []
   let sending: Promise<void> | undefined
   let isAway = false
-  let dropped = 0
+  let isFull = false
 
   /** Whether it was taken. What is refused is so for good; what passes is tried again. */
   async function post(event: RunEvent): Promise<{ isTaken: boolean; why: string; isFinal: boolean }> {
@@ -68,13 +74,13 @@ export function lineageSender({ url, apiKey, logger, postMsMax = POST_MS_MAX }: 
       const room = Math.max(0, WAITING_MAX - waiting.length)
       waiting.push(...events.slice(0, room))
       if (events.length > room) {
-        if (dropped === 0) logger.warn(shown, `more than ${WAITING_MAX} run events wait: the rest is dropped`)
-        dropped += events.length - room
+        if (!isFull) logger.warn(shown, `more than ${WAITING_MAX} run events wait: the rest is dropped`)
       }
+      isFull = events.length > room
       sending ??= work().finally(() => (sending = undefined))
     },
     async [Symbol.asyncDispose]() {
-      await Promise.race([sending, wait(CLOSE_MS_MAX, undefined, { ref: false })])
+      await Promise.race([sending, wait(isAway ? CLOSE_AWAY_MS_MAX : CLOSE_MS_MAX, undefined, { ref: false })])
       stopping.abort()
       await sending
     },

@@ -169,6 +169,18 @@ for (const what of ['is not there', 'refuses everything', 'never answers'] as co
   })
 }
 
+test('a name and a password in the address are told to the receiver, and to nobody else', async () => {
+  await using to = await receiver()
+  const sender = lineageSender({ url: to.url.replace('//', '//ravi:p%40ss@'), apiKey: '', logger: silentLogger })
+  const [event] = LINEAGE.began({ run_id: 1, started_at: '2026-03-01 00:00:00', from_date: null, to_date: null } as never, [])
+  sender.send([event as RunEvent])
+  await sender[Symbol.asyncDispose]()
+  assert.deepEqual(
+    to.heard.map(({ headers }) => headers.authorization),
+    [`Basic ${btoa('ravi:p@ss')}`],
+  )
+})
+
 test('what waits for a receiver that is away is limited', async () => {
   await using to = await receiver(() => 'never')
   const sender = lineageSender({ url: to.url, apiKey: '', logger: silentLogger, postMsMax: 60_000 })

@@ -65,4 +65,5 @@ async function lastScheduled(etl: Etl): Promise<Day | undefined> {
 }
 
 /** Days that a check has kept out are not made by trying again soon: the next run looks at them, and until then somebody is told. */
-const isSettled = (run: RunShown | undefined) => run?.state === 'done' || (run?.state === 'failed' && run.days_kept_out > 0)
+const isSettled = (run: RunShown | undefined) =>
+  run?.state === 'done' || (run?.state === 'failed' && run.days_kept_out > 0 && run.days_done + run.days_kept_out >= run.days)

@@ -87,6 +87,19 @@ test('orders_clean: errors, warnings, revenue, and the click that each is due to
     { event_id: 'a', user_id: 'u', at: at('10:00:00'), quantity: 3, price: '100.00' },
     { event_id: 'a', user_id: 'u', at: at('10:00:00'), quantity: 4, content_hash: 'other' },
     { event_id: 'g', user_id: 'u', at: at('10:00:00'), appended_at: at('09:54:59.999') },
+    {
+      event_id: null,
+      order_id: null,
+      user_id: null,
+      event_type: 'invalid',
+      status: null,
+      is_bot: null,
+      item_id: null,
+      price: null,
+      quantity: null,
+      partition_date: DAY,
+      appended_at: at('10:00:00'),
+    },
   )
   const click = {
     order_event_id: 'a',
@@ -97,7 +110,8 @@ test('orders_clean: errors, warnings, revenue, and the click that each is due to
     lag_ms: 60000,
   }
   await w.attributed({ ...click, at: at('10:00:00') }, { ...click, at: at('10:00:00') }, { order_event_id: 'b', at: at('10:00:00') })
-  await w.run(DAY)
+  const { state } = await w.run(DAY)
+  assert.equal(state, 'done', 'what is no event of ours keeps no day out')
   const rows = await w.rows(
     'select event_id, cast(revenue as varchar) as revenue, is_order, is_valid, validation_errors, warnings, click_event_id, lag_ms from silver.orders_clean order by source_offset',
   )
@@ -121,6 +135,7 @@ test('orders_clean: errors, warnings, revenue, and the click that each is due to
     { ...plain, event_id: 'a', revenue: '300.00', is_valid: false, validation_errors: ['duplicate'], ...due },
     { ...plain, event_id: 'a', revenue: '400.00', is_valid: false, validation_errors: ['id_conflict'], ...due },
     { ...plain, event_id: 'g', is_valid: false, validation_errors: ['invalid_event'] },
+    { ...plain, event_id: null, revenue: null, is_order: false, is_valid: false, validation_errors: ['invalid_event'] },
   ])
 })
 

@@ -156,7 +156,12 @@ export const SETTINGS = {
     check: (text) => (text ? url(text) : undefined),
     secret: 'password',
   },
-  OPENLINEAGE_API_KEY: { fallback: '', about: 'the key that it wants, where it wants one', check: any, secret: 'all' },
+  OPENLINEAGE_API_KEY: {
+    fallback: '',
+    about: 'the key that it wants, where it wants one',
+    check: (text) => (/[\r\n]/.test(text) ? 'must be one line' : undefined),
+    secret: 'all',
+  },
   OPENLINEAGE_NAMESPACE: {
     fallback: 'flowguard',
     about: 'what its jobs and tables are told under',

@@ -5,7 +5,7 @@ import type { LoadPlace } from '../warehouse/warehouse.ts'
 import { isLakeName, type LakeFiles } from './files.ts'
 
 /**
- * The manifest says what the lake holds: a numbered list of entries, each put once and never changed. Entry n lists the files that its lake wrote down after entry
+ * The manifest says what the lake holds: a numbered list of entries, each put once and never changed, but for an erasure (rewrite.ts). Entry n lists the files that its lake wrote down after entry
  * n - 1, and where that lake stood after them. To make entry n is to commit: files that no entry lists are no part of the lake, and of two lakes at work only
  * one can make it.
  */

@@ -9,6 +9,7 @@ import type { LakeFiles } from './files.ts'
 import { bench } from './lake.fixture.ts'
 import { readEntry } from './manifest.ts'
 import { rewriteLake } from './rewrite.ts'
+import { notePending } from './upkeep.ts'
 
 function rewriter(at: ReturnType<typeof bench>, files: LakeFiles = at.files) {
   const folder = join(at.root, 'rewriting')
@@ -44,6 +45,19 @@ test('rows change where they lie: the lake is as whole as before, and holds noth
     }
   assert.deepEqual([users.filter((each) => each === 'nobody').length, users.filter((each) => each === 'u3').length], [3, 0])
   assert.equal(users.length, 60)
+})
+
+test('what a lake put for an entry that it did not come to make is removed: nobody would look at it', async () => {
+  await using at = bench()
+  await at.clicks(40)
+  await at.fill(40)
+  const [name] = await namesIn(at.files, 'topic=raw.clicks.v1/')
+  const orphan = name!.replace(/[^/]+$/, 'orphan.parquet')
+  await at.files.put(orphan, Buffer.from('of u3'))
+  await notePending(at.files, 2, [orphan], START)
+  await rewriter(at)()
+  assert.ok(!(await namesIn(at.files, 'topic=raw.clicks.v1/')).includes(orphan))
+  assert.deepEqual(await namesIn(at.files, '_pending/'), [])
 })
 
 test('cut off at any of its steps, it is done by the next call, and leaves no file behind', async () => {

@@ -29,8 +29,8 @@ export interface Rewriting {
 export async function rewriteLake(options: Rewriting): Promise<number> {
   const { files, clock, logger, onEntry } = options
   const last = await countEntries(files)
-  // What an earlier call left, however short a time ago: nobody else is at it.
-  await sweep(files, last, { clock: () => Number.MAX_SAFE_INTEGER, logger })
+  // What an earlier call left, or a lake that was killed: no entry lists it, so nobody would change it.
+  await sweep(files, last, { clock, logger, isAlone: true })
   let rows = 0
   for (let number = 1; number <= last; number += 1) {
     const entry = await readEntry(files, number)

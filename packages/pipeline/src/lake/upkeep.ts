@@ -40,12 +40,21 @@ export async function forgetPending(files: LakeFiles, name: string, logger: Logg
   }
 }
 
+interface Sweeping {
+  clock: Clock
+  logger: Logger
+  /** No lake is at work, so nothing is on its way: what is meant for an entry to come goes as well, and however new it is. */
+  isAlone?: boolean
+}
+
 /** Removes what was put for an entry that another has made: nobody can list it any more. What is meant for an entry to come stays. */
-export async function sweep(files: LakeFiles, last: number, { clock, logger }: { clock: Clock; logger: Logger }): Promise<void> {
+export async function sweep(files: LakeFiles, last: number, { clock, logger, isAlone = false }: Sweeping): Promise<void> {
   for await (const { name } of files.list(PENDING)) {
     const pending = noteIn(await files.get(name))
-    if (!pending || pending.number > last || clock() - Date.parse(pending.noted_at) < LEFT_MS_MIN) continue
-    const { files: kept } = await readEntry(files, pending.number)
+    if (!pending) continue
+    const isOnItsWay = pending.number > last || clock() - Date.parse(pending.noted_at) < LEFT_MS_MIN
+    if (isOnItsWay && !isAlone) continue
+    const kept = pending.number > last ? [] : (await readEntry(files, pending.number)).files
     const left = pending.files.filter((each) => !kept.some((file) => file.name === each))
     for (const each of left) await files.remove(each)
     await files.remove(name)

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { dayOf, RAW_TOPICS, TOPICS, type Topic } from '@flowguard/contract'
 import { addErased, ERASED_FILE, isPseudonym, noteDone, pseudonymIn } from '../erasure/erased-list.ts'
@@ -27,7 +27,8 @@ import { ROLES } from '../roles.ts'
 import { openDuckdb } from '../warehouse/adapters/duckdb.ts'
 import { compactDuckdb } from '../warehouse/adapters/duckdb-compact.ts'
 import { WAREHOUSE } from '../warehouse/schema.ts'
-import { openLake } from './lake.ts'
+import { LAKE_FOLDER, openLake } from './lake.ts'
+import { removeAbandoned } from './recompute.ts'
 
 /** Rows (of a log records, of a file of lines lines) of one place in which the person is, or was. */
 export interface FoundIn {
@@ -59,6 +60,8 @@ export interface Erasing {
 /** Of the stores that hold tables in the data folder, those that are rewritten: the raw log is not. */
 const REWRITTEN = ['edge', 'pipeline', 'lane'] as const
 const LOGS = 'logs'
+/** In the data folder: files of the lake that are being looked at. What a killed call left in it goes with the next. */
+const TEMP = 'erase.tmp'
 
 /**
  * Holds the data folder and every role on it while nothing of FlowGuard runs. Throws `data_locked` where something does, and `settings_invalid` where one of the stores lies on an
@@ -101,6 +104,7 @@ export async function planErasure(erasing: Erasing, userId: string): Promise<Sea
   const { settings, clock, onStep } = erasing
   const person = personOf(settings, userId)
   using _stopped = stopped(settings, clock)
+  using _temp = temporary(settings)
   onStep('the log')
   const { copies } = await searchRaw(settings, userId)
   return { found: await search(erasing, person, false), log_copies: copies }
@@ -121,6 +125,7 @@ export async function erase(erasing: Erasing, userId: string): Promise<ErasureDo
   const folder = settings.DATA_DIR
   personOf(settings, userId)
   using _stopped = stopped(settings, clock)
+  using _temp = temporary(settings)
   // First of all: from now on nobody who reads the log brings back what is taken out below.
   const list = join(folder, ERASED_FILE)
   onStep('the log')
@@ -136,9 +141,10 @@ export async function erase(erasing: Erasing, userId: string): Promise<ErasureDo
     note(FILES[name], eraseFromStore(join(folder, FILES[name]), person))
     step('erase.after-tables')
   }
-  if (settings.LAKE_URL !== 'off') {
+  for (const address of lakesOf(settings)) {
     onStep('the lake')
-    note('lake', new Map(Object.entries(await eraseFromLake(erasing, person)).filter(([, rows]) => rows > 0)))
+    const rows = await eraseFromLake(erasing, address, person)
+    if (rows > 0) note('lake', new Map([['rows', rows]]))
   }
   onStep(WAREHOUSE.file)
   note(WAREHOUSE.file, await eraseFromFile(settings, person))
@@ -146,6 +152,7 @@ export async function erase(erasing: Erasing, userId: string): Promise<ErasureDo
   note(LOGS, eraseFromLogs(join(folder, LOGS), person))
   // What was on its way when its process ended; nobody looks at it again.
   for (const temp of ['lake.tmp', WAREHOUSE.temp]) rmSync(join(folder, temp), { recursive: true, force: true })
+  removeAbandoned(folder)
   onStep('the search')
   const found = await search(erasing, person, true)
   if (found.length === 0) noteDone(list, userId, clock())
@@ -174,11 +181,28 @@ function eraseFromStore(path: string, person: Person): Map<string, number> {
   })
 }
 
-async function eraseFromLake({ settings, clock, logger, onStep }: Erasing, person: Person): Promise<Record<string, number>> {
-  await using lake = openLake(settings)
+function temporary({ DATA_DIR }: Settings): Disposable {
+  const path = join(DATA_DIR, TEMP)
+  const remove = () => rmSync(path, { recursive: true, force: true })
+  remove()
+  mkdirSync(path, { recursive: true })
+  return { [Symbol.dispose]: remove }
+}
+
+/** Also one in the data folder that the settings do not name any more. */
+function lakesOf({ LAKE_URL, DATA_DIR }: Settings): string[] {
+  const own = join(DATA_DIR, LAKE_FOLDER)
+  // Of a put that was killed: listed by nobody.
+  rmSync(join(own, '.aside'), { recursive: true, force: true })
+  const before = LAKE_URL !== 'file:' && existsSync(own) ? ['file:'] : []
+  return LAKE_URL === 'off' ? before : [LAKE_URL, ...before]
+}
+
+async function eraseFromLake({ settings, clock, logger, onStep }: Erasing, address: string, person: Person): Promise<number> {
+  await using lake = openLake(settings, address, join(settings.DATA_DIR, TEMP))
   const change = (row: OwnedRow) => erasedRow(row, person)
   const onEntry = (number: number, of: number) => onStep(`the lake: entry ${number} of ${of}`)
-  return { rows: await rewriteLake({ ...lake, clock, logger, text: person.id, change, onEntry }) }
+  return rewriteLake({ ...lake, clock, logger, text: person.id, change, onEntry })
 }
 
 function erasedRow(row: OwnedRow, { id, pseudonym }: Person): OwnedRow {
@@ -262,7 +286,7 @@ async function search({ settings, onStep }: Erasing, person: Person, isAfter: bo
     for await (const { topic } of recordsNaming(db, topics, person, TOPICS)) records.set(topic, (records.get(topic) ?? 0) + 1)
     note(FILES[name], records)
   }
-  if (settings.LAKE_URL !== 'off') note('lake', await searchLake(settings, person, onStep))
+  for (const address of lakesOf(settings)) note('lake', await searchLake(settings, address, person, onStep))
   onStep(`searching ${WAREHOUSE.file}`)
   for (const name of warehousesAside(folder)) note(name, await searchAside(settings, name, person))
   if (existsSync(join(folder, WAREHOUSE.file)))
@@ -313,8 +337,8 @@ async function* recordsNaming(
   }
 }
 
-async function searchLake(settings: Settings, person: Person, onStep: Erasing['onStep']): Promise<Map<string, number>> {
-  await using lake = openLake(settings)
+async function searchLake(settings: Settings, address: string, person: Person, onStep: Erasing['onStep']): Promise<Map<string, number>> {
+  await using lake = openLake(settings, address, join(settings.DATA_DIR, TEMP))
   const found = new Map<string, number>()
   const of = await countEntries(lake.files)
   // A folder of its own, that goes with the lake's.

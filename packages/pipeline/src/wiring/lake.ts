@@ -17,7 +17,8 @@ import { rawFeeds } from './logs.ts'
 import type { StartRole } from './machine.ts'
 
 /** In the data folder, where no other is given. */
-const FOLDER = 'lake'
+/** In the data folder: where the lake is unless the settings say otherwise. */
+export const LAKE_FOLDER = 'lake'
 /** For what is on its way into the lake: on the disk of the data folder, whatever the lake is on. */
 const WAY = 'lake.tmp'
 
@@ -43,10 +44,13 @@ export interface OpenLake extends AsyncDisposable {
   folder: string
 }
 
-/** The lake of the settings, or of another address (`file:FOLDER`, `s3://bucket/prefix`). Throws `settings_invalid` where there is none. */
-export function openLake(settings: Settings, address: string = settings.LAKE_URL): OpenLake {
+/**
+ * The lake of the settings, or of another address (`file:FOLDER`, `s3://bucket/prefix`). `within`: where what is brought here of it lies. Throws `settings_invalid` where
+ * there is none.
+ */
+export function openLake(settings: Settings, address: string = settings.LAKE_URL, within: string = tmpdir()): OpenLake {
   const files = filesAt(address, settings)
-  const folder = mkdtempSync(join(tmpdir(), 'flowguard-lake-'))
+  const folder = mkdtempSync(join(within, 'flowguard-lake-'))
   return {
     files,
     parquet: duckdbParquet(join(folder, 'duckdb')),
@@ -63,7 +67,7 @@ export const lakeFilesOf = (settings: Settings): LakeFiles => filesAt(settings.L
 
 function filesAt(text: string, { DATA_DIR }: Settings): LakeFiles {
   const address = parseAddress(text)
-  if (address?.engine === 'file') return folderLake(address.path === '' ? join(DATA_DIR, FOLDER) : address.path)
+  if (address?.engine === 'file') return folderLake(address.path === '' ? join(DATA_DIR, LAKE_FOLDER) : address.path)
   if (address?.engine !== 's3')
     throw new FlowGuardError(
       'settings_invalid',

@@ -205,7 +205,7 @@ async function* inOrderOfTime({ lake, files, topics, late, passed, signal }: InL
 }
 
 /** What others left behind that were killed at it. */
-function removeAbandoned(dataDir: string): void {
+export function removeAbandoned(dataDir: string): void {
   for (const name of readdirSync(dataDir)) {
     const pid = Number(/^recompute-(\d+)-/.exec(name)?.[1])
     if (pid > 0 && !isRunning(pid)) rmSync(join(dataDir, name), { recursive: true, force: true })

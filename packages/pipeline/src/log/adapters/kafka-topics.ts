@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Topic } from '@flowguard/contract'
 import type { KafkaAddress } from '../../kernel/addresses.ts'
 import { FlowGuardError } from '../../kernel/errors.ts'
-import type { DeclaredTopics, TopicDifference, TopicState } from '../topics-plan.ts'
+import { planTopics, type DeclaredTopics, type TopicDifference, type TopicState } from '../topics-plan.ts'
 import { settingsOf, type TopicSpec, type TopicSpecs } from '../topics.ts'
 import { accessConf, called, ERR, kafkaDriver, type AdminClient, type DriverError } from './kafka-driver.ts'
 import { cluster, setTopicSettings, topicSettings, type Cluster } from './kafka-requests.ts'
@@ -63,6 +63,16 @@ export async function applyTopics(address: KafkaAddress, specs: DeclaredTopics, 
     wire,
     Object.keys(specs).map((topic) => address.prefix + topic),
   )
+  await known(address, specs)
+}
+
+/** A broker that is asked may learn later than another what was changed: whoever looks at once is to see it. */
+async function known(address: KafkaAddress, specs: DeclaredTopics): Promise<void> {
+  const deadline = performance.now() + READY_MS_MAX
+  while (performance.now() < deadline) {
+    if (!planTopics(specs, await topicStates(address, specs)).some(({ isApplicable }) => isApplicable)) return
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+  }
 }
 
 /**
