@@ -157,7 +157,10 @@ export const Correction = Type.Object(
     stream: ReconSide,
     batch: ReconSide,
     amount: Type.Number({ description: 'added to the ledger; below 0 it is a credit' }),
-    waived: Type.Number({ minimum: 0, description: 'not charged any more: its billing period is closed, and changes by credits only' }),
+    waived: Type.Number({
+      description:
+        'not charged any more: its billing period is closed, and changes by credits only; below 0 it was due to be given back, and never charged',
+    }),
     found_at: Type.String(),
     run_id: Type.Integer(),
   },

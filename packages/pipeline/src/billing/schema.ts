@@ -48,7 +48,7 @@ export const COUNTER_CHANGES_SCHEMA = `
 
 /**
  * On what terms billing charged, and since when, in milliseconds: of each ad its pricing and what one charge costs in milli-paise (no pricing: there is no such ad
- * any more), and under the ad '' the length of a double click in milliseconds. What was known first holds for all that was before.
+ * any more), and under the ad '' the length of a double click in milliseconds. What was known first holds for all that was before; when that was, the second row of '' says.
  */
 export const TERMS_SCHEMA = `
   create table if not exists billing_terms (

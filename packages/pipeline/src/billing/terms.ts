@@ -10,7 +10,7 @@ const EVERYBODY = ''
 
 /**
  * Notes on what terms billing charges from now on, wherever they differ from what was noted last; reconciliation charges by those that held. At the very first
- * time they hold for all that was before.
+ * time they hold for all that was before; and when that was, a second note of the double click says.
  */
 export function termsIn(db: DatabaseSync, { doubleClickMs, clock }: { doubleClickMs: number; clock: Clock }) {
   const latest = db.prepare('select ad_id as adId, pricing, amount from billing_terms group by ad_id having since = max(since)')
@@ -29,7 +29,10 @@ export function termsIn(db: DatabaseSync, { doubleClickMs, clock }: { doubleClic
       })
       if (changed.length === 0) return
       const since = known.size === 0 ? 0 : clock()
-      transaction(db, () => changed.forEach(([adId, { pricing, amount }]) => insert.run(adId, since, pricing, amount)))
+      transaction(db, () => {
+        for (const [adId, { pricing, amount }] of changed) insert.run(adId, since, pricing, amount)
+        if (since === 0) insert.run(EVERYBODY, clock(), 'double_click', doubleClickMs)
+      })
     },
   }
 }

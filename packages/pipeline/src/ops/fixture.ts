@@ -58,8 +58,7 @@ export interface Sent {
   more?: Record<string, unknown>
 }
 
-/** The real stores and the real readers on one folder; whatever the gateway would have written is written here. */
-/** `loses`: what the stream is to pass over, as a fault in it would. */
+/** The real stores and the real readers on one folder; whatever the gateway would have written is written here. `loses`: what the stream is to pass over, as a fault in it would. */
 export function openMachine(dataDir: string, { loses }: { loses?: (eventId: string) => boolean } = {}) {
   let now = T0
   const clock = () => now
@@ -69,6 +68,7 @@ export function openMachine(dataDir: string, { loses }: { loses?: (eventId: stri
   const pipeline = openPipelineStore(join(dataDir, FILES.pipeline), topics, clock)
   const { db, path, derived } = pipeline
   const warehouse = openDuckdb({ path: join(dataDir, WAREHOUSE.file), tempDir: join(dataDir, WAREHOUSE.temp), memoryMb: 256, threads: 1 })
+  termsIn(db, { doubleClickMs: 2_000, clock }).note(ADS)
   const billing = sqliteBillingView(path, () => database.ads())
   const feeds = [
     { log: raw, topics: RAW_TOPICS },
@@ -83,7 +83,6 @@ export function openMachine(dataDir: string, { loses }: { loses?: (eventId: stri
   const parts = () => {
     const store = { db, path, derived, clock, logger: silentLogger }
     const budgets = budgetAlerts(derived, adOf, clock)
-    termsIn(db, { doubleClickMs: 2_000, clock }).note(ADS)
     const clicks = clickCharges({
       db,
       gate: gateIn(db, 'billing', topics),

@@ -1,18 +1,20 @@
-import { WINDOW_MS } from '@flowguard/contract'
+import { LIVE_MS, WINDOW_MS } from '@flowguard/contract'
 
-/** A stretch of event time in milliseconds that begins with a UTC day and ends with one, or where not all after it is settled yet. */
+/** A UTC day of event time in milliseconds, or as much of it as is settled. */
 export interface Span {
   from: number
   to: number
-  /** Behind the last instant of the days. */
+  /** Behind the day's last instant. */
   end: number
   /** Before when everything is settled: cancellations up to then count, whatever the span. */
   settledTo: number
+  /** From when on the warehouse has everything; -Infinity where it always had. */
+  wholeFrom: number
   /** So long before the span a click may matter in it: for an order, or as the first of two. */
   beforeMs: number
 }
 
-const LIVE = 'interval 5 minute'
+const LIVE = `interval ${LIVE_MS} milliseconds`
 const WINDOW = `interval ${WINDOW_MS} milliseconds`
 
 /** From its time to when it was received. */
@@ -100,6 +102,7 @@ firsts as (
 )
 select w.*, l.behind_ms, f.first_offset < w.source_offset as is_repeat, x.event_id is not null as is_flagged,
   t.pricing, t.amount,
+  not coalesce(w.is_bot, true) and f.first_offset = w.source_offset as is_counted,
   not coalesce(w.is_bot, true) and f.first_offset = w.source_offset and x.event_id is null as is_valid
 from wanted w
 join firsts f on f.event_id = w.event_id and f.user_id = w.user_id
@@ -107,18 +110,23 @@ left join recon_late l on l.topic = w.source_topic and l.number = w.source_parti
 left join recon_flags x on x.user_id = w.user_id and x.event_id = w.event_id
 left join recon_terms t on t.ad_id = w.ad_id and w.appended_at >= t.since and w.appended_at < t.until`
 
-/** Sooner than that after another of the same user on the same ad, in the order of time and id. */
+/**
+ * Sooner than that after another of the same user on the same ad, in the order of time and id; also where the other was found invalid. Where the length has changed since
+ * the click was appended, what billing made of it stands, if any of the lengths says so.
+ */
 const doubles = () => `recon_doubles as
 -- grain: one row a double click. reads: nothing of bronze
 with chain as (
   select event_id, user_id, ad_id, event_timestamp, appended_at,
     lag(event_timestamp) over by_time as before, lag(behind_ms) over by_time as before_behind_ms
-  from recon_clicks where is_valid and event_type = 'click' and pricing = 'cpc'
+  from recon_clicks where is_counted and event_type = 'click'
   window by_time as (partition by user_id, ad_id order by event_timestamp, event_id)
 )
 select c.event_id, c.user_id, c.ad_id, c.before_behind_ms
-from chain c join recon_terms t on t.ad_id = '' and c.appended_at >= t.since and c.appended_at < t.until
-where c.before is not null and c.event_timestamp < c.before + to_milliseconds(t.amount)`
+from chain c
+where c.event_timestamp < c.before + to_milliseconds(case when exists (select 1 from recon_ledger l where l.kind = 'cpc' and l.event_id = c.event_id and l.ad_id = c.ad_id)
+  then (select min(t.amount) from recon_terms t where t.ad_id = '' and t.until > c.appended_at)
+  else (select max(t.amount) from recon_terms t where t.ad_id = '' and t.until > c.appended_at) end)`
 
 /** The last click by the same user on the same item in the 30 minutes before it, both ends included. */
 const answers = () => `recon_answers as
@@ -138,26 +146,36 @@ left join candidates c on c.order_event_id = o.event_id and c.nth = 1
 left join recon_terms t on t.ad_id = c.ad_id and o.appended_at >= t.since and o.appended_at < t.until
 where not o.is_repeat`
 
-/** A charge at any price that the ad had since the event was appended stands: which of them held when it was read, the events do not say. */
-const standing = (kind: string, e: string) => `case when exists (
-    select 1 from recon_ledger l join recon_terms r on r.ad_id = l.ad_id and r.pricing = '${kind}' and r.amount = l.one and r.until > ${e}.appended_at
-    where l.kind = '${kind}' and l.event_id = ${e}.event_id and l.ad_id = ${e}.ad_id and l.rows = 1
-  ) then (select l.one from recon_ledger l where l.kind = '${kind}' and l.event_id = ${e}.event_id and l.ad_id = ${e}.ad_id) else ${e}.amount end`
+/**
+ * A charge on any terms that the ad had since the event was appended stands: which of them held when it was read, the events do not say. Before terms were noted at
+ * all, any does.
+ */
+const standing = (kind: string, e: string) =>
+  `left join standing s on s.kind = '${kind}' and s.event_id = ${e}.event_id and s.ad_id = ${e}.ad_id
+    and ${e}.appended_at < s.until`
 
-const expected = ({ from, to }: Span) => `recon_expected as
+const expected = ({ from, to, settledTo, wholeFrom }: Span) => `recon_expected as
 -- grain: one row a charge or credit. reads: nothing of bronze
-with paid as (
-  select 'cpc' as kind, c.event_id, c.ad_id, c.user_id, cast(null as varchar) as order_id, c.event_timestamp, c.behind_ms, ${standing('cpc', 'c')} as amount
-  from recon_clicks c left join recon_doubles d on d.event_id = c.event_id and d.user_id = c.user_id and d.ad_id = c.ad_id
-  where c.is_valid and c.event_type = 'click' and c.pricing = 'cpc' and d.event_id is null and c.event_timestamp >= ${at(from)} and c.event_timestamp < ${at(to)}
+with noted as (select min(since) as first_noted from recon_terms where ad_id = '' and since > ${at(0)}),
+-- By charge: up to when its terms held last.
+standing as (
+  select l.kind, l.event_id, l.ad_id, any_value(l.one) as one, greatest(max(r.until), any_value(n.first_noted)) as until
+  from recon_ledger l cross join noted n left join recon_terms r on r.ad_id = l.ad_id and r.pricing = l.kind and r.amount = l.one
+  where l.rows = 1 and l.kind <> 'credit' group by l.kind, l.event_id, l.ad_id having count(distinct l.day) = 1
+),
+paid as (
+  select 'cpc' as kind, c.event_id, c.ad_id, c.user_id, cast(null as varchar) as order_id, c.event_timestamp, c.behind_ms, coalesce(s.one, c.amount) as amount
+  from recon_clicks c ${standing('cpc', 'c')}
+  left join recon_doubles d on d.event_id = c.event_id and d.user_id = c.user_id and d.ad_id = c.ad_id
+  where c.is_valid and c.event_type = 'click' and (c.pricing = 'cpc' or s.one is not null) and d.event_id is null and c.event_timestamp >= ${at(from)} and c.event_timestamp < ${at(to)}
   union all
-  select 'cpm', c.event_id, c.ad_id, c.user_id, null, c.event_timestamp, c.behind_ms, ${standing('cpm', 'c')}
-  from recon_clicks c
-  where c.is_valid and c.event_type = 'impression' and c.pricing = 'cpm' and not c.is_hover and c.event_timestamp >= ${at(from)} and c.event_timestamp < ${at(to)}
+  select 'cpm', c.event_id, c.ad_id, c.user_id, null, c.event_timestamp, c.behind_ms, coalesce(s.one, c.amount)
+  from recon_clicks c ${standing('cpm', 'c')}
+  where c.is_valid and c.event_type = 'impression' and (c.pricing = 'cpm' or s.one is not null) and not c.is_hover and c.event_timestamp >= ${at(from)} and c.event_timestamp < ${at(to)}
   union all
-  select 'cpa', e.event_id, e.ad_id, e.user_id, e.order_id, e.event_timestamp, e.behind_ms, ${standing('cpa', 'e')}
-  from recon_answers e
-  where e.pricing = 'cpa'
+  select 'cpa', e.event_id, e.ad_id, e.user_id, e.order_id, e.event_timestamp, e.behind_ms, coalesce(s.one, e.amount)
+  from recon_answers e ${standing('cpa', 'e')}
+  where e.pricing = 'cpa' or s.one is not null
 ),
 charges as (
   select * from paid where kind <> 'cpa' or event_timestamp >= ${at(from)} and event_timestamp < ${at(to)}
@@ -165,4 +183,5 @@ charges as (
 select * from charges
 union all
 select 'credit', c.event_id, p.ad_id, c.user_id, c.order_id, c.event_timestamp, c.behind_ms, -p.amount
-from recon_cancels c join paid p on p.kind = 'cpa' and p.order_id = c.order_id`
+from recon_cancels c join paid p on p.kind = 'cpa' and p.order_id = c.order_id
+where p.event_timestamp < ${at(settledTo)}${wholeFrom === -Infinity ? '' : ` and p.event_timestamp >= ${at(wholeFrom)}`}`

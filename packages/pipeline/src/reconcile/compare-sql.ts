@@ -43,6 +43,12 @@ export interface ChargeFound {
   batch_count: number
   batch_amount: number
   settled_amount: number
+  /** Of it, what was not charged for its period was closed. */
+  settled_waived: number
+  /** The same, below 0 where it was not credited for it was never charged, of all charges and credits of the order to that ad. */
+  order_waived: number
+  /** What the batch said when it was settled last. */
+  settled_batch: number | null
   settled_cause: string | null
   behind_ms: number | null
   lag_ms: number | null
@@ -90,18 +96,29 @@ from differing x
 order by x.event_timestamp, x.event_id`
 
 /** `to` cuts a day: what the ledger has of later events waits for the next time. */
-export const chargesSql = ({ from, to, end }: Span) => `
+export const chargesSql = ({ from, to, end, settledTo, wholeFrom }: Span) => `
 with beyond as (
-  select case when status = 'cancelled' then 'credit' else 'cpa' end as kind, event_id
+  select case when status = 'cancelled' then 'credit' else 'cpa' end as kind, event_id, null as ad_id
   from bronze.orders_raw where event_type = 'order' and event_timestamp >= ${at(to)} and event_timestamp < ${at(end)} and partition_date = ${day(end - 1)}
   union
-  select case when event_type = 'click' then 'cpc' else 'cpm' end, event_id
+  -- A clock may say that an order was cancelled before it was placed.
+  select 'credit', event_id, null
+  from bronze.orders_raw where event_type = 'order' and status = 'cancelled' and order_id in (
+    select order_id from bronze.orders_raw where event_type = 'order' and status = 'placed' and event_timestamp >= ${at(settledTo)} and partition_date >= ${day(settledTo)})
+  union
+  select case when event_type = 'click' then 'cpc' else 'cpm' end, event_id, ad_id
   from bronze.clicks_raw where event_type in ('click', 'impression') and event_timestamp >= ${at(to)} and event_timestamp < ${at(end)} and partition_date = ${day(end - 1)}
 ),
 ledger as (
   select l.* from recon_ledger l
-  where not exists (select 1 from beyond b where b.kind = l.kind and b.event_id = l.event_id)
-    and (l.day >= ${day(from)} and l.day < ${day(end)} or l.kind = 'credit' and exists (select 1 from recon_cancels c where c.event_id = l.event_id))
+  where not exists (select 1 from beyond b where b.kind = l.kind and b.event_id = l.event_id and coalesce(b.ad_id = l.ad_id, true))
+    and (l.day >= ${day(from)} and l.day < ${day(end)} or l.kind = 'credit' and exists (select 1 from recon_cancels c where c.event_id = l.event_id))${
+      wholeFrom === -Infinity
+        ? ''
+        : `
+    and (l.kind <> 'credit' or exists (select 1 from recon_cancels c join recon_orders o on o.order_id = c.order_id
+      where c.event_id = l.event_id and o.event_timestamp >= ${at(wholeFrom)}))`
+    }
 ),
 batch as (
   select kind, event_id, ad_id, count(*) as rows, sum(amount) as amount, min(event_timestamp) as event_timestamp, min(order_id) as order_id,
@@ -115,10 +132,11 @@ sides as (
   from batch b full join ledger l on l.kind = b.kind and l.event_id = b.event_id and l.ad_id = b.ad_id
 ),
 differing as (
-  select x.*, coalesce(s.amount, 0) as settled_amount, s.cause as settled_cause
+  select x.*, coalesce(s.amount, 0) as settled_amount, coalesce(s.waived, 0) as settled_waived, s.cause as settled_cause, s.batch_amount as settled_batch
   from sides x left join recon_settled s on s.kind = x.kind and s.event_id = x.event_id and s.ad_id = x.ad_id
   where x.batch_amount - x.stream_amount - coalesce(s.amount, 0) <> 0
 ),
+waivers as (select order_id, ad_id, sum(waived) as waived from recon_settled where kind in ('cpa', 'credit') group by order_id, ad_id),
 -- Of events that several users sent under one id, any of them.
 clicks as (
   select event_id, ad_id, min(event_timestamp) as event_timestamp, min(user_id) as user_id, bool_or(is_flagged) as is_flagged, bool_or(coalesce(is_bot, true)) as is_bot,
@@ -133,7 +151,8 @@ orders as (
 select x.kind, x.event_id, x.ad_id, coalesce(x.order_id, o.order_id, k.order_id) as order_id, coalesce(x.user_id, o.user_id, c.user_id, k.user_id) as user_id,
   cast(x.day as varchar) as day, cast(epoch_ms(coalesce(x.event_timestamp, o.event_timestamp, c.event_timestamp, k.event_timestamp)) as bigint) as time_ms,
   cast(x.stream_count as bigint) as stream_count, cast(x.stream_amount as bigint) as stream_amount, cast(x.batch_count as bigint) as batch_count,
-  cast(x.batch_amount as bigint) as batch_amount, cast(x.settled_amount as bigint) as settled_amount, x.settled_cause,
+  cast(x.batch_amount as bigint) as batch_amount, cast(x.settled_amount as bigint) as settled_amount,
+  cast(x.settled_waived as bigint) as settled_waived, cast(coalesce(w.waived, 0) as bigint) as order_waived, x.settled_batch, x.settled_cause,
   coalesce(o.behind_ms, c.behind_ms, k.behind_ms) as behind_ms, coalesce(o.lag_ms, c.lag_ms, k.lag_ms) as lag_ms,
   coalesce(c.is_flagged, false) as is_flagged, coalesce(o.is_bot, c.is_bot, false) as is_bot, coalesce(o.is_repeat, c.is_repeat, false) as is_repeat,
   d.event_id is not null as is_double, d.before_behind_ms
@@ -143,6 +162,7 @@ left join clicks c on x.kind in ('cpc', 'cpm') and c.event_id = x.event_id and c
 left join recon_cancels k on x.kind = 'credit' and k.event_id = x.event_id
 left join (select event_id, ad_id, max(before_behind_ms) as before_behind_ms from recon_doubles group by event_id, ad_id) d
   on x.kind = 'cpc' and d.event_id = x.event_id and d.ad_id = x.ad_id
+left join waivers w on x.kind in ('cpa', 'credit') and w.order_id = coalesce(x.order_id, o.order_id, k.order_id) and w.ad_id = x.ad_id
 order by x.day, time_ms, x.kind, x.event_id, x.ad_id`
 
 /** By hour: orders and charges that the batch found, and what ledger and batch come to. */

@@ -4,7 +4,7 @@ import { batchSql, eventsSql, otherDaysSql, type Span } from './batch-sql.ts'
 import type { Difference, Hour } from './book.ts'
 import { causeOfAttribution, causeOfCharge, type Named } from './causes.ts'
 import { attributionsSql, chargesSql, hoursSql, streamSql, type AttributionFound, type ChargeFound } from './compare-sql.ts'
-import { isClosed } from './period.ts'
+import { settle, type Amounts } from './settle.ts'
 
 export interface Compared {
   hours: readonly Hour[]
@@ -30,6 +30,7 @@ export async function compareSpan(session: Session, span: Span, { fillOther, ...
   const attributions = await session.rows<AttributionFound>(attributionsSql())
   const named = new Map(attributions.map((each): [string, Named] => [each.event_id, causeOfAttribution(each)]))
   const charges = await session.rows<ChargeFound>(chargesSql(span))
+  const settled = settle(charges, rules)
   const byOrder = new Map(attributions.map(({ order_id: id, event_id: event }) => [id, named.get(event)]))
   return {
     hours: await session.rows<Hour>(hoursSql(span)),
@@ -42,7 +43,7 @@ export async function compareSpan(session: Session, span: Span, { fillOther, ...
             each,
             each.kind === 'cpa' ? named.get(each.event_id) : each.kind === 'credit' ? byOrder.get(each.order_id) : undefined,
           ),
-          rules,
+          settled.get(each) as Amounts,
         ),
       ),
     ],
@@ -67,22 +68,20 @@ function differenceOfAttribution(each: AttributionFound, { cause, detail }: Name
   }
 }
 
-function differenceOfCharge(each: ChargeFound, { cause, detail }: Named, rules: Omit<Rules, 'fillOther'>): Difference {
-  const missing = each.batch_amount - each.stream_amount - each.settled_amount
-  const isWaived = missing > 0 && isClosed(each.day, rules)
+function differenceOfCharge(each: ChargeFound, { cause, detail }: Named, { amount, waived, note }: Amounts): Difference {
   return {
     hour: hourOf(each.time_ms ?? Date.parse(each.day)),
     kind: each.kind,
     cause,
-    detail: isWaived ? `${detail}; not charged any more: ${each.day.slice(0, 'yyyy-mm'.length)} is closed` : detail,
+    detail: note === undefined ? detail : `${detail}; ${note}`,
     eventId: each.event_id,
     adId: each.ad_id,
     day: each.day,
     orderId: each.order_id,
     userId: each.user_id,
-    stream: { count: each.stream_count, amount: each.stream_amount + each.settled_amount, click: null, ad: each.ad_id },
+    stream: { count: each.stream_count, amount: each.stream_amount + each.settled_amount - each.settled_waived, click: null, ad: each.ad_id },
     batch: { count: each.batch_count, amount: each.batch_amount, click: null, ad: each.ad_id },
-    amount: isWaived ? 0 : missing,
-    waived: isWaived ? missing : 0,
+    amount,
+    waived,
   }
 }

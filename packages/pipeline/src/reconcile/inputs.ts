@@ -13,14 +13,17 @@ const TABLES = {
   recon_flags: { user_id: 'varchar', event_id: 'varchar' },
   /** Without what reconciliation itself has put there. `one`: the amount of one of its rows. */
   recon_ledger: { kind: 'varchar', event_id: 'varchar', ad_id: 'varchar', day: 'date', rows: 'bigint', amount: 'bigint', one: 'bigint' },
-  /** What was settled before: `amount` with what was waived; of an attribution, what the batch said last. */
+  /** What was settled before: `amount` with what was `waived`, and what the batch said last. */
   recon_settled: {
     kind: 'varchar',
     event_id: 'varchar',
     ad_id: 'varchar',
+    order_id: 'varchar',
     amount: 'bigint',
+    waived: 'bigint',
     cause: 'varchar',
     batch_count: 'bigint',
+    batch_amount: 'bigint',
     batch_click: 'varchar',
     batch_ad: 'varchar',
   },

@@ -1,4 +1,4 @@
-import { ATTRIBUTED, DAY_MS, dayOf, HOUR_MS, LATENESS_MS, MINUTE_MS, TIMED_TOPICS, WINDOW_MS, type Topic } from '@flowguard/contract'
+import { ATTRIBUTED, DAY_MS, dayOf, LIVE_MS, MINUTE_MS, TIMED_TOPICS, WINDOW_MS, type Topic } from '@flowguard/contract'
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { pause, type Clock } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
@@ -40,10 +40,8 @@ export interface Reconcile {
 }
 
 const LEVEL_POLL_MS = 50
-/** The longest double click, where billing has yet to say. */
+/** A click earns orders for so long. */
 const BEFORE_MS_MIN = WINDOW_MS + MINUTE_MS
-/** So much of the day after is gone through too: a click may earn orders beyond midnight. */
-const SPILL_MS = HOUR_MS
 
 /** Stream against batch, day by day and hour by hour. Stopping cuts a run off between two days. */
 export function createReconcile(deps: ReconcileDeps, signal: AbortSignal): Reconcile {
@@ -57,13 +55,13 @@ export function createReconcile(deps: ReconcileDeps, signal: AbortSignal): Recon
   }
 
   async function through(days: readonly Day[], onSpan: (compared: Compared, settledTo: number) => void): Promise<void> {
-    for (const stretch of stretchesOf(days)) {
+    for (const day of withNext(days)) {
       signal.throwIfAborted()
       using session = await deps.warehouse.session()
       const stop = () => session.interrupt()
       signal.addEventListener('abort', stop, { once: true })
       try {
-        await spanOf(deps, session, stretch, signal, onSpan)
+        await spanOf(deps, session, day, signal, onSpan)
       } finally {
         signal.removeEventListener('abort', stop)
       }
@@ -110,25 +108,14 @@ export function createReconcile(deps: ReconcileDeps, signal: AbortSignal): Recon
   }
 }
 
-interface Stretch {
-  from: number
-  /** Where it ends, if all is settled up to there. */
-  to: number
-}
-
-/** The days, and the beginning of each day that follows one without being asked for. */
-function stretchesOf(days: readonly Day[]): Stretch[] {
-  const begins = new Set(days.map((day) => Date.parse(day)))
-  return [...begins].flatMap((from) => {
-    const next = from + DAY_MS
-    return [{ from, to: next }, ...(begins.has(next) ? [] : [{ from: next, to: next + SPILL_MS }])]
-  })
-}
+/** The days, and each that follows one: a click may earn orders beyond midnight. */
+const withNext = (days: readonly Day[]): Day[] =>
+  [...new Set(days.flatMap((day) => [day, dayOf(Date.parse(day) + DAY_MS)]))].sort()
 
 async function spanOf(
   deps: ReconcileDeps,
   session: Session,
-  stretch: Stretch,
+  date: Day,
   signal: AbortSignal,
   onSpan: (compared: Compared, settledTo: number) => void,
 ): Promise<void> {
@@ -136,20 +123,20 @@ async function spanOf(
   const settledTo = look.settledTo()
   const doubleClickMs = look.doubleClickMsMax()
   if (settledTo === null || doubleClickMs === undefined) throw new FlowGuardError('not_level', 'billing has not read anything yet')
-  const to = Math.min(stretch.to, settledTo)
-  if (to <= stretch.from) return
+  const from = Date.parse(date)
+  const end = from + DAY_MS
+  const to = Math.min(end, settledTo)
+  if (to <= from) return
   const standings = look.standings()
   await waitForLoader(deps, session, standings, signal)
   const wholeFrom = await wholeSince(session, standings)
-  if (stretch.from < wholeFrom) throw new FlowGuardError('not_whole', `the warehouse has not all events of ${dayOf(stretch.from)}`)
-  const from = stretch.from
-  const end = Date.parse(dayOf(from)) + DAY_MS
-  const span: Span = { from, to, end, settledTo, beforeMs: Math.max(BEFORE_MS_MIN, doubleClickMs + MINUTE_MS) }
+  if (from < wholeFrom) throw new FlowGuardError('not_whole', `the warehouse has not all events of ${date}`)
+  const span: Span = { from, to, end, settledTo, wholeFrom, beforeMs: Math.max(BEFORE_MS_MIN, doubleClickMs + MINUTE_MS) }
   await makeInputs(session)
   await fill(session, look, span, standings)
   const fillOther = async (day: Day) => {
     await fillInput(session, 'recon_ledger', look.orders(day))
-    await fillInput(session, 'recon_settled', look.settledCredits(day))
+    await fillInput(session, 'recon_settled', look.settledOrders(day))
   }
   const compared = await compareSpan(session, span, { closeDays: deps.closeDays, now: deps.clock(), fillOther })
   signal.throwIfAborted()
@@ -208,11 +195,11 @@ async function wholeSince(session: Session, standings: readonly Standing[]): Pro
     if (topic === ATTRIBUTED || !billing.some((each) => began > each.began)) continue
     const table = BRONZE_TABLES[topic as keyof typeof BRONZE_TABLES]
     const [first] = await session.rows<{ ms: number | null }>(
-      `select cast(epoch_ms(event_timestamp) as bigint) as ms from ${table} where source_partition = $1 order by source_offset limit 1`,
+      `select cast(epoch_ms(appended_at) as bigint) as ms from ${table} where source_partition = $1 order by source_offset limit 1`,
       [number],
     )
-    // What lay before it, and was in time, is no more than that behind it; and a click earns orders for as long.
-    since = Math.max(since, (first?.ms ?? Infinity) + LATENESS_MS + WINDOW_MS)
+    // What lay before it was appended before it, whatever its own time; and a click earns orders for as long.
+    since = Math.max(since, (first?.ms ?? Infinity) + LIVE_MS + WINDOW_MS)
   }
   return since
 }
