@@ -93,15 +93,16 @@ export function lookInto(db: DatabaseSync) {
     /** Of another day: what orders were charged there, and what was given back for them. */
     orders: (day: string) => ledger(day, day, orders),
     settled: (from: string, to: string) => rowsOf(db, `${SETTLED} where day between ? and ? ${SETTLED_GROUP}`, from, to),
-    settledOrders: (day: string) => rowsOf(db, `${SETTLED} where kind in ('attribution', 'cpa', 'credit') and day = ? ${SETTLED_GROUP}`, day),
+    settledOrders: (day: string) =>
+      rowsOf(db, `${SETTLED} where kind in ('attribution', 'cpa', 'credit') and day = ? ${SETTLED_GROUP}`, day),
   }
 }
 
 /** Of one event, what was settled in all, and what was said last. */
-const SETTLED = `select kind, event_id, ad_id, order_id, sum(amount + waived) as amount, sum(waived) as waived, cause, batch_count, batch_amount, batch_click, batch_ad,
+const SETTLED = `select kind, event_id, ad_id, day, order_id, sum(amount + waived) as amount, sum(waived) as waived, cause, batch_count, batch_amount, batch_click, batch_ad,
   max(rowid) as latest from recon_differences`
 const SETTLED_GROUP = 'group by kind, event_id, ad_id'
-const SETTLED_COLUMNS = 11
+const SETTLED_COLUMNS = 12
 /** A day that is beyond all events. */
 const FOREVER_MS = Date.parse('9000-01-01T00:00:00Z')
 

@@ -109,8 +109,16 @@ with beyond as (
   select case when event_type = 'click' then 'cpc' else 'cpm' end, event_id, ad_id
   from bronze.clicks_raw where event_type in ('click', 'impression') and event_timestamp >= ${at(to)} and event_timestamp < ${at(end)} and partition_date = ${day(end - 1)}
 ),
+-- What was charged by corrections alone is looked at again too.
+known as (
+  select kind, event_id, ad_id, day, rows, amount from recon_ledger
+  union all
+  select kind, event_id, ad_id, day, 0, 0 from recon_settled s
+  where kind <> 'attribution' and amount <> 0
+    and not exists (select 1 from recon_ledger l where l.kind = s.kind and l.event_id = s.event_id and l.ad_id = s.ad_id)
+),
 ledger as (
-  select l.* from recon_ledger l
+  select l.* from known l
   where not exists (select 1 from beyond b where b.kind = l.kind and b.event_id = l.event_id and coalesce(b.ad_id = l.ad_id, true))
     and (l.day >= ${day(from)} and l.day < ${day(end)} or l.kind = 'credit' and exists (select 1 from recon_cancels c where c.event_id = l.event_id))${
       wholeFrom === -Infinity

@@ -79,7 +79,12 @@ function differenceOfCharge(each: ChargeFound, { cause, detail }: Named, { amoun
     day: each.day,
     orderId: each.order_id,
     userId: each.user_id,
-    stream: { count: each.stream_count, amount: each.stream_amount + each.settled_amount - each.settled_waived, click: null, ad: each.ad_id },
+    stream: {
+      count: each.stream_count,
+      amount: each.stream_amount + each.settled_amount - each.settled_waived,
+      click: null,
+      ad: each.ad_id,
+    },
     batch: { count: each.batch_count, amount: each.batch_amount, click: null, ad: each.ad_id },
     amount,
     waived,

@@ -18,6 +18,7 @@ const TABLES = {
     kind: 'varchar',
     event_id: 'varchar',
     ad_id: 'varchar',
+    day: 'date',
     order_id: 'varchar',
     amount: 'bigint',
     waived: 'bigint',

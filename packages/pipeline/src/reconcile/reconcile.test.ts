@@ -1,33 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ATTRIBUTED, dayOf, MINUTE_MS, RECON, type Ad, type Correction } from '@flowguard/contract'
+import { ATTRIBUTED, dayOf, MINUTE_MS, type Ad, type Correction } from '@flowguard/contract'
 import { billingTables } from '../billing/tables.ts'
 import { termsIn } from '../billing/terms.ts'
 import { transaction } from '../kernel/sqlite.ts'
 import { audit } from '../ops/audit.ts'
-import { idleEtl, openMachine, T0, temporaryFolder, type TestMachine } from '../ops/fixture.ts'
+import { idleEtl, openMachine, T0, temporaryFolder } from '../ops/fixture.ts'
 import { isClosed } from './period.ts'
-import { reconcilingOver } from './reconciling.fixture.ts'
+import { charged, corrections, reconcilingOver } from './reconciling.fixture.ts'
 
 const DAY = dayOf(T0)
 const MINUTE = MINUTE_MS
 const CPC = 500_000
 const CPA = 2_500_000
 
-async function corrections(machine: TestMachine): Promise<Correction[]> {
-  const records = await machine.pipeline.derived.read([{ topic: RECON, partition: 0, next: 0 }], { countMax: 1_000, waitMs: 0 })
-  return records.map(({ value }) => JSON.parse(value) as Correction)
-}
-
 const named = (all: readonly Correction[]) => all.map(({ kind, cause, event_id: id, amount }) => `${kind} ${id}: ${cause} ${amount}`).sort()
-
-/** What each event has come to in the ledger, in milli-paise. */
-function charged(machine: TestMachine): Record<string, number> {
-  const rows = machine.pipeline.db
-    .prepare('select event_id as id, sum(amount) as amount from ledger group by event_id having sum(amount) <> 0')
-    .all()
-  return Object.fromEntries(rows.map(({ id, amount }) => [id, amount]))
-}
 
 test('each planted fault is found and named, billing comes to what the batch says, and a second run adds nothing', async () => {
   using folder = temporaryFolder()

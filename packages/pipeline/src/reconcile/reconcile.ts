@@ -109,8 +109,7 @@ export function createReconcile(deps: ReconcileDeps, signal: AbortSignal): Recon
 }
 
 /** The days, and each that follows one: a click may earn orders beyond midnight. */
-const withNext = (days: readonly Day[]): Day[] =>
-  [...new Set(days.flatMap((day) => [day, dayOf(Date.parse(day) + DAY_MS)]))].sort()
+const withNext = (days: readonly Day[]): Day[] => [...new Set(days.flatMap((day) => [day, dayOf(Date.parse(day) + DAY_MS)]))].sort()
 
 async function spanOf(
   deps: ReconcileDeps,

@@ -1,4 +1,4 @@
-import { MINUTE_MS } from '@flowguard/contract'
+import { MINUTE_MS, RECON, type Correction } from '@flowguard/contract'
 import { silentLogger } from '../kernel/logging.ts'
 import { openReadOnly } from '../kernel/sqlite.ts'
 import { T0, type TestMachine } from '../ops/fixture.ts'
@@ -16,4 +16,17 @@ export function reconcilingOver({ pipeline: { db, path, derived }, warehouse }: 
   }
   const deps = { warehouse, look, book, closeDays: 3, levelMsMax: 200, clock: now, logger: silentLogger }
   return { reconcile: createReconcile(deps, new AbortController().signal), book, view: reconcileView(db) }
+}
+
+export async function corrections(machine: TestMachine): Promise<Correction[]> {
+  const records = await machine.pipeline.derived.read([{ topic: RECON, partition: 0, next: 0 }], { countMax: 1_000, waitMs: 0 })
+  return records.map(({ value }) => JSON.parse(value) as Correction)
+}
+
+/** What each event has come to in the ledger, in milli-paise. */
+export function charged(machine: TestMachine): Record<string, number> {
+  const rows = machine.pipeline.db
+    .prepare('select event_id as id, sum(amount) as amount from ledger group by event_id having sum(amount) <> 0')
+    .all()
+  return Object.fromEntries(rows.map(({ id, amount }) => [id, amount]))
 }
