@@ -54,7 +54,7 @@ export interface Etl {
   plan(asked: Stretch | undefined): Promise<Plan>
   /** Begins a run and resolves to its number; it goes on by itself, first by waiting for the loader. Throws `etl_running` where one is at work. */
   start(asked: Stretch | undefined, askedBy: AskedBy): Promise<number>
-  /** Resolves once no run is at work. */
+  /** Resolves once no run is at work, nor what follows one. */
   idle(): Promise<void>
   progress(): Progress | undefined
   runs(countMax: number): Promise<readonly RunShown[]>
@@ -81,6 +81,7 @@ export function createEtl({ warehouse, models, reference, loaded, lineage, after
   let opening: Promise<void> | undefined
   let progress: Progress | undefined
   let running: Promise<void> | undefined
+  let following: Promise<unknown> | undefined
   /** They change with the files alone. */
   let docs: readonly ModelDoc[] | undefined
 
@@ -119,8 +120,8 @@ export function createEtl({ warehouse, models, reference, loaded, lineage, after
     return { known, due: dueDays(known, asked, await store.left(), dayOf(clock())) }
   }
 
-  async function execute(asked: Stretch | undefined, askedBy: AskedBy, began: (runId: number) => void): Promise<void> {
-    await withStore(async (store, session) => {
+  async function execute(asked: Stretch | undefined, askedBy: AskedBy, began: (runId: number) => void): Promise<readonly Day[]> {
+    return await withStore(async (store, session) => {
       const stop = () => session.interrupt()
       signal.addEventListener('abort', stop, { once: true })
       // Noted before it waits, so that what was asked for is not forgotten where the process dies meanwhile.
@@ -143,12 +144,13 @@ export function createEtl({ warehouse, models, reference, loaded, lineage, after
         await store.end(runId, keptOut === undefined ? 'done' : 'failed', keptOut ?? null, seconds(), clock())
         if (keptOut === undefined) logger.info({ run_id: runId, days: due.length, seconds: seconds() }, 'etl run done')
         else logger.error({ run_id: runId }, keptOut)
-        await after?.(due.map(({ date }) => date))
+        return due.map(({ date }) => date)
       } catch (error) {
         // Best effort: what cannot be written now is marked when the warehouse is opened again.
         const state = signal.aborted || hasCode(error, 'query_stopped') ? 'interrupted' : 'failed'
         await store.end(runId, state, (error as Error).message, seconds(), clock()).catch(() => (opening = undefined))
         if (state === 'failed') logger.error({ err: error, run_id: runId }, 'etl run failed')
+        return []
       } finally {
         signal.removeEventListener('abort', stop)
         await told(store, session, runId, 'ended')
@@ -191,14 +193,20 @@ export function createEtl({ warehouse, models, reference, loaded, lineage, after
       if (running) throw new FlowGuardError('etl_running', `run ${progress?.run_id ?? 'about to begin'} is at work`)
       const began = Promise.withResolvers<number>()
       running = execute(asked, askedBy, began.resolve)
-        .catch((error: unknown) => began.reject(error))
+        .then(
+          (days) => void (following = Promise.all([following, days.length > 0 && after?.(days)])),
+          (error: unknown) => began.reject(error),
+        )
         .finally(() => {
           running = undefined
           progress = undefined
         })
       return began.promise
     },
-    idle: async () => running,
+    async idle() {
+      await running
+      await following
+    },
     progress: () => progress,
     runs: (countMax) => withStore((store) => store.runs(countMax)),
     run: (runId) => withStore((store) => store.run(runId)),

@@ -10,14 +10,20 @@ const keyOf = (kind: string, eventId: string, adId: string | null) => `${kind}\n
 
 /** What reconciliation has settled: there the other books need not agree with each other, but with what the batch says. */
 export function settledIn(db: DatabaseSync | undefined) {
-  const rows = (db?.prepare('select distinct kind, event_id as eventId, ad_id as adId from recon_differences').all() ?? []) as unknown as {
+  const rows = (db
+    ?.prepare(
+      'select kind, event_id as eventId, ad_id as adId, max(stream_count) as times from recon_differences group by kind, event_id, ad_id',
+    )
+    .all() ?? []) as unknown as {
     kind: string
     eventId: string
     adId: string | null
+    times: number
   }[]
-  const keys = new Set(rows.map(({ kind, eventId, adId }) => keyOf(kind, eventId, adId)))
+  const keys = new Map(rows.map(({ kind, eventId, adId, times }) => [keyOf(kind, eventId, adId), times]))
   return {
-    hasOrder: (eventId: string) => keys.has(keyOf('attribution', eventId, null)),
+    /** With so many answers, or fewer. */
+    hasOrder: (eventId: string, answers: number) => answers <= (keys.get(keyOf('attribution', eventId, null)) ?? -1),
     hasCharge: (kind: string, eventId: string, adId: string) => keys.has(keyOf(kind, eventId, adId)),
   }
 }
@@ -79,7 +85,7 @@ function settledCheck(db: DatabaseSync): Check {
   for (const row of db
     .prepare(
       `select kind, event_id as eventId, ad_id as adId, day, sum(amount + waived) as settled, batch_amount as batch, max(rowid) as latest
-       from recon_differences where kind <> 'attribution' group by kind, event_id, ad_id`,
+       from recon_differences where kind <> 'attribution' group by kind, event_id, ad_id, day`,
     )
     .iterate() as Iterable<unknown> as Iterable<Settled>) {
     const { kind, eventId, adId, day, settled, batch } = row

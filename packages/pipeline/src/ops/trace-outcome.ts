@@ -63,7 +63,7 @@ function correctionsOf(db: DatabaseSync, eventId: string): Line[] {
           'plain',
           `${found}; ${batch.click_event_id === null ? 'it is due to no click' : `it is due to click ${batch.click_event_id} on ad ${batch.ad_id}`}`,
         )
-      if (amount === 0) return line('plain', `${found}; ₹${waived} is waived`)
+      if (amount === 0) return line('plain', waived < 0 ? found : `${found}; ₹${waived} is waived`)
       const what = amount < 0 ? `credited ₹${-amount} to ad ${ad}` : `charged ₹${amount} to ad ${ad}`
       return applied ? line('done', `${found}; ${what}`) : line('coming', `${found}; to be ${what}`)
     })

@@ -1,5 +1,16 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { CLICKS, isoOf, milliToRupees, ORDERS, RECON, type Correction, type ReconCause, type ReconKind } from '@flowguard/contract'
+import {
+  CLICKS,
+  DAY_MS,
+  dayOf,
+  isoOf,
+  milliToRupees,
+  ORDERS,
+  RECON,
+  type Correction,
+  type ReconCause,
+  type ReconKind,
+} from '@flowguard/contract'
 import { asOfIn } from '../billing/as-of.ts'
 import type { Clock } from '../kernel/lifecycle.ts'
 import { transaction } from '../kernel/sqlite.ts'
@@ -98,6 +109,15 @@ export function lookInto(db: DatabaseSync) {
   }
 }
 
+/** A run that went through all that is whole. */
+const through = (run: string) => `(${run}.state = 'done' or coalesce(${run}.error, '') like 'not_whole:%')`
+const nextDay = (day: string) => dayOf(Date.parse(day) + DAY_MS)
+const daysFrom = (first: string, last: string) => {
+  const days: string[] = []
+  for (let day = first; day <= last; day = nextDay(day)) days.push(day)
+  return days
+}
+
 /** Of one event, what was settled in all, and what was said last. */
 const SETTLED = `select kind, event_id, ad_id, day, order_id, sum(amount + waived) as amount, sum(waived) as waived, cause, batch_count, batch_amount, batch_click, batch_ad,
   max(rowid) as latest from recon_differences`
@@ -120,6 +140,8 @@ interface Options {
 
 /** Where reconciliation writes down what it found: differences, their corrections in `recon.v1`, and how the hours stand, in one transaction. */
 export function reconcileBook({ db, derived, clock }: Options) {
+  // Whoever was at work has died.
+  db.prepare(`update recon_runs set state = 'interrupted', ended_at = ? where state = 'running'`).run(clock())
   const nth = db.prepare('select count(*) as n from recon_differences where event_id = ? and kind = ? and ad_id is ?')
   const insert = db.prepare(`insert into recon_differences values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   const putHour = db.prepare('insert or replace into recon_hours values (?, ?, ?, ?, ?, ?, ?)')
@@ -137,7 +159,7 @@ export function reconcileBook({ db, derived, clock }: Options) {
     const records = differences.map((each) => {
       const { hour, kind, cause, detail, eventId, adId, day, orderId, userId, stream, batch, amount, waived } = each
       const { n } = nth.get(eventId, kind, adId) as { n: number }
-      const id = ['recon', kind, ...(adId === null ? [] : [adId]), eventId, n + 1].join('/')
+      const id = ['recon', kind, ...(adId === null ? [] : [encodeURIComponent(adId)]), encodeURIComponent(eventId), n + 1].join('/')
       insert.run(
         id,
         runId,
@@ -178,7 +200,23 @@ export function reconcileBook({ db, derived, clock }: Options) {
     )
   }
 
+  const unsettled = db.prepare(
+    `select from_date as first, to_date as last from recon_runs r where asked_by = 'etl' and not ${through('r')} and not exists (
+       select 1 from recon_runs t where t.run_id > r.run_id and ${through('t')} and t.from_date <= r.from_date and t.to_date >= r.to_date)`,
+  )
+  const latest = db.prepare(`select max(to_date) as last from recon_runs where asked_by = 'etl'`)
+
+  /** Days that an ETL run made before these, and nobody went through: its reconciliation failed, was cut off, or never began. */
+  function missed(days: readonly string[]): string[] {
+    const [first] = days.toSorted()
+    const { last } = latest.get() as { last: string | null }
+    const gap = first === undefined || last === null ? [] : daysFrom(nextDay(last), dayOf(Date.parse(first) - DAY_MS))
+    const cutOff = (unsettled.all() as unknown as { first: string; last: string }[]).flatMap((run) => daysFrom(run.first, run.last))
+    return [...new Set([...gap, ...cutOff])].sort()
+  }
+
   return {
+    missed,
     begin: (askedBy: string, from: string, to: string): number => Number(insertRun.run(askedBy, from, to, clock()).lastInsertRowid),
     write: (settled: Settled) => transaction(db, () => write(settled)),
     end: (runId: number, state: 'done' | 'failed' | 'interrupted', error: string | null) => void endRun.run(state, clock(), error, runId),

@@ -19,7 +19,7 @@ export function causeOfAttribution(each: AttributionFound): Named {
       ? found('filtered', `click ${before} was found invalid`)
       : found(each.settled_cause as ReconCause, 'what was settled before does not hold any more')
   if (batchCount === 0) {
-    if (each.is_order_known) return found('repeated', 'answered again: its event came before')
+    if (each.is_repeat) return found('repeated', 'answered again: its event came before')
     return found('unexplained', 'answered by the stream, and no event of it in bronze')
   }
   if (streamCount === 0) {
@@ -38,14 +38,16 @@ export function causeOfAttribution(each: AttributionFound): Named {
 /** Why they differ about what is charged; `ofOrder` is why they differ about the order that it hangs on. */
 export function causeOfCharge(each: ChargeFound, ofOrder: Named | undefined): Named {
   const { kind, stream_count: streamCount, stream_amount: charged, batch_count: batchCount, batch_amount: due } = each
-  if (each.settled_cause !== null) {
+  const why = ofOrder ?? (each.order_cause === null ? undefined : found(each.order_cause as ReconCause, 'its order was put right before'))
+  // Where the batch says what it said then, something else has changed.
+  if (each.settled_cause !== null && each.settled_batch !== due) {
     if (each.is_flagged) return found('filtered', 'the click was found invalid')
-    return ofOrder ?? found(each.settled_cause as ReconCause, 'what was settled before does not hold any more')
+    return why ?? found(each.settled_cause as ReconCause, 'what was settled before does not hold any more')
   }
   if (kind === 'credit' && batchCount > 0 && streamCount === 0) return found('cancelled', uncredited(each))
   if (batchCount > 0 && streamCount > batchCount) return found('repeated', `charged ${streamCount} times, for ${batchCount}`)
   if (each.is_flagged) return found('filtered', 'the click was found invalid')
-  if (ofOrder) return ofOrder
+  if (why) return why
   if (streamCount < batchCount) {
     if (each.behind_ms !== null) return found('late', lateness(`the ${EVENT_OF[kind]}`, each.behind_ms, each.lag_ms))
     return found('missing', `not charged: ${rupees(due)}`)

@@ -24,8 +24,8 @@ export interface AttributionFound {
   is_flagged: boolean
   is_bot: boolean
   is_known: boolean
-  /** Bronze has the order at all, on whatever day. */
-  is_order_known: boolean
+  /** The order's event came before. */
+  is_repeat: boolean
   settled_cause: string | null
 }
 
@@ -50,6 +50,8 @@ export interface ChargeFound {
   /** What the batch said when it was settled last. */
   settled_batch: number | null
   settled_cause: string | null
+  /** Of a credit: why the order itself was put right before. */
+  order_cause: string | null
   behind_ms: number | null
   lag_ms: number | null
   is_flagged: boolean
@@ -91,7 +93,7 @@ select x.event_id, x.order_id, x.user_id, cast(epoch_ms(x.event_timestamp) as bi
   exists (select 1 from recon_flags f where f.user_id = x.user_id and f.event_id = x.stream_click) as is_flagged,
   exists (select 1 from recon_clicks c where c.user_id = x.user_id and c.event_id = x.stream_click and c.is_bot) as is_bot,
   exists (select 1 from recon_clicks c where c.user_id = x.user_id and c.event_id = x.stream_click) as is_known,
-  exists (select 1 from bronze.orders_raw o where o.event_id = x.event_id and o.event_type = 'order') as is_order_known
+  exists (select 1 from recon_orders o where o.event_id = x.event_id and o.is_repeat) as is_repeat
 from differing x
 order by x.event_timestamp, x.event_id`
 
@@ -160,7 +162,7 @@ select x.kind, x.event_id, x.ad_id, coalesce(x.order_id, o.order_id, k.order_id)
   cast(x.day as varchar) as day, cast(epoch_ms(coalesce(x.event_timestamp, o.event_timestamp, c.event_timestamp, k.event_timestamp)) as bigint) as time_ms,
   cast(x.stream_count as bigint) as stream_count, cast(x.stream_amount as bigint) as stream_amount, cast(x.batch_count as bigint) as batch_count,
   cast(x.batch_amount as bigint) as batch_amount, cast(x.settled_amount as bigint) as settled_amount,
-  cast(x.settled_waived as bigint) as settled_waived, cast(coalesce(w.waived, 0) as bigint) as order_waived, x.settled_batch, x.settled_cause,
+  cast(x.settled_waived as bigint) as settled_waived, cast(coalesce(w.waived, 0) as bigint) as order_waived, cast(x.settled_batch as bigint) as settled_batch, x.settled_cause, r.cause as order_cause,
   coalesce(o.behind_ms, c.behind_ms, k.behind_ms) as behind_ms, coalesce(o.lag_ms, c.lag_ms, k.lag_ms) as lag_ms,
   coalesce(c.is_flagged, false) as is_flagged, coalesce(o.is_bot, c.is_bot, false) as is_bot, coalesce(o.is_repeat, c.is_repeat, false) as is_repeat,
   d.event_id is not null as is_double, d.before_behind_ms
@@ -170,6 +172,8 @@ left join clicks c on x.kind in ('cpc', 'cpm') and c.event_id = x.event_id and c
 left join recon_cancels k on x.kind = 'credit' and k.event_id = x.event_id
 left join (select event_id, ad_id, max(before_behind_ms) as before_behind_ms from recon_doubles group by event_id, ad_id) d
   on x.kind = 'cpc' and d.event_id = x.event_id and d.ad_id = x.ad_id
+left join (select order_id, any_value(cause) as cause from recon_settled where kind = 'attribution' group by order_id) r
+  on x.kind = 'credit' and r.order_id = coalesce(x.order_id, k.order_id)
 left join waivers w on x.kind in ('cpa', 'credit') and w.order_id = coalesce(x.order_id, o.order_id, k.order_id) and w.ad_id = x.ad_id
 order by x.day, time_ms, x.kind, x.event_id, x.ad_id`
 

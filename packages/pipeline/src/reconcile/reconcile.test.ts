@@ -267,3 +267,89 @@ test('an ETL run has its days reconciled once they are made', async () => {
     [['etl', DAY, DAY, 'done']],
   )
 })
+
+test('after an ETL run, days that were missed are gone through too, and one that is not whole keeps out no other', async () => {
+  using folder = temporaryFolder()
+  await using machine = openMachine(folder.path)
+  const day = 24 * 60 * MINUTE
+  await machine.heartbeat(0)
+  for (const n of [0, 1, 2, 3]) {
+    await machine.click({ id: `click-${n}`, user: 'u', at: n * day }, 'cpc-1')
+    await machine.heartbeat(n * day + 60 * MINUTE)
+    await machine.click({ id: `late-${n}`, user: 'late', at: n * day }, 'cpc-1')
+  }
+  await machine.heartbeat(3 * day + 120 * MINUTE)
+  await machine.read()
+  const days = [0, 1, 2, 3].map((n) => dayOf(T0 + n * day)) as [string, string, string, string]
+  using session = await machine.warehouse.session()
+  const put = (sql: string) => session.run(`update bronze.places set ${sql} where topic = 'raw.orders.v1'`)
+  const { reconcile, book, view } = reconcilingOver(machine, () => T0 + 4 * day)
+  const asked = () => view.runs(1).map(({ from, to, state, error }) => ({ from, to, state, error }))[0]
+  const [{ next }] = (await session.rows<{ next: number }>(
+    `select min("next") as next from bronze.places where topic = 'raw.orders.v1'`,
+  )) as [{ next: number }]
+  await put('"next" = 0')
+  await assert.rejects(reconcile.run([days[0]], 'etl'), { code: 'not_level' })
+  assert.match(asked()!.error!, /^not_level: raw.orders.v1/)
+  await put(`"next" = ${next}`)
+  // A process that died at work; and of the third day none has begun.
+  book.begin('etl', days[1], days[1])
+  const after = reconcilingOver(machine, () => T0 + 4 * day)
+  assert.equal(asked()!.state, 'interrupted')
+  // The first day's clicks were lost when the warehouse was made anew.
+  await session.run(
+    `update bronze.places set began = c.source_offset from bronze.clicks_raw c
+     where c.event_id = 'late-0' and places.topic = c.source_topic and places."partition" = c.source_partition`,
+  )
+  await session.run(`delete from bronze.clicks_raw where event_id = 'click-0'`)
+  await session.run(
+    `delete from bronze.clicks_raw where source_offset < (select began from bronze.places p where p.topic = source_topic and p."partition" = source_partition)`,
+  )
+  await assert.rejects(after.reconcile.run([days[3]], 'etl'), { code: 'not_whole' })
+  assert.deepEqual({ ...asked(), error: undefined }, { from: days[0], to: days[3], state: 'failed', error: undefined })
+  assert.match(asked()!.error!, /^not_whole: /)
+  assert.deepEqual(named(await corrections(machine)), ['cpc late-1: late 5', 'cpc late-2: late 5', 'cpc late-3: late 5'])
+  // What is not whole is not asked for again.
+  await after.reconcile.run([days[3]], 'etl')
+  assert.equal(asked()!.from, days[3])
+})
+
+test('why an order was put right explains what comes of its cancellation later, and nothing else', async () => {
+  using folder = temporaryFolder()
+  await using machine = openMachine(folder.path)
+  await machine.heartbeat(0)
+  for (const user of ['flagged', 'repeated']) {
+    await machine.click({ id: `click-${user}`, user, at: MINUTE }, 'cpa-1')
+    await machine.order({ id: user, user, at: 2 * MINUTE })
+  }
+  await machine.ship()
+  await machine.heartbeat(20 * MINUTE)
+  await machine.click({ id: 'late', user: 'late', at: MINUTE })
+  await machine.heartbeat(30 * MINUTE)
+  await machine.read()
+  const { reconcile, book, view } = reconcilingOver(machine, () => T0 + 4 * 24 * 60 * MINUTE)
+  book.flag('flagged', 'click-flagged', 'a script')
+  await reconcile.run([DAY], 'operator')
+  await machine.read()
+  const later = 2 * 24 * 60 * MINUTE
+  await machine.heartbeat(later)
+  await machine.order({ id: 'cancel', user: 'flagged', at: later }, 'cancelled', 'order-of-flagged')
+  await machine.ship()
+  await machine.heartbeat(later + 60 * MINUTE)
+  await machine.read()
+  const causes = async (day: string) => {
+    const run = await reconcile.run([day], 'operator')
+    await machine.read()
+    return view.differences({ runId: run, limit: 10 }).differences.map(({ event_id: id, cause, amount }) => `${id}: ${cause} ${amount}`)
+  }
+  assert.deepEqual(await causes(dayOf(T0 + later)), ['cancel: filtered 25'])
+  assert.deepEqual(charged(machine), { repeated: CPA, late: CPC })
+  // A charge by hand of what was settled as late, on the same day.
+  const { db } = machine.pipeline
+  const tables = billingTables(db)
+  transaction(db, () => {
+    tables.charge({ eventId: 'late', adId: 'cpc-1', day: DAY, amount: 1_000, kind: 'cpc' })
+    tables.write()
+  })
+  assert.deepEqual(await causes(DAY), ['late: unexplained -0.01'])
+})

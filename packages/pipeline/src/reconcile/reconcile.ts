@@ -33,7 +33,10 @@ export interface Planned extends Compared {
 }
 
 export interface Reconcile {
-  /** Goes through the days, and writes down what it finds; resolves to the run's number. Rejects with `not_level` or `not_whole`. One at a time: whoever asks meanwhile waits. */
+  /**
+   * Goes through the days, and writes down what it finds; resolves to the run's number. Rejects with `not_level`, or with `not_whole` once it has gone through those days
+   * that are whole. One at a time: whoever asks meanwhile waits. After an ETL run, with the days that were missed before.
+   */
   run(days: readonly Day[], askedBy: 'operator' | 'etl'): Promise<number>
   /** What a run would find. */
   plan(days: readonly Day[]): Promise<Planned>
@@ -55,6 +58,7 @@ export function createReconcile(deps: ReconcileDeps, signal: AbortSignal): Recon
   }
 
   async function through(days: readonly Day[], onSpan: (compared: Compared, settledTo: number) => void): Promise<void> {
+    let refused: unknown
     for (const day of withNext(days)) {
       signal.throwIfAborted()
       using session = await deps.warehouse.session()
@@ -62,14 +66,20 @@ export function createReconcile(deps: ReconcileDeps, signal: AbortSignal): Recon
       signal.addEventListener('abort', stop, { once: true })
       try {
         await spanOf(deps, session, day, signal, onSpan)
+      } catch (error) {
+        // Other days may be whole.
+        if (!hasCode(error, 'not_whole')) throw error
+        refused ??= error
       } finally {
         signal.removeEventListener('abort', stop)
       }
     }
+    if (refused !== undefined) throw refused
   }
 
   async function run(days: readonly Day[], askedBy: 'operator' | 'etl'): Promise<number> {
-    const sorted = days.toSorted()
+    const missed = askedBy === 'etl' ? await eventful(deps, book.missed(days)) : []
+    const sorted = [...new Set([...missed, ...days])].sort()
     const runId = book.begin(askedBy, sorted[0] ?? dayOf(clock()), sorted.at(-1) ?? dayOf(clock()))
     let unexplained = 0
     let found = 0
@@ -80,11 +90,12 @@ export function createReconcile(deps: ReconcileDeps, signal: AbortSignal): Recon
         unexplained += compared.differences.filter(({ cause }) => cause === 'unexplained').length
       })
       book.end(runId, 'done', null)
-      logger[unexplained > 0 ? 'warn' : 'info']({ run_id: runId, days: days.length, differences: found, unexplained }, 'reconciled')
+      logger[unexplained > 0 ? 'warn' : 'info']({ run_id: runId, days: sorted.length, differences: found, unexplained }, 'reconciled')
       return runId
     } catch (error) {
       const isStopped = signal.aborted || hasCode(error, 'query_stopped')
-      book.end(runId, isStopped ? 'interrupted' : 'failed', (error as Error).message)
+      const { code, message } = error as Error & { code?: string }
+      book.end(runId, isStopped ? 'interrupted' : 'failed', code === undefined ? message : `${code}: ${message}`)
       throw error
     }
   }
@@ -106,6 +117,17 @@ export function createReconcile(deps: ReconcileDeps, signal: AbortSignal): Recon
         return planned
       }),
   }
+}
+
+/** Those of the days that bronze has events of. */
+async function eventful({ warehouse }: ReconcileDeps, days: readonly Day[]): Promise<Day[]> {
+  if (days.length === 0) return []
+  using session = await warehouse.session()
+  const known = await session.rows<{ day: Day }>(
+    `select cast(partition_date as varchar) as day from (select distinct partition_date from bronze.orders_raw union select distinct partition_date from bronze.clicks_raw) as d`,
+  )
+  const all = new Set(known.map(({ day }) => day))
+  return days.filter((day) => all.has(day))
 }
 
 /** The days, and each that follows one: a click may earn orders beyond midnight. */

@@ -1,4 +1,4 @@
-/** What the stream keeps besides its journals: late events, until they are settled. */
+/** What the stream keeps besides its journals: late events, for good: reconciliation goes by them. */
 export const STREAM_SCHEMA = `
   create table if not exists late_events (
     topic text not null, partition integer not null, position integer not null, event_id text not null, event_type text not null,

@@ -67,6 +67,7 @@ function lookAt(path: string): Look & Disposable {
 
 function guardedBook(path: string, book: ReconcileBook): ReconcileBook {
   return {
+    missed: (days) => guarded(path, () => book.missed(days)),
     begin: (...args) => guarded(path, () => book.begin(...args)),
     write: (settled) => guarded(path, () => book.write(settled)),
     end: (...args) => guarded(path, () => book.end(...args)),
