@@ -110,6 +110,8 @@ left join recon_late l on l.topic = w.source_topic and l.number = w.source_parti
 left join recon_flags x on x.user_id = w.user_id and x.event_id = w.event_id
 left join recon_terms t on t.ad_id = w.ad_id and w.appended_at >= t.since and w.appended_at < t.until`
 
+const FIRST_NOTED = `select min(since) as first_noted from recon_terms where ad_id = '' and since > ${at(0)}`
+
 /**
  * Sooner than that after another of the same user on the same ad, in the order of time and id; also where the other was found invalid. Where the length has changed since
  * the click was appended, what billing made of it stands, if any of the lengths says so.
@@ -125,7 +127,7 @@ with chain as (
 select c.event_id, c.user_id, c.ad_id, c.before_behind_ms
 from chain c
 where c.event_timestamp < c.before + to_milliseconds(case when exists (select 1 from recon_ledger l where l.kind = 'cpc' and l.event_id = c.event_id and l.ad_id = c.ad_id)
-  then (select min(t.amount) from recon_terms t where t.ad_id = '' and t.until > c.appended_at)
+  then (select case when c.appended_at < (${FIRST_NOTED}) then 0 else min(t.amount) end from recon_terms t where t.ad_id = '' and t.until > c.appended_at)
   else (select max(t.amount) from recon_terms t where t.ad_id = '' and t.until > c.appended_at) end)`
 
 /** The last click by the same user on the same item in the 30 minutes before it, both ends included. */
@@ -156,7 +158,7 @@ const standing = (kind: string, e: string) =>
 
 const expected = ({ from, to, settledTo, wholeFrom }: Span) => `recon_expected as
 -- grain: one row a charge or credit. reads: nothing of bronze
-with noted as (select min(since) as first_noted from recon_terms where ad_id = '' and since > ${at(0)}),
+with noted as (${FIRST_NOTED}),
 -- By charge: up to when its terms held last.
 standing as (
   select l.kind, l.event_id, l.ad_id, any_value(l.one) as one, greatest(max(r.until), any_value(n.first_noted)) as until

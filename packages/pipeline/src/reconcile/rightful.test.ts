@@ -171,6 +171,8 @@ test('a charge stands on any terms that held since its event was appended, and o
   // When the clicks were appended, a double click was longer.
   db.exec(`update billing_terms set amount = 5000 where ad_id = '' and since = 0`)
   assert.deepEqual(await found(), [])
+  db.exec(`update billing_terms set amount = 5000 where ad_id = ''`)
+  assert.deepEqual(await found(), [])
 })
 
 test('what a correction alone has charged is given back where its click is found invalid later', async () => {
