@@ -121,7 +121,7 @@ export function createEtl({ warehouse, models, reference, loaded, lineage, after
   }
 
   async function execute(asked: Stretch | undefined, askedBy: AskedBy, began: (runId: number) => void): Promise<readonly Day[]> {
-    return await withStore(async (store, session) => {
+    return withStore(async (store, session) => {
       const stop = () => session.interrupt()
       signal.addEventListener('abort', stop, { once: true })
       // Noted before it waits, so that what was asked for is not forgotten where the process dies meanwhile.

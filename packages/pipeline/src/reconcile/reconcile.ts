@@ -58,7 +58,7 @@ export function createReconcile(deps: ReconcileDeps, signal: AbortSignal): Recon
   }
 
   async function through(days: readonly Day[], onSpan: (compared: Compared, settledTo: number) => void): Promise<void> {
-    let refused: unknown
+    let refused: Error | undefined
     for (const day of withNext(days)) {
       signal.throwIfAborted()
       using session = await deps.warehouse.session()
@@ -69,7 +69,7 @@ export function createReconcile(deps: ReconcileDeps, signal: AbortSignal): Recon
       } catch (error) {
         // Other days may be whole.
         if (!hasCode(error, 'not_whole')) throw error
-        refused ??= error
+        refused ??= error as Error
       } finally {
         signal.removeEventListener('abort', stop)
       }
