@@ -202,7 +202,7 @@ async function eraseFromLake({ settings, clock, logger, onStep }: Erasing, addre
   await using lake = openLake(settings, address, join(settings.DATA_DIR, TEMP))
   const change = (row: OwnedRow) => erasedRow(row, person)
   const onEntry = (number: number, of: number) => onStep(`the lake: entry ${number} of ${of}`)
-  return rewriteLake({ ...lake, clock, logger, text: person.id, change, onEntry })
+  return await rewriteLake({ ...lake, clock, logger, text: person.id, change, onEntry })
 }
 
 function erasedRow(row: OwnedRow, { id, pseudonym }: Person): OwnedRow {
