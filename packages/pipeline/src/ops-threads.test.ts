@@ -21,3 +21,17 @@ test('questions are answered by threads, more of them than there are threads, an
   stop.abort()
   await assert.rejects(pending, (error) => hasCode(error, 'part_failed'))
 })
+
+test('a question that comes while an idle thread ends is answered by another', async (t) => {
+  using folder = temporaryFolder()
+  await using machine = openMachine(folder.path)
+  await machine.click({ id: 'a', at: 0 })
+  const stop = new AbortController()
+  const ask = askInThreads({ dataDir: folder.path, topics: TOPIC_SPECS }, stop.signal)
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  for (let n = 0; n < 3; n += 1) {
+    assert.equal((await ask('trace', 'a')).found, true)
+    t.mock.timers.tick(15_000)
+  }
+  stop.abort()
+})

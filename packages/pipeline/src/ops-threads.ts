@@ -39,6 +39,11 @@ function startThread(places: Places, signal: AbortSignal) {
   let idleTimer: NodeJS.Timeout | undefined
   const stop = () => void thread.terminate()
   const stopped = () => new FlowGuardError('part_failed', 'it stopped before it had an answer')
+  /** From now on nobody asks it: it takes a while to end. */
+  const retire = () => {
+    isAlive = false
+    stop()
+  }
   // At once: an answer that is on its way while the thread ends would come after all.
   const abort = () => {
     answer?.reject(stopped())
@@ -71,7 +76,7 @@ function startThread(places: Places, signal: AbortSignal) {
         answer = undefined
         // An idle thread holds up nobody's end.
         thread.unref()
-        idleTimer = setTimeout(stop, IDLE_MS).unref()
+        idleTimer = setTimeout(retire, IDLE_MS).unref()
       }
     },
   }
