@@ -151,7 +151,7 @@ export async function erase(erasing: Erasing, userId: string): Promise<ErasureDo
   step('erase.after-warehouse')
   note(LOGS, eraseFromLogs(join(folder, LOGS), person))
   // What was on its way when its process ended; nobody looks at it again.
-  for (const temp of ['lake.tmp', WAREHOUSE.temp]) rmSync(join(folder, temp), { recursive: true, force: true })
+  for (const temp of ['lake.tmp', join(LAKE_FOLDER, '.aside'), WAREHOUSE.temp]) rmSync(join(folder, temp), { recursive: true, force: true })
   removeAbandoned(folder)
   onStep('the search')
   const found = await search(erasing, person, true)
@@ -192,8 +192,6 @@ function temporary({ DATA_DIR }: Settings): Disposable {
 /** Also one in the data folder that the settings do not name any more. */
 function lakesOf({ LAKE_URL, DATA_DIR }: Settings): string[] {
   const own = join(DATA_DIR, LAKE_FOLDER)
-  // Of a put that was killed: listed by nobody.
-  rmSync(join(own, '.aside'), { recursive: true, force: true })
   const before = LAKE_URL !== 'file:' && existsSync(own) ? ['file:'] : []
   return LAKE_URL === 'off' ? before : [LAKE_URL, ...before]
 }
