@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
+import { DAY_MS, dayOf, isDay } from '@flowguard/contract'
 import { readSettings, type Settings } from '../kernel/config.ts'
 import type { Clock } from '../kernel/lifecycle.ts'
 import { createOutput, type Output, type TextSink } from './output.ts'
@@ -108,4 +109,16 @@ export function share(text: string): number {
 export function portNumber(text: string): string {
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new InvalidArgumentError('It must be a port from 0 to 65535.')
   return text
+}
+
+/** A UTC day that is not to come; `today` and `yesterday` are ones. */
+export function dayIn({ io }: Cli): (text: string) => string {
+  return (text) => {
+    const today = dayOf(io.clock())
+    if (text === 'today') return today
+    if (text === 'yesterday') return dayOf(io.clock() - DAY_MS)
+    if (!isDay(text)) throw new InvalidArgumentError('It must be a day, 2026-01-31, or today or yesterday.')
+    if (text > today) throw new InvalidArgumentError('It lies in the future.')
+    return text
+  }
 }

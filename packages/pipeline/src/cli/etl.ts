@@ -1,11 +1,10 @@
-import { DAY_MS, dayOf, isDay } from '@flowguard/contract'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import type { Plan, PlannedTable } from '../etl/plan.ts'
 import type { Stretch } from '../etl/model.ts'
 import type { RunDetail, RunShown } from '../etl/store.ts'
 import { hasCode } from '../kernel/errors.ts'
 import { pause } from '../kernel/lifecycle.ts'
-import { action, EXIT, example, wholeNumber, type Cli, type Context, type ExitCode } from './cli.ts'
+import { action, dayIn, EXIT, example, wholeNumber, type Cli, type Context, type ExitCode } from './cli.ts'
 import { withEtl, type EtlClient } from './etl-client.ts'
 import { count, dateTime, duration, printable, table } from './output.ts'
 
@@ -69,17 +68,6 @@ export function etlCommand(cli: Cli): Command {
       .action(action<object, []>(cli, checks)),
   )
   return etl
-}
-
-function dayIn({ io }: Cli): (text: string) => string {
-  return (text) => {
-    const today = dayOf(io.clock())
-    if (text === 'today') return today
-    if (text === 'yesterday') return dayOf(io.clock() - DAY_MS)
-    if (!isDay(text)) throw new InvalidArgumentError('It must be a day, 2026-01-31, or today or yesterday.')
-    if (text > today) throw new InvalidArgumentError('It lies in the future.')
-    return text
-  }
 }
 
 type BackfillOptions = Partial<Stretch> & { resume?: true; plan?: true }

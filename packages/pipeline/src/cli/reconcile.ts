@@ -1,8 +1,8 @@
-import { DAY_MS, dayOf, isDay, RECON_CAUSES } from '@flowguard/contract'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { DAY_MS, dayOf, RECON_CAUSES } from '@flowguard/contract'
+import { Command, Option } from 'commander'
 import { DAYS_COUNT_MAX, daysOf, type Days, type Outcome } from '../reconcile/outcome.ts'
 import { DIFFERENCES_COUNT_MAX, type CauseSum, type DifferenceShown, type HourShown } from '../reconcile/view.ts'
-import { action, EXIT, example, wholeNumber, type Cli, type Context, type ExitCode } from './cli.ts'
+import { action, dayIn, EXIT, example, wholeNumber, type Cli, type Context, type ExitCode } from './cli.ts'
 import { count, dateTime, printable, table } from './output.ts'
 import { withReconcile } from './reconcile-client.ts'
 
@@ -101,17 +101,6 @@ export function reconcileCommand(cli: Cli): Command {
       .action(action<object, []>(cli, flags)),
   )
   return reconcile
-}
-
-function dayIn({ io }: Cli): (text: string) => string {
-  return (text) => {
-    const today = dayOf(io.clock())
-    if (text === 'today') return today
-    if (text === 'yesterday') return dayOf(io.clock() - DAY_MS)
-    if (!isDay(text)) throw new InvalidArgumentError('It must be a day, 2026-01-31, or today or yesterday.')
-    if (text > today) throw new InvalidArgumentError('It lies in the future.')
-    return text
-  }
 }
 
 /** Undefined, with a word about it, where the days do not fit together. */
