@@ -13,6 +13,11 @@ export const VERSIONS = {
   versitygw: '1.8.0',
   toxiproxy: '2.5.0',
   composeGo: '2.16.2',
+  uv: '0.13.9',
+  fakesnow: '0.12.1',
+  spark: '4.1.4',
+  airflow: '3.3.2',
+  superset: '6.1.0',
 } as const
 
 /** The least that is taken of what the system's own packages bring. */
