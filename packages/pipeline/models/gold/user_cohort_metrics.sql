@@ -33,16 +33,15 @@ daily as (
 ),
 running as (
   select user_id, date as last_order_date, orders, revenue,
-    min(date) over w as first_order_date,
-    sum(orders) over w as lifetime_orders,
-    sum(revenue) over w as lifetime_revenue,
-    sum(items) over w as lifetime_items,
+    min(date) over (partition by user_id order by date rows between unbounded preceding and current row) as first_order_date,
+    sum(orders) over (partition by user_id order by date rows between unbounded preceding and current row) as lifetime_orders,
+    sum(revenue) over (partition by user_id order by date rows between unbounded preceding and current row) as lifetime_revenue,
+    sum(items) over (partition by user_id order by date rows between unbounded preceding and current row) as lifetime_items,
     lead(date) over (partition by user_id order by date) as next_order_date
   from daily
-  window w as (partition by user_id order by date rows unbounded preceding)
 ),
 snapshots as (
-  select d.date, r.*, d.date - r.first_order_date as days_since_first_order, d.date - r.last_order_date as days_since_last_order,
+  select d.date, r.*, days_between(r.first_order_date, d.date) as days_since_first_order, days_between(r.last_order_date, d.date) as days_since_last_order,
     lifetime_orders >= 10 or lifetime_revenue >= 5000 as is_vip
   from days d
   join running r on r.last_order_date <= d.date and coalesce(r.next_order_date > d.date, true)
@@ -52,7 +51,7 @@ select
   cast(lifetime_revenue as decimal(18, 2)) as lifetime_revenue, cast(lifetime_items as bigint) as lifetime_items,
   case when days_since_last_order = 0 then orders else 0 end as orders_this_period,
   cast(case when days_since_last_order = 0 then revenue else 0 end as decimal(18, 2)) as revenue_this_period,
-  case when lifetime_orders > 1 then ratio(last_order_date - first_order_date, lifetime_orders - 1) end as avg_days_between_orders,
+  case when lifetime_orders > 1 then ratio(days_between(first_order_date, last_order_date), lifetime_orders - 1) end as avg_days_between_orders,
   days_since_last_order,
   case
     when days_since_last_order > 90 then 'churned'

@@ -67,20 +67,20 @@ select
   event_id, user_id, event_type, item_id, ad_id, ad_campaign_id as campaign_id, event_timestamp, is_bot,
   category, is_valid, is_repeat and not is_invalid as is_duplicate,
   case
-    when is_valid then []
-    when is_invalid then ['invalid_event']
-    else compact([
+    when is_valid then texts()
+    when is_invalid then texts('invalid_event')
+    else texts(
       case when event_id is null then 'missing_event_id' end,
       case when user_id is null then 'missing_user_id' end,
       case when ad_id is null then 'missing_ad_id' end,
       case when item_id <= 0 then 'item_id_out_of_range' end,
       case when coalesce(is_bot, true) then 'bot' end,
       case when is_repeat and is_other then 'id_conflict' when is_repeat then 'duplicate' end
-    ])
+    )
   end as validation_errors,
   case
-    when not is_unknown and not coalesce(is_future, false) then []
-    else compact([case when is_unknown then 'unknown_item' end, case when is_future then 'future_timestamp' end])
+    when not is_unknown and not coalesce(is_future, false) then texts()
+    else texts(case when is_unknown then 'unknown_item' end, case when is_future then 'future_timestamp' end)
   end as warnings,
   source_partition, source_offset, partition_date as date
 from judged

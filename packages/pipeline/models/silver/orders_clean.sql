@@ -95,9 +95,9 @@ select
   event_timestamp, is_bot, session_id, restaurant_id, city, catalogue_name, category, catalogue_price,
   click_event_id, ad_id, campaign_id, click_timestamp, lag_ms, is_valid, is_repeat and not is_invalid as is_duplicate,
   case
-    when is_valid then []
-    when is_invalid then ['invalid_event']
-    else compact([
+    when is_valid then texts()
+    when is_invalid then texts('invalid_event')
+    else texts(
       case when event_id is null then 'missing_event_id' end,
       case when order_id is null then 'missing_order_id' end,
       case when user_id is null then 'missing_user_id' end,
@@ -107,12 +107,12 @@ select
       case when not coalesce(status in ('placed', 'confirmed', 'cancelled', 'delivered'), false) then 'status_unknown' end,
       case when coalesce(is_bot, true) then 'bot' end,
       case when is_repeat and is_other then 'id_conflict' when is_repeat then 'duplicate' end
-    ])
+    )
   end as validation_errors,
-  compact([
+  texts(
     case when is_unknown then 'unknown_item' end,
     case when is_dearer then 'price_differs' end,
     case when is_future then 'future_timestamp' end
-  ]) as warnings,
+  ) as warnings,
   source_partition, source_offset, partition_date as date
 from judged

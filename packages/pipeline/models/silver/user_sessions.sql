@@ -62,8 +62,8 @@ sessions as (
   from numbered
   group by user_id, session_number
 )
-select concat(user_id, '/', epoch_ms(started_at)) as session_id, user_id, started_at, ended_at, epoch_ms(ended_at) - epoch_ms(started_at) as duration_ms,
-  events, impressions, clicks, orders, cast(revenue as decimal(18, 2)) as revenue, first_of(items) as entry_item_id,
-  first_known(items, 50) as path, cast(started_at as date) as date
+select concat(user_id, '/', unix_ms(started_at)) as session_id, user_id, started_at, ended_at, unix_ms(ended_at) - unix_ms(started_at) as duration_ms,
+  events, impressions, clicks, orders, cast(revenue as decimal(18, 2)) as revenue, first_item(items) as entry_item_id,
+  first_items(items, 50) as path, cast(started_at as date) as date
 from sessions
 where cast(started_at as date) between :from_date and :to_date

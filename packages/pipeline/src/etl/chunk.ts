@@ -4,9 +4,8 @@ import { step } from '../kernel/crash.ts'
 import type { Session } from '../warehouse/warehouse.ts'
 import { between } from './checks.ts'
 import { daysOfTables, stretchesOf, type Around, type DueDay } from './days.ts'
-import { createTable, withThreads } from './dialect.ts'
-import { columnsOf } from './docs.ts'
-import { selectOf, type Model, type Stretch } from './model.ts'
+import { columnsOf, createTable, withThreads } from './dialect.ts'
+import { ANY_STRETCH, selectOf, type Model, type Stretch } from './model.ts'
 import { checked, isStopping, KeptOut, type Checked, type KeptOutDay } from './quality.ts'
 import type { EtlStore } from './store.ts'
 
@@ -96,9 +95,9 @@ async function makeDays(work: Work, { runId, chunk, around, since, onModel }: Ch
 async function makeStretch({ session, clock }: Pick<Work, 'session' | 'clock'>, model: Model, stretch: Stretch) {
   const startedAt = clock()
   const since = performance.now()
-  const select = selectOf(model, stretch)
+  const select = selectOf(model, stretch, session.dialect)
   await session.run(`delete from ${model.name} where ${between('date', stretch)}`)
-  const rowsOut = await session.run(`insert into ${model.name} by name ${select}`)
+  const rowsOut = await session.run(`insert into ${model.name} ${select}`)
   let rowsIn = 0
   for (const read of model.reads) rowsIn += await rowsRead(session, read, stretch)
   return { startedAt, rowsIn, rowsOut, seconds: (performance.now() - since) / 1_000 }
@@ -115,19 +114,19 @@ async function rowsRead(session: Session, table: string, stretch: Stretch): Prom
 export async function makeTables(session: Session, models: readonly Model[]): Promise<void> {
   let isOutdated = false
   for (const model of models) {
-    const wanted = await columnsOf(session, model)
+    const select = selectOf(model, ANY_STRETCH, session.dialect)
     const [schema, table] = model.name.split('.') as [string, string]
-    const [exists] = await session.rows('select 1 as found from information_schema.tables where table_schema = $1 and table_name = $2', [
-      schema,
-      table,
-    ])
+    const [exists] = await session.rows(
+      'select 1 as found from information_schema.tables where lower(table_schema) = $1 and lower(table_name) = $2',
+      [schema, table],
+    )
     if (exists) {
-      const there = await session.rows(`select column_name, column_type from (describe select * from ${model.name})`)
-      if (JSON.stringify(there) === JSON.stringify(wanted)) continue
+      const there = await columnsOf(session, `select * from ${model.name}`)
+      if (JSON.stringify(there) === JSON.stringify(await columnsOf(session, select))) continue
       await session.run(`drop table ${model.name}`)
     }
     isOutdated = true
-    await session.run(createTable(model.name, wanted))
+    await createTable(session, model.name, select)
   }
   if (isOutdated) await session.run('delete from etl.days')
 }

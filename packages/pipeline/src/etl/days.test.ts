@@ -3,7 +3,6 @@ import { test } from 'node:test'
 import { DAY_MS, dayOf } from '@flowguard/contract'
 import { runChunk } from './chunk.ts'
 import type { DueDay } from './days.ts'
-import { DUCKDB_FUNCTIONS } from './dialect.ts'
 import { MODELS, openWarehouse } from './fixture.ts'
 import { etlStore } from './store.ts'
 
@@ -33,7 +32,6 @@ test('an order that is loaded while a run makes its day for the clicks alone is 
   await warehouse.clicks({ user_id: 'u', at: `${day(0)} 10:00:00` })
   await order()
   const session = warehouse.session()
-  for (const sql of DUCKDB_FUNCTIONS) await session.run(sql)
   const store = etlStore(session)
   const due: DueDay = { date: day(0), why: 'stale', changed: ['bronze.clicks_raw'], bronzeRows: 2, newRows: 1 }
   const runId = await store.begin({ askedBy: 'operator', asked: undefined, due: [due] }, 0)

@@ -1,9 +1,7 @@
 import type { Session } from '../warehouse/warehouse.ts'
 import type { Severity } from './checks.ts'
-import type { Day } from './days.ts'
-import { selectOf, type Model } from './model.ts'
-
-const ANY_DAY: Day = '1970-01-01'
+import { columnsOf } from './dialect.ts'
+import { ANY_STRETCH, selectOf, type Model } from './model.ts'
 
 export interface ModelColumn {
   name: string
@@ -24,16 +22,11 @@ export interface ModelDoc {
   columns: readonly ModelColumn[]
 }
 
-/** The columns that a model's statement gives. */
-export async function columnsOf(session: Session, model: Model): Promise<{ column_name: string; column_type: string }[]> {
-  return session.rows(`select column_name, column_type from (describe ${selectOf(model, { from: ANY_DAY, to: ANY_DAY })})`)
-}
-
 /** Of all models, whose tables are there. */
 export async function modelDocs(session: Session, models: readonly Model[]): Promise<ModelDoc[]> {
   const docs: ModelDoc[] = []
   for (const model of models) {
-    const found = await columnsOf(session, model)
+    const found = await columnsOf(session, selectOf(model, ANY_STRETCH, session.dialect))
     docs.push({
       name: model.name,
       grain: model.grain,

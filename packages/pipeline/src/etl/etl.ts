@@ -6,7 +6,7 @@ import type { Session, Warehouse } from '../warehouse/warehouse.ts'
 import type { Severity } from './checks.ts'
 import { makeTables, runChunk } from './chunk.ts'
 import { chunksOf, dueDays, nextDay, type Day, type DueDay, type KnownDay } from './days.ts'
-import { DUCKDB_FUNCTIONS } from './dialect.ts'
+import { valuesOf } from './dialect.ts'
 import { modelDocs, type ModelDoc } from './docs.ts'
 import type { Model, Stretch } from './model.ts'
 import { knownDays, planOf, type Plan } from './plan.ts'
@@ -88,7 +88,6 @@ export function createEtl({ warehouse, models, reference, loaded, lineage, after
   async function withStore<T>(work: (store: EtlStore, session: Session) => Promise<T>): Promise<T> {
     using session = await warehouse.session()
     const store = etlStore(session)
-    for (const sql of DUCKDB_FUNCTIONS) await session.run(sql)
     // Whoever asks meanwhile waits: two must not make the same tables.
     opening ??= open(store, session).catch((error: unknown) => {
       opening = undefined
@@ -227,31 +226,24 @@ function checksNow(models: readonly Model[], runs: readonly CheckRun[]): CheckNo
   )
 }
 
+const REFERENCE_ROWS_AT_ONCE = 1_000
+
 /** Silver compares with the catalogue as it is when it runs. */
 async function copyReference(session: Session, reference: EtlDeps['reference'], schema = 'ref.'): Promise<void> {
   const { foods, ads } = await reference()
-  await session.run(`delete from ${schema}foods`)
-  await session.run(`delete from ${schema}ads`)
-  if (foods.length > 0) {
-    await session.run(
-      `insert into ${schema}foods select unnest($1::varchar[])::bigint, unnest($2::varchar[]), unnest($3::varchar[]), unnest($4::varchar[])::decimal(18, 2)`,
-      [
-        foods.map((food) => String(food.food_id)),
-        foods.map(({ name }) => name),
-        foods.map(({ category }) => category),
-        foods.map(({ price }) => price.toFixed(2)),
-      ],
-    )
-  }
-  if (ads.length > 0) {
-    await session.run(
-      `insert into ${schema}ads select unnest($1::varchar[]), unnest($2::varchar[])::bigint, unnest($3::varchar[]), unnest($4::varchar[])`,
-      [
-        ads.map(({ adId }) => adId),
-        ads.map(({ itemId }) => String(itemId)),
-        ads.map(({ campaignId }) => campaignId),
-        ads.map(({ advertiserId }) => advertiserId),
-      ],
-    )
+  const tables = [
+    [
+      'foods',
+      'cast(c1 as bigint), c2, c3, cast(c4 as decimal(18, 2))',
+      foods.map((food) => [food.food_id, food.name, food.category, food.price.toFixed(2)]),
+    ],
+    ['ads', 'c1, cast(c2 as bigint), c3, c4', ads.map((ad) => [ad.adId, ad.itemId, ad.campaignId, ad.advertiserId])],
+  ] as const
+  for (const [table, columns, rows] of tables) {
+    await session.run(`delete from ${schema}${table}`)
+    for (let from = 0; from < rows.length; from += REFERENCE_ROWS_AT_ONCE) {
+      const values = valuesOf('given', ['c1', 'c2', 'c3', 'c4'], rows.slice(from, from + REFERENCE_ROWS_AT_ONCE), session.dialect)
+      await session.run(`insert into ${schema}${table} select ${columns} from ${values}`)
+    }
   }
 }

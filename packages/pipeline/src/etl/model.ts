@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FlowGuardError } from '../kernel/errors.ts'
 import { checkOf, type Check } from './checks.ts'
+import { rendered, type Dialect } from './dialect.ts'
 
 /** Which other days of a table change with a day of what it reads. */
 const REOPENINGS = ['same day', 'next day', 'later days', 'open sessions'] as const
@@ -111,9 +112,12 @@ export function inOrder(models: readonly Model[]): readonly Model[] {
 }
 
 /** The statement for days that lie in a row. Days are checked before they come here: nothing else is written into it. */
-export function selectOf({ sql }: Model, { from, to }: Stretch): string {
-  return sql.replaceAll(':from_date', `date '${from}'`).replaceAll(':to_date', `date '${to}'`)
+export function selectOf({ sql }: Pick<Model, 'sql'>, { from, to }: Stretch, dialect: Dialect): string {
+  return rendered(sql, dialect).replaceAll(':from_date', `date '${from}'`).replaceAll(':to_date', `date '${to}'`)
 }
+
+/** For what hangs on no day: the columns of a statement. */
+export const ANY_STRETCH = { from: '1970-01-01', to: '1970-01-01' } as const satisfies Stretch
 
 /** Days from one to another, both included: `2026-01-31`. */
 export interface Stretch {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DUCKDB_FUNCTIONS } from './dialect.ts'
 import { MODELS, openWarehouse } from './fixture.ts'
 import { keyOf } from './checks.ts'
 import { planOf } from './plan.ts'
@@ -80,7 +79,6 @@ test('what takes too long to count is planned without figures', async () => {
   await w.orders({ user_id: 'u', at: '2026-03-01 10:00:00' })
   await w.run('2026-03-01')
   const session = w.session()
-  for (const sql of DUCKDB_FUNCTIONS) await session.run(sql)
   const counts = { 'bronze.orders_raw': 1, 'bronze.clicks_raw': 0, 'bronze.attributed_raw': 0 }
   const plan = await planOf({
     session,

@@ -2,6 +2,7 @@ import type { Row, Session } from '../warehouse/warehouse.ts'
 import type { Severity } from './checks.ts'
 import type { Day, DueDay, KnownDay, Why } from './days.ts'
 import type { Stretch } from './model.ts'
+import { valuesOf } from './dialect.ts'
 import { FAILED_ROWS_MAX, type Checked, type CheckState, type KeptOutDay } from './quality.ts'
 import { COUNTED, ETL_SCHEMA, type Counted } from './schema.ts'
 
@@ -86,11 +87,13 @@ const at = (ms: number) => new Date(ms).toISOString().replace('Z', '')
 export function etlStore(session: Session) {
   async function addDays(runId: number, due: readonly DueDay[]) {
     if (due.length === 0) return
-    await session.run('insert into etl.run_days select $1, unnest($2::varchar[])::date, unnest($3::varchar[])', [
-      runId,
-      due.map(({ date }) => date),
-      due.map(({ why }) => why),
-    ])
+    const days = valuesOf(
+      'd',
+      ['date', 'why'],
+      due.map(({ date, why }) => [date, why]),
+      session.dialect,
+    )
+    await session.run(`insert into etl.run_days select ${runId}, cast(date as date), why from ${days}`)
   }
 
   return {
@@ -120,7 +123,7 @@ export function etlStore(session: Session) {
     /** Days that a run meant to make, and that neither it nor a later one has made. */
     async left(): Promise<Map<Day, Why>> {
       const rows = await session.rows<{ date: Day; kept_out: boolean }>(
-        `select p.date, arg_max(k.date is not null, p.run_id) as kept_out
+        `select p.date, max_by(k.date is not null, p.run_id) as kept_out
          from etl.run_days p join etl.runs r on r.run_id = p.run_id left join etl.days d on d.date = p.date
          left join (select distinct run_id, date from etl.kept_out) k on k.run_id = p.run_id and k.date = p.date
          where r.state in ('interrupted', 'failed') and coalesce(d.run_id < p.run_id, true) group by p.date`,
@@ -129,7 +132,7 @@ export function etlStore(session: Session) {
     },
     async openSince(day: Day): Promise<Day | undefined> {
       const [found] = await session.rows<{ date: Day | null }>(
-        `select min(date) as date from silver.user_sessions where date < $1::date and ended_at >= $1::date - interval 30 minute`,
+        `select min(date) as date from silver.user_sessions where date < $1::date and ended_at >= $1::date - interval '30 minute'`,
         [day],
       )
       return found?.date ?? undefined
@@ -161,19 +164,24 @@ export function etlStore(session: Session) {
      * made from: what came to these meanwhile is due the next time.
      */
     async markDays(runId: number, due: readonly Pick<DueDay, 'date' | 'changed'>[], now: number) {
+      if (due.length === 0) return
       const counts = COUNT_OF.map(
         ([table, column]) =>
           `case when contains(d.changed, '${table}') then (select count(*) from ${table} where partition_date = d.date) else coalesce(before.${column}, 0) end`,
       )
-      await session.run(
-        `insert into etl.days select d.date, $1, $2::timestamp, ${counts.join(', ')}
-         from (select unnest($3::varchar[])::date as date, unnest($4::varchar[]) as changed) as d left join etl.days as before on before.date = d.date`,
-        [runId, at(now), due.map(({ date }) => date), due.map(({ changed }) => changed.join(' '))],
+      const days = valuesOf(
+        'given',
+        ['date', 'changed'],
+        due.map(({ date, changed }) => [date, changed.join(' ')]),
+        session.dialect,
       )
-      await session.run(`delete from etl.days where run_id <> $1 and date in (select unnest($2::varchar[])::date)`, [
-        runId,
-        due.map(({ date }) => date),
-      ])
+      await session.run(
+        `insert into etl.days select d.date, ${runId}, cast($1 as timestamp), ${counts.join(', ')}
+         from (select cast(date as date) as date, changed from ${days}) as d left join etl.days as before on before.date = d.date`,
+        [at(now)],
+      )
+      const dates = due.map(({ date }) => `date '${date}'`)
+      await session.run(`delete from etl.days where run_id <> ${runId} and date in (${dates.join(', ')})`)
     },
     async addStep(
       runId: number,
@@ -218,10 +226,12 @@ export function etlStore(session: Session) {
         'select count(*) as n from etl.failed_rows where run_id = $1 and model = $2 and name = $3',
         of,
       )
-      await session.run('insert into etl.failed_rows select $1, $2, $3, unnest($4::varchar[])', [
-        ...of,
-        kept.slice(0, Math.max(0, FAILED_ROWS_MAX - (before?.n ?? 0))),
-      ])
+      const rows = kept.slice(0, Math.max(0, FAILED_ROWS_MAX - (before?.n ?? 0))).map((row) => [row])
+      if (rows.length === 0) return
+      await session.run(
+        `insert into etl.failed_rows select $1, $2, $3, row_json from ${valuesOf('failed', ['row_json'], rows, session.dialect)}`,
+        of,
+      )
     },
     /** With what the chunk made. */
     async chunkDone(

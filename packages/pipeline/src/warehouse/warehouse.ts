@@ -13,6 +13,8 @@ export type Param = string | number | boolean | null | readonly string[]
 
 /** One connection of its own: what it does in a transaction nobody else sees before the commit. One statement at a time. */
 export interface Session extends Disposable {
+  /** Whose words its statements are in, where databases differ. */
+  readonly dialect: 'duckdb' | 'snowflake'
   /** Resolves to the number of rows changed. */
   run(sql: string, params?: readonly Param[]): Promise<number>
   rows<T = Row>(sql: string, params?: readonly Param[]): Promise<T[]>

@@ -189,6 +189,7 @@ function sessionOn(connection: DuckDBConnection, path: string, abandon: () => vo
   }
 
   return {
+    dialect: 'duckdb',
     run,
     rows: <T>(sql: string, params: readonly Param[] = []) =>
       ask(async () => {
