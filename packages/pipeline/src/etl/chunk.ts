@@ -4,6 +4,7 @@ import { step } from '../kernel/crash.ts'
 import type { Session } from '../warehouse/warehouse.ts'
 import { between } from './checks.ts'
 import { daysOfTables, stretchesOf, type Around, type DueDay } from './days.ts'
+import type { BatchEngine } from './engine.ts'
 import { columnsOf, createTable, withThreads } from './dialect.ts'
 import { ANY_STRETCH, selectOf, type Model, type Stretch } from './model.ts'
 import { checked, isStopping, KeptOut, type Checked, type KeptOutDay } from './quality.ts'
@@ -11,6 +12,7 @@ import type { EtlStore } from './store.ts'
 
 export interface Work {
   session: Session
+  engine: BatchEngine
   store: EtlStore
   models: readonly Model[]
   clock: Clock
@@ -28,7 +30,7 @@ interface Chunk {
   chunk: readonly DueDay[]
   around: Around
   since: number
-  onModel: (name: string) => void
+  onStep: (at: string) => void
 }
 
 /**
@@ -60,19 +62,23 @@ export async function runChunk(work: Work, given: Chunk): Promise<readonly DueDa
   }
 }
 
-async function makeDays(work: Work, { runId, chunk, around, since, onModel }: Chunk, stopped: Stopped): Promise<void> {
-  const { session, store, models, clock, signal } = work
+async function makeDays(work: Work, { runId, chunk, around, since, onStep }: Chunk, stopped: Stopped): Promise<void> {
+  const { session, engine, store, models, clock, signal } = work
   const done = { days: chunk.length, rowsIn: 0, rowsOut: 0 }
   await store.markDays(runId, chunk, clock())
   const computed = [...new Set([...around.computed, ...chunk.map(({ date }) => date)])].toSorted()
   const tables = await daysOfTables(models, chunk, { ...around, computed })
-  for (const model of models) {
+  const planned = models.flatMap((model) => {
     const days = tables.get(model.name) ?? []
+    return days.length === 0 ? [] : [{ model, days, stretches: stretchesOf(days, around.known) }]
+  })
+  await using rows = await engine.begin({ session, runId, tables: planned, onStep, signal })
+  for (const { model, days, stretches } of planned) {
     const found: Checked[] = []
-    for (const stretch of stretchesOf(days, around.known)) {
+    for (const stretch of stretches) {
       signal.throwIfAborted()
-      onModel(model.name)
-      const made = await makeStretch({ session, clock }, model, stretch)
+      onStep(model.name)
+      const made = await makeStretch({ session, clock }, { model, stretch, select: rows.select(model, stretch) })
       const count = days.filter((day) => stretch.from <= day && day <= stretch.to).length
       await store.addStep(runId, model.name, stretch, { ...made, days: count }, made.startedAt)
       done.rowsIn += made.rowsIn
@@ -92,10 +98,12 @@ async function makeDays(work: Work, { runId, chunk, around, since, onModel }: Ch
   step('etl.before-commit')
 }
 
-async function makeStretch({ session, clock }: Pick<Work, 'session' | 'clock'>, model: Model, stretch: Stretch) {
+async function makeStretch(
+  { session, clock }: Pick<Work, 'session' | 'clock'>,
+  { model, stretch, select }: { model: Model; stretch: Stretch; select: string },
+) {
   const startedAt = clock()
   const since = performance.now()
-  const select = selectOf(model, stretch, session.dialect)
   await session.run(`delete from ${model.name} where ${between('date', stretch)}`)
   const rowsOut = await session.run(`insert into ${model.name} ${select}`)
   let rowsIn = 0

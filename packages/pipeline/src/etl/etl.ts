@@ -7,6 +7,7 @@ import type { Severity } from './checks.ts'
 import { makeTables, runChunk } from './chunk.ts'
 import { chunksOf, dueDays, nextDay, type Day, type DueDay, type KnownDay } from './days.ts'
 import { valuesOf } from './dialect.ts'
+import { inWarehouse, type BatchEngine } from './engine.ts'
 import { modelDocs, type ModelDoc } from './docs.ts'
 import type { Model, Stretch } from './model.ts'
 import { knownDays, planOf, type Plan } from './plan.ts'
@@ -16,6 +17,8 @@ import { etlStore, type CheckRun, type EtlStore, type RunDetail, type RunShown }
 export interface EtlDeps {
   warehouse: Warehouse
   models: readonly Model[]
+  /** Who works out the rows: the warehouse, where none is given. */
+  engine?: BatchEngine | undefined
   /** The catalogue and the ads as they are now. */
   reference: () => Promise<{ foods: readonly Food[]; ads: readonly Ad[] }>
   /** Resolves, within a limit, to whether all that the log holds by now has been loaded, and the orders placed before that instant have been answered. */
@@ -77,7 +80,7 @@ export interface CheckNow {
 const CHECK_RUNS_SHOWN = 14
 
 /** Silver and gold of the warehouse that this process owns: one run at a time. Stopping cuts a run off between two commits. */
-export function createEtl({ warehouse, models, reference, loaded, lineage, after, clock, logger }: EtlDeps, signal: AbortSignal): Etl {
+export function createEtl({ warehouse, models, engine = inWarehouse, reference, loaded, lineage, after, clock, logger }: EtlDeps, signal: AbortSignal): Etl {
   let opening: Promise<void> | undefined
   let progress: Progress | undefined
   let running: Promise<void> | undefined
@@ -174,8 +177,8 @@ export function createEtl({ warehouse, models, reference, loaded, lineage, after
       signal.throwIfAborted()
       const around = { known, computed: [...computed].toSorted(), openSince: (day: Day) => store.openSince(day) }
       const [from, to] = [chunk[0]?.date ?? null, chunk.at(-1)?.date ?? null]
-      const onModel = (name: string) => (progress = { ...(progress as Progress), chunk: at + 1, from, to, at: name })
-      const made = await runChunk({ session, store, models, clock, signal }, { runId, chunk, around, since, onModel })
+      const onStep = (name: string) => (progress = { ...(progress as Progress), chunk: at + 1, from, to, at: name })
+      const made = await runChunk({ session, engine, store, models, clock, signal }, { runId, chunk, around, since, onStep })
       for (const { date } of made) computed.add(date)
       progress = { ...progress, days_done: progress.days_done + chunk.length }
     }

@@ -177,6 +177,25 @@ const CODES = {
     advice:
       'Name the savepoint or checkpoint to go on from: `stream flink deploy --from file:///…/chk-7`. Only where the rows it wrote are gone too: `--from beginning`, which writes all of them again.',
   },
+  spark_missing: {
+    retriable: false,
+    advice:
+      'Install Spark 4.1 and Java 17 and set SPARK_HOME to its folder (`pip install pyspark==4.1.4` is enough on one machine), or set BATCH_ENGINE=warehouse.',
+  },
+  spark_failed: {
+    retriable: false,
+    advice:
+      'Its log says why; silver and gold are as they were. Once that is mended: `npx flowguard etl backfill --resume`. Where memory was too little: SPARK_CONF="spark.driver.memory=4g".',
+  },
+  lake_behind: {
+    retriable: true,
+    advice:
+      'The lake writes once a minute (LAKE_AGE_MS) while FlowGuard runs: start it, see `npx flowguard groups` for the reader lake, then `npx flowguard etl backfill --resume`.',
+  },
+  lake_lacking: {
+    retriable: false,
+    advice: 'Spark reads the lake, which never had these records. Run with BATCH_ENGINE=warehouse, or begin with another lake and warehouse.',
+  },
   part_failed: { retriable: false, advice: 'See `npx flowguard logs` for what went before.' },
 } as const satisfies Record<string, { retriable: boolean; advice: string }>
 

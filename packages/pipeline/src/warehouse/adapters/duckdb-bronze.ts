@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
-import { ATTRIBUTED, CLICKS, GENERAL, ORDERS } from '@flowguard/contract'
 import { step } from '../../kernel/crash.ts'
 import { FlowGuardError, hasCode } from '../../kernel/errors.ts'
 import type { Expired } from '../../reader/expired.ts'
-import { BRONZE_TABLES, type LoadedTopic } from '../schema.ts'
+import { BRONZE_SOURCES, type BronzeColumn, type Kind, type Source } from '../bronze-columns.ts'
+import { BRONZE_TABLES } from '../schema.ts'
 import type { Bronze, LoadPlace, Session } from '../warehouse.ts'
 import { spellOut, stagedBatch, type StagedBatch, type StagedFile } from './duckdb-stage.ts'
 import { quoted } from './duckdb-query.ts'
@@ -12,97 +12,34 @@ const LINE_BYTES_MIN = 256 * 1024
 /** In which DuckDB reads lines. */
 const BUFFER_BYTES_MIN = 8 * 1024 * 1024
 
-const text = (...names: string[]) => names.map((name) => [name, `x.${name}`, 'VARCHAR'] as const)
-const COMMON = [
-  ['event_timestamp', 'make_timestamp(x.ts * 1000)', undefined],
-  ['received_at', 'try_cast(x.received_at as timestamp)', 'VARCHAR'],
-  ['client_timestamp', 'x.timestamp', undefined],
-  ['content_hash', 'r.h', undefined],
-] as const
-const HIDDEN = { ts: 'BIGINT', timestamp: 'VARCHAR' }
-
-interface Source {
-  /** Column, the expression that gives it, and the JSON type of the event's field of that name. */
-  columns: readonly (readonly [string, string, string | undefined])[]
-  /** Fields of the event that are no column by their name. */
-  fields: Readonly<Record<string, unknown>>
-  eventTime: string
-  producer: string
+const TYPES: Readonly<Record<Kind, string>> = {
+  text: 'VARCHAR',
+  whole: 'BIGINT',
+  money: 'DECIMAL(18,2)',
+  flag: 'BOOLEAN',
+  time: 'VARCHAR',
+  'event time': 'BIGINT',
+  hash: 'VARCHAR',
 }
 
-const ITEM = ['item_id', 'x.item_id', 'BIGINT'] as const
-const PRICE = ['price', 'x.price', 'DECIMAL(18,2)'] as const
-const QUANTITY = ['quantity', 'x.quantity', 'BIGINT'] as const
-const IS_BOT = ['is_bot', 'x.is_bot', 'BOOLEAN'] as const
-const EVENT_TIME = 'make_timestamp(x.ts * 1000)'
+/** Of the event's JSON: the fields that are read, each with its type. */
+function structureOf({ columns }: Source): object {
+  const structure: Record<string, string | Record<string, string>> = {}
+  for (const { path, kind } of columns) {
+    const [field = '', inner] = path
+    if (kind === 'hash') continue
+    if (inner === undefined) structure[field] = TYPES[kind]
+    else structure[field] = { ...(structure[field] as Record<string, string> | undefined), [inner]: TYPES[kind] }
+  }
+  return structure
+}
 
-const SOURCES: Readonly<Record<LoadedTopic, Source>> = {
-  [ORDERS]: {
-    columns: [
-      ...text('event_id', 'order_id', 'client_order_id', 'user_id', 'item_name', 'session_id', 'restaurant_id', 'city', 'event_type'),
-      ITEM,
-      PRICE,
-      QUANTITY,
-      IS_BOT,
-      ['status', 'x.order_type', undefined],
-      ...COMMON,
-    ],
-    fields: { ...HIDDEN, order_type: 'VARCHAR' },
-    eventTime: EVENT_TIME,
-    producer: 'events-gateway',
-  },
-  [CLICKS]: {
-    columns: [
-      ...text(
-        'event_id',
-        'user_id',
-        'event_type',
-        'session_id',
-        'ad_id',
-        'ad_campaign_id',
-        'ad_type',
-        'page_url',
-        'referrer',
-        'device_type',
-      ),
-      ...text('user_agent', 'city', 'ip_address'),
-      ITEM,
-      IS_BOT,
-      ...COMMON,
-    ],
-    fields: HIDDEN,
-    eventTime: EVENT_TIME,
-    producer: 'events-gateway',
-  },
-  [GENERAL]: {
-    columns: [...text('event_id', 'user_id', 'event_type', 'properties'), ...COMMON],
-    fields: HIDDEN,
-    eventTime: EVENT_TIME,
-    producer: 'events-gateway',
-  },
-  [ATTRIBUTED]: {
-    columns: [
-      ['order_event_id', 'x.event_id', undefined],
-      ...text('order_id', 'user_id'),
-      ITEM,
-      PRICE,
-      QUANTITY,
-      ['order_timestamp', 'try_cast(x.timestamp as timestamp)', undefined],
-      ['click_event_id', 'x.click.event_id', undefined],
-      ['ad_id', 'x.click.ad_id', undefined],
-      ['campaign_id', 'x.click.campaign_id', undefined],
-      ['click_timestamp', 'try_cast(x.click.timestamp as timestamp)', undefined],
-      ['lag_ms', 'x.lag_ms', 'BIGINT'],
-      ['event_type', "coalesce(x.event_type, 'attributed')", 'VARCHAR'],
-    ],
-    fields: {
-      event_id: 'VARCHAR',
-      timestamp: 'VARCHAR',
-      click: { event_id: 'VARCHAR', ad_id: 'VARCHAR', campaign_id: 'VARCHAR', timestamp: 'VARCHAR' },
-    },
-    eventTime: 'try_cast(x.timestamp as timestamp)',
-    producer: 'stream',
-  },
+function valueOf({ path, kind, otherwise }: BronzeColumn): string {
+  const field = `x.${path.join('.')}`
+  if (kind === 'hash') return 'r.h'
+  if (kind === 'event time') return `make_timestamp(${field} * 1000)`
+  if (kind === 'time') return `try_cast(${field} as timestamp)`
+  return otherwise === undefined ? field : `coalesce(${field}, ${quoted(otherwise)})`
 }
 
 /** The loader's side of DuckDB, on a connection of its own. */
@@ -209,9 +146,9 @@ async function move(connection: Session, batch: StagedBatch, loadedAt: number): 
 }
 
 function insertOf({ topic, logId, path, lineBytesMax, ranges }: StagedFile, loadedAt: number): string {
-  const { columns, fields, eventTime, producer } = SOURCES[topic]
-  const typed = columns.flatMap(([name, , type]) => (type ? [[name, type] as const] : []))
-  const structure = JSON.stringify({ ...Object.fromEntries(typed), ...fields })
+  const source = BRONZE_SOURCES[topic]
+  const { columns, eventTime, producer } = source
+  const structure = JSON.stringify(structureOf(source))
   const meta: readonly (readonly [string, string])[] = [
     ['raw_event', "coalesce(r.r ->> '$', r.e)"],
     ['schema_version', "'1'"],
@@ -222,9 +159,9 @@ function insertOf({ topic, logId, path, lineBytesMax, ranges }: StagedFile, load
     ['ingestion_id', `${quoted(`${logId}/${topic}-`)} || r.p || '-' || r.o`],
     ['ingestion_timestamp', `make_timestamp(${loadedAt} * 1000)`],
     ['appended_at', 'make_timestamp(r.a * 1000)'],
-    ['partition_date', `coalesce(${eventTime}, make_timestamp(r.a * 1000))::date`],
+    ['partition_date', `coalesce(${valueOf(eventTime)}, make_timestamp(r.a * 1000))::date`],
   ]
-  const all = [...columns.map(([name, expression]) => [name, expression] as const), ...meta]
+  const all = [...columns.map((column) => [column.name, valueOf(column)] as const), ...meta]
   const lineBytes = Math.max(LINE_BYTES_MIN, lineBytesMax)
   const table = BRONZE_TABLES[topic]
   // Offsets rise as they are loaded, so that only the newest rows are looked at.

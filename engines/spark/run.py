@@ -1,0 +1,98 @@
+"""One submission of Spark: makes tables of silver and gold, one after the other, from the lake's files and what the warehouse gave.
+
+The job comes as one line of JSON on standard input, which then stays open: where it ends, whoever asked for this has died, and so does this. What it is at is told
+on standard output, in lines that begin with `flowguard `; everything else is for the log. Nothing here knows any table: packages/pipeline/src/etl/adapters/spark-job.ts does.
+"""
+
+import glob
+import json
+import os
+import sys
+import threading
+import time
+
+HOME = os.environ.get("SPARK_HOME", "")
+if HOME:
+    sys.path[:0] = glob.glob(os.path.join(HOME, "python", "lib", "*.zip"))
+
+
+def tell(**what):
+    print("flowguard " + json.dumps(what), flush=True)
+
+
+def log(text):
+    print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), text, file=sys.stderr, flush=True)
+
+
+def end_with_the_other():
+    sys.stdin.buffer.read()
+    # Spark's own process ends with this one: it waits on a pipe from it.
+    os._exit(3)
+
+
+def session_of(job):
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master(job["master"]).appName(job["name"])
+    for name, value in job["conf"].items():
+        builder = builder.config(name, value)
+    return builder.getOrCreate()
+
+
+def rows_of(spark, given):
+    """As a table, whatever is in it: its columns are known also where there is no file."""
+    if not given["paths"]:
+        return spark.createDataFrame([], given["schema"])
+    reader = spark.read.option("basePath", given["base"]) if given.get("base") else spark.read
+    if given.get("schema"):
+        reader = reader.schema(given["schema"])
+    return reader.parquet(*given["paths"])
+
+
+def make(spark, model):
+    made = None
+    for part in model["parts"]:
+        began = time.monotonic()
+        rows = spark.sql(part["sql"])
+        rows.write.mode("overwrite").parquet(part["out"])
+        log(f"{model['name']} -> {part['out']} in {time.monotonic() - began:.1f} s")
+        if model["view"]:
+            read = spark.read.schema(rows.schema).parquet(part["out"])
+            made = read if made is None else made.unionByName(read)
+    if not model["view"]:
+        return
+    before = model["before"] and rows_of(spark, model["before"])
+    all_rows = before if made is None else made if before is None else before.unionByName(made)
+    all_rows.createOrReplaceTempView(model["view"])
+
+
+def run(job):
+    spark = session_of(job)
+    log(f"Spark {spark.version} on {job['master']}")
+    tell(ready=spark.version)
+    for given in job["given"]:
+        rows_of(spark, given).createOrReplaceTempView(given["view"])
+        if given.get("sql"):
+            spark.sql(given["sql"]).createOrReplaceTempView(given["view"])
+    for model in job["models"]:
+        tell(at=model["name"])
+        make(spark, model)
+    spark.stop()
+    tell(done=True)
+
+
+def main():
+    job = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=end_with_the_other, daemon=True).start()
+    try:
+        run(job)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+        import traceback
+
+        traceback.print_exc()
+        tell(failed=f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}")
+        sys.stdout.flush()
+        os._exit(1)
+
+
+main()
