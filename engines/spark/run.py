@@ -56,14 +56,12 @@ def make(spark, model):
         rows = spark.sql(part["sql"])
         rows.write.mode("overwrite").parquet(part["out"])
         log(f"{model['name']} -> {part['out']} in {time.monotonic() - began:.1f} s")
-        if model["view"]:
+        if model.get("view"):
             read = spark.read.schema(rows.schema).parquet(part["out"])
             made = read if made is None else made.unionByName(read)
-    if not model["view"]:
+    if not model.get("view"):
         return
-    before = model["before"] and rows_of(spark, model["before"])
-    all_rows = before if made is None else made if before is None else before.unionByName(made)
-    all_rows.createOrReplaceTempView(model["view"])
+    rows_of(spark, model["before"]).unionByName(made).createOrReplaceTempView(model["view"])
 
 
 def run(job):
@@ -91,8 +89,9 @@ def main():
 
         traceback.print_exc()
         tell(failed=f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}")
-        sys.stdout.flush()
         os._exit(1)
+    # At its ordinary end Python would wait for the thread that reads.
+    os._exit(0)
 
 
 main()

@@ -24,6 +24,9 @@ export function engineAddress(name: EngineAddress): string {
   return needed(ADDRESSES[name])
 }
 
+/** SPARK_HOME */
+export const sparkHome = (): string => needed('FLOWGUARD_TEST_SPARK')
+
 export function s3Keys(): { access: string; secret: string } {
   return { access: needed('FLOWGUARD_TEST_S3_KEY'), secret: needed('FLOWGUARD_TEST_S3_SECRET') }
 }

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { DAY_MS, dayOf } from '@flowguard/contract'
 import { runChunk } from './chunk.ts'
 import type { DueDay } from './days.ts'
+import { inWarehouse } from './engine.ts'
 import { MODELS, openWarehouse } from './fixture.ts'
 import { etlStore } from './store.ts'
 
@@ -36,13 +37,13 @@ test('an order that is loaded while a run makes its day for the clicks alone is 
   const due: DueDay = { date: day(0), why: 'stale', changed: ['bronze.clicks_raw'], bronzeRows: 2, newRows: 1 }
   const runId = await store.begin({ askedBy: 'operator', asked: undefined, due: [due] }, 0)
   await runChunk(
-    { session, store, models: MODELS, clock: Date.now, signal: new AbortController().signal },
+    { session, engine: inWarehouse, store, models: MODELS, clock: Date.now, signal: new AbortController().signal },
     {
       runId,
       chunk: [due],
       around: { known: [day(0)], computed: [day(0)], openSince: async () => undefined },
       since: 0,
-      onModel: () => {},
+      onStep: () => {},
     },
   )
   assert.deepEqual((await warehouse.etl().plan(undefined)).days, [

@@ -144,6 +144,22 @@ export const SETTINGS = {
     about: 'memory that the warehouse may take; what needs more goes over the disk',
     check: (text) => (/^\d{3,6}$/.test(text) && Number(text) >= 128 ? undefined : 'must be a whole number from 128'),
   },
+  BATCH_ENGINE: {
+    fallback: 'warehouse',
+    about: 'who works out silver and gold: warehouse: its own SQL; spark: Spark SQL over the lake',
+    check: oneOf('warehouse', 'spark'),
+  },
+  SPARK_HOME: { fallback: '', about: "Spark's folder; where empty, pyspark as python3 finds it", check: any },
+  SPARK_MASTER: {
+    fallback: 'local[2]',
+    about: 'where it runs: local[processors], spark://host:port, yarn, k8s://…',
+    check: (text) => (/^(local|yarn|spark:|k8s:)/.test(text) ? undefined : 'must be local[2], spark://host:port, yarn or k8s://…'),
+  },
+  SPARK_CONF: {
+    fallback: '',
+    about: 'what it is to be told besides: spark.driver.memory=4g spark.jars.packages=…',
+    check: (text) => (/^(spark\.[\w.-]+=\S+(\s+|$))*$/.test(text) ? undefined : 'must be spark.name=value, with spaces between'),
+  },
   ETL: { fallback: 'on', about: 'on: silver and gold are made once a day; off: only when asked', check: oneOf('on', 'off') },
   ETL_AT: {
     fallback: '01:00',

@@ -19,6 +19,7 @@ import { openDatabaseReader } from './edge-stores.ts'
 import type { Machine } from './machine.ts'
 import { openMachine } from './open-machine.ts'
 import { reconcileAfter } from './reconcile.ts'
+import { batchEngine } from './spark.ts'
 
 /** How long a run waits for what is in the log when it is asked for; then it begins, and says that not all is loaded. */
 const LEVEL_MS_MAX = 30_000
@@ -53,10 +54,12 @@ async function openEtl(machine: Machine, levelMsMax: number): Promise<Etl> {
   const { settings, clock, logger, closing, signal } = machine
   const stores = closing.use(openStores({ ...placesOf(settings), clock }))
   const models = readModels(join(ROOT, 'packages/pipeline/models'))
+  const engine = batchEngine(machine, levelMsMax > 0)
   return createEtl(
     {
       warehouse: await machine.warehouse(),
       models,
+      engine,
       reference: () => referenceOf(machine),
       loaded: (stop, beforeMs) => loaded(stores, { beforeMs, msMax: levelMsMax }, stop),
       lineage: lineageTo(machine),

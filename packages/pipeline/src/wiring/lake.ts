@@ -16,7 +16,6 @@ import { forgetLoaded, LAKE, mirrorIn } from '../loader/mirror.ts'
 import { rawFeeds } from './logs.ts'
 import type { StartRole } from './machine.ts'
 
-/** In the data folder, where no other is given. */
 /** In the data folder: where the lake is unless the settings say otherwise. */
 export const LAKE_FOLDER = 'lake'
 /** For what is on its way into the lake: on the disk of the data folder, whatever the lake is on. */
@@ -65,16 +64,19 @@ export function openLake(settings: Settings, address: string = settings.LAKE_URL
 /** Where the lake of the settings is. Throws `settings_invalid` where there is none. */
 export const lakeFilesOf = (settings: Settings): LakeFiles => filesAt(settings.LAKE_URL, settings)
 
-function filesAt(text: string, { DATA_DIR }: Settings): LakeFiles {
+/** Of an address with none, and of another. */
+export const lakeFolder = (path: string, { DATA_DIR }: Settings): string => (path === '' ? join(DATA_DIR, LAKE_FOLDER) : path)
+/** The names that Amazon's own tools go by, so that what is set for them is set for the lake. */
+export const s3Endpoint = (): string | undefined => process.env['AWS_ENDPOINT_URL_S3'] ?? process.env['AWS_ENDPOINT_URL']
+
+function filesAt(text: string, settings: Settings): LakeFiles {
   const address = parseAddress(text)
-  if (address?.engine === 'file') return folderLake(address.path === '' ? join(DATA_DIR, LAKE_FOLDER) : address.path)
+  if (address?.engine === 'file') return folderLake(lakeFolder(address.path, settings))
   if (address?.engine !== 's3')
     throw new FlowGuardError(
       'settings_invalid',
       text === 'off' ? 'there is no lake: LAKE_URL is off' : `${text} is not the address of a lake`,
     )
   const { bucket, prefix } = address
-  // The names that Amazon's own tools go by, so that what is set for them is set for the lake.
-  const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL } = process.env
-  return s3Lake({ bucket, prefix, endpoint: AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL })
+  return s3Lake({ bucket, prefix, endpoint: s3Endpoint() })
 }

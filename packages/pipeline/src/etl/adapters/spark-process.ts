@@ -1,7 +1,8 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess, type ChildProcessByStdio } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable, Writable } from 'node:stream'
 import { FlowGuardError } from '../../kernel/errors.ts'
 import type { SparkJob } from './spark-job.ts'
 
@@ -44,7 +45,8 @@ export async function submitSpark(program: SparkProgram, { job, scratch, log, on
   const ended = Promise.withResolvers<string>()
   let last: Told = {}
   // A group of its own: Python, and the Java that it starts.
-  const child = spawn(program.python, [program.script], { cwd: scratch, env: program.env, stdio: ['pipe', 'pipe', fd], detached: true })
+  const options = { cwd: scratch, env: program.env, stdio: ['pipe', 'pipe', fd] as ['pipe', 'pipe', number], detached: true }
+  const child = spawn(program.python, [program.script], options) as ChildProcessByStdio<Writable, Readable, null>
   let forced: NodeJS.Timeout | undefined
   const force = () => (forced ??= setTimeout(() => kill(child, 'SIGKILL'), KILL_MS))
   const stop = () => {

@@ -95,7 +95,12 @@ function confOf({ master }: SparkOptions, scratch: string): Record<string, strin
     // A Parquet file is brought here as a whole.
     'spark.sql.files.maxRecordsPerFile': '2000000',
     'spark.ui.enabled': 'false',
+    // Its log is read as a file.
+    'spark.ui.showConsoleProgress': 'false',
     'spark.sql.warehouse.dir': join(scratch, 'warehouse'),
+    // The lake's hours are many small files: asked about here, and many of them to a task.
+    'spark.sql.sources.parallelPartitionDiscovery.threshold': '1000000',
+    'spark.sql.files.openCostInBytes': '65536',
     ...(isLocal && {
       'spark.local.dir': scratch,
       'spark.driver.bindAddress': '127.0.0.1',

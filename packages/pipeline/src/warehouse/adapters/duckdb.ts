@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { FlowGuardError } from '../../kernel/errors.ts'
 import { storeError } from '../../kernel/sqlite.ts'
-import { BRONZE_SCHEMA } from '../schema.ts'
+import { BRONZE_SCHEMA, WAREHOUSE } from '../schema.ts'
 import type { Param, Session, Warehouse } from '../warehouse.ts'
 import { duckdbBronze } from './duckdb-bronze.ts'
 import { duckdbError, isFatal } from './duckdb-errors.ts'
@@ -37,7 +37,7 @@ interface OwnSession extends Session {
 /** Opens DuckDB's file at `path`, at the first use. */
 export function openDuckdb(options: DuckdbOptions): Warehouse {
   const { path, tempDir } = options
-  const loadDir = join(tempDir, 'load')
+  const loadDir = join(tempDir, WAREHOUSE.load)
   let opening: Promise<Opened> | undefined
   let broken: Promise<void> = Promise.resolve()
   let isFirst = true

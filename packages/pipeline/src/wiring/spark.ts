@@ -1,0 +1,73 @@
+import { join, resolve } from 'node:path'
+import { sparkEngine } from '../etl/adapters/spark.ts'
+import { inWarehouse, type BatchEngine } from '../etl/engine.ts'
+import { parseAddress } from '../kernel/addresses.ts'
+import { ROOT, type Settings } from '../kernel/config.ts'
+import { FlowGuardError } from '../kernel/errors.ts'
+import { WAREHOUSE } from '../warehouse/schema.ts'
+import { lakeFilesOf, lakeFolder, s3Endpoint } from './lake.ts'
+import type { Machine } from './machine.ts'
+
+/** Beyond twice the lake's interval: for a flush that takes its time. */
+const LAKE_MORE_MS = 60_000
+
+/** Who works out silver and gold. `isLive`: the lake is written meanwhile, so that it is worth waiting for. Throws `settings_invalid` where Spark cannot be the one. */
+export function batchEngine({ settings, closing }: Machine, isLive: boolean): BatchEngine {
+  if (settings.BATCH_ENGINE === 'warehouse') return inWarehouse
+  if (settings.WAREHOUSE_URL !== 'duckdb:')
+    throw new FlowGuardError(
+      'settings_invalid',
+      'BATCH_ENGINE is spark, which hands its rows to a warehouse on DuckDB alone: on Snowflake set BATCH_ENGINE=warehouse, it computes at scale by itself',
+    )
+  const address = parseAddress(settings.LAKE_URL)
+  const files = closing.use(lakeFilesOf(settings))
+  const isRemote = address?.engine === 's3'
+  const lake = isRemote
+    ? `s3a://${[address.bucket, address.prefix].filter((part) => part !== '').join('/')}`
+    : `file://${resolve(lakeFolder(address?.engine === 'file' ? address.path : '', settings))}`
+  return sparkEngine({
+    program: {
+      python: process.env['PYSPARK_DRIVER_PYTHON'] ?? process.env['PYSPARK_PYTHON'] ?? 'python3',
+      script: join(ROOT, 'engines/spark/run.py'),
+      env: environment(settings),
+    },
+    master: settings.SPARK_MASTER,
+    conf: { ...(isRemote && s3Conf()), ...confIn(settings.SPARK_CONF) },
+    files,
+    lake,
+    isRemote,
+    folder: join(settings.DATA_DIR, WAREHOUSE.temp, WAREHOUSE.load, 'spark'),
+    logs: join(settings.DATA_DIR, 'logs/spark'),
+    lakeMsMax: isLive ? 2 * Number(settings.LAKE_AGE_MS) + LAKE_MORE_MS : 0,
+  })
+}
+
+/** Spark's own settings too (JAVA_HOME, SPARK_CONF_DIR, AWS_…), as whoever starts FlowGuard has them. */
+function environment({ SPARK_HOME, SPARK_MASTER }: Settings): NodeJS.ProcessEnv {
+  const home = SPARK_HOME === '' ? {} : { SPARK_HOME }
+  // Else it looks for a name of this machine that others can reach.
+  const local = SPARK_MASTER.startsWith('local') ? { SPARK_LOCAL_IP: '127.0.0.1' } : {}
+  return { ...process.env, ...home, ...local, PYTHONDONTWRITEBYTECODE: '1' }
+}
+
+/** The keys it takes from the environment by itself, so that they stand in no log. */
+function s3Conf(): Record<string, string> {
+  const endpoint = s3Endpoint()
+  const region = process.env['AWS_REGION'] ?? process.env['AWS_DEFAULT_REGION']
+  return {
+    ...(endpoint !== undefined && {
+      'spark.hadoop.fs.s3a.endpoint': endpoint,
+      'spark.hadoop.fs.s3a.path.style.access': 'true',
+      'spark.hadoop.fs.s3a.connection.ssl.enabled': String(endpoint.startsWith('https:')),
+    }),
+    ...(region !== undefined && { 'spark.hadoop.fs.s3a.endpoint.region': region }),
+  }
+}
+
+const confIn = (text: string): Record<string, string> =>
+  Object.fromEntries(
+    text
+      .split(/\s+/)
+      .filter((each) => each !== '')
+      .map((each) => [each.slice(0, each.indexOf('=')), each.slice(each.indexOf('=') + 1)]),
+  )
