@@ -191,7 +191,7 @@ async function main(): Promise<void> {
   const isChosen = (name: (typeof MEASURES)[number]) => values.only?.includes(name) ?? true
   const sizes = values.quick ? QUICK : FULL
   note('engines')
-  const names = ENGINE_NAMES.filter((name) => !['prometheus', 'toxiproxy', 'flink'].includes(name))
+  const names = ENGINE_NAMES.filter((name) => !['prometheus', 'toxiproxy', 'flink', 'spark'].includes(name))
   const installed = await installEngines(names)
   const peers: Peers = { jars: (await installKafka()).lib, bin: (await installPostgres()).bin }
   const others = await usedByOthers()

@@ -8,7 +8,7 @@ const LOCK_POLL_MS = 500
 const LOCK_MS_MAX = 30 * 60_000
 
 /** Where engines are installed, outside of any checkout: a second one finds them there. */
-function cacheFolder(): string {
+export function cacheFolder(): string {
   const home = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache')
   return resolve(process.env['FLOWGUARD_ENGINES'] ?? join(home, 'flowguard', 'engines'))
 }

@@ -8,11 +8,15 @@ import { installRedis, startRedis } from './redis.ts'
 import type { RunFolder } from './run-folder.ts'
 import { installS3, S3_BUCKET, S3_KEYS, startS3 } from './s3.ts'
 import type { Server } from './server.ts'
+import { installSpark, sparkHome } from './spark.ts'
 import { installToxiproxy, startToxiproxy } from './toxiproxy.ts'
 
 /** In the order of starting. */
-export const ENGINE_NAMES = ['postgres', 'redis', 's3', 'prometheus', 'kafka', 'flink', 'toxiproxy'] as const
+export const ENGINE_NAMES = ['postgres', 'redis', 's3', 'prometheus', 'kafka', 'flink', 'spark', 'toxiproxy'] as const
 export type EngineName = (typeof ENGINE_NAMES)[number]
+
+/** Started only where they are named: they take their time, or FlowGuard would do its work elsewhere than where most have it done. */
+export const ON_DEMAND: readonly EngineName[] = ['flink', 'spark']
 
 type Start = (folder: RunFolder, ports: Ports) => Server[] | Promise<Server[]>
 
@@ -41,6 +45,10 @@ const ENGINES: Readonly<Record<EngineName, () => Promise<Start>>> = {
   async flink() {
     const tools = await installFlink()
     return (folder, ports) => startFlink(folder, tools, ports)
+  },
+  async spark() {
+    await installSpark()
+    return () => []
   },
   async toxiproxy() {
     const tools = await installToxiproxy()
@@ -112,6 +120,7 @@ export function testEnvironment(
       FLOWGUARD_TEST_FLINK_SQL: `http://${local(ports['flink-sql'])}`,
       FLOWGUARD_TEST_FLINK_JOBS: `http://${local(ports['flink-jobs'])}`,
     },
+    spark: { FLOWGUARD_TEST_SPARK: sparkHome() },
     kafka: { FLOWGUARD_TEST_KAFKA: brokers(ports, ''), FLOWGUARD_TEST_KAFKA_DATA: dataFolders(folder).join(',') },
     toxiproxy: {
       FLOWGUARD_TEST_TOXIPROXY: `http://${local(ports.toxiproxy)}`,
@@ -146,6 +155,7 @@ export function productEnvironment(names: readonly EngineName[], ports: Ports, d
       FLINK_GATEWAY_URL: `http://${local(ports['flink-sql'])}`,
       FLINK_JOBS_URL: `http://${local(ports['flink-jobs'])}`,
     },
+    spark: { BATCH_ENGINE: 'spark', SPARK_HOME: sparkHome() },
     toxiproxy: {},
   }
   return Object.assign({}, ...names.map((name) => all[name]), drivers === undefined ? {} : { FLOWGUARD_DRIVERS: drivers }) as Record<

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { installed } from './cache.ts'
+import { cacheFolder, installed } from './cache.ts'
 import { command, need } from './command.ts'
 import { VERSIONS } from './versions.ts'
 
@@ -17,7 +17,7 @@ export interface PythonTools {
 /** Packages from PyPI in a folder of the cache: no virtual environment, whose scripts name the folder that they were made in. */
 export async function installPython(name: string, version: string, requirements: readonly string[]): Promise<PythonTools> {
   const python = need('python3', `Python 3.10 to 3.13, with pip, which fetches ${name}`)
-  const folder = await installed(`${name}-${version}-${process.platform}-${process.arch}`, async (aside) => {
+  await installed(keyOf(name, version), async (aside) => {
     const tools = `${aside}-tools`
     try {
       await fetchPackages(python, { target: join(aside, 'lib'), tools, requirements })
@@ -25,9 +25,14 @@ export async function installPython(name: string, version: string, requirements:
       await rm(tools, { recursive: true, force: true })
     }
   })
-  const lib = join(folder, 'lib')
+  const lib = pythonLib(name, version)
   return { python, folder: lib, env: { ...process.env, PYTHONPATH: lib, PYTHONDONTWRITEBYTECODE: '1' } }
 }
+
+const keyOf = (name: string, version: string) => `${name}-${version}-${process.platform}-${process.arch}`
+
+/** Where the packages lie once they are installed. */
+export const pythonLib = (name: string, version: string): string => join(cacheFolder(), keyOf(name, version), 'lib')
 
 interface Fetching {
   target: string

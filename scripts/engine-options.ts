@@ -1,9 +1,9 @@
 import { EngineError } from '../engines/command.ts'
-import { ENGINE_NAMES, type EngineName } from '../engines/engines.ts'
+import { ENGINE_NAMES, ON_DEMAND, type EngineName } from '../engines/engines.ts'
 
-/** `kafka,postgres`; all where left out, but Flink: it takes its time to start, and nearly a gigabyte. `alsoFlink`: that too. */
-export function enginesNamed(text: string | undefined, alsoFlink = false): readonly EngineName[] {
-  if (text === undefined) return alsoFlink ? ENGINE_NAMES : ENGINE_NAMES.filter((name) => name !== 'flink')
+/** `kafka,postgres`; where left out all, but of those on demand only these `also`. */
+export function enginesNamed(text: string | undefined, also: readonly EngineName[] = []): readonly EngineName[] {
+  if (text === undefined) return ENGINE_NAMES.filter((name) => !ON_DEMAND.includes(name) || also.includes(name))
   return text.split(',').map((word) => {
     const name = ENGINE_NAMES.find((each) => each === word.trim())
     if (name === undefined) throw new EngineError(`there is no engine ${word}; there are ${ENGINE_NAMES.join(', ')}`)

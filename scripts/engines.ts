@@ -1,8 +1,9 @@
 /**
  * `npm run engines`: installs the engines where they are missing, starts them, and runs `flowguard up` on them, until Ctrl-C. What they hold stays for the next time.
  *
- *   npm run engines                          everything but Flink
+ *   npm run engines                          everything but Flink and Spark
  *   STREAM_ENGINE=flink npm run engines      Flink too, and its job in the place of the embedded stream
+ *   BATCH_ENGINE=spark npm run engines       Spark too, for silver and gold
  *   npm run engines -- --only kafka,redis    only these
  *   npm run engines -- --no-up               the engines alone: prints the settings with which FlowGuard runs on them
  *   npm run engines -- --dir DIR             keeps what they hold there
@@ -36,7 +37,8 @@ async function main(): Promise<number> {
   if ((task !== undefined && task !== 'install') || rest.length > 0)
     throw new EngineError(`${positionals.join(' ')}: there is only "install"`)
   const isFlinks = process.env['STREAM_ENGINE'] === 'flink'
-  const names = enginesNamed(values.only, isFlinks)
+  const isSparks = process.env['BATCH_ENGINE'] === 'spark'
+  const names = enginesNamed(values.only, [...(isFlinks ? (['flink'] as const) : []), ...(isSparks ? (['spark'] as const) : [])])
   // What one stream engine has answered, the other does not go on from.
   const dir = resolve(values.dir ?? `${FOLDER}${isFlinks ? '-flink' : ''}`)
   const installed = await installEngines(names)

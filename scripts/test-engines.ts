@@ -3,7 +3,7 @@
  * them, and stops them. Report and last line as of `npm test`; whatever keeps an engine from running counts as a failed test.
  *
  *   npm run test:engines                            everything
- *   npm run test:engines -- kafka lake/             only test files with one of these in their path; Flink is started where one of them is of it
+ *   npm run test:engines -- kafka lake/             only test files with one of these in their path; Flink and Spark are started where one of them is of it
  *   npm run test:engines -- --only postgres,redis   starts these engines alone; tests that need another one fail
  *   npm run test:engines -- --table                 runs the conformance suites on every adapter, and makes docs/CONFORMANCE.md of it
  */
@@ -44,15 +44,23 @@ async function runOnEngines(names: readonly EngineName[], files: readonly string
   return await runTests({ root, files, concurrency: TEST_CONCURRENCY, testMsMax: TEST_MS_MAX, signal: stopping.signal })
 }
 
-/** By its path: all of a file or none of it. */
-const isOfFlink = (file: string) => /flink/.test(file)
+/**
+ * By themselves, behind all else: what takes a gigabyte and compiles for minutes is not to be beside the tests of others. All of a file or none of it, by its
+ * path.
+ */
+const APART: readonly { of: RegExp; names: readonly EngineName[] }[] = [
+  { of: /spark/, names: ['spark'] },
+  { of: /flink/, names: ['kafka', 'flink'] },
+]
 
-/** Flink by itself, behind all else: what takes a gigabyte and compiles for minutes is not to be beside the tests of others. */
 async function runInTurn(files: readonly string[]): Promise<TestResult> {
-  const [ofFlink, others] = [files.filter(isOfFlink), files.filter((file) => !isOfFlink(file))]
+  const together = files.filter((file) => !APART.some(({ of }) => of.test(file)))
+  const groups = [
+    { names: enginesNamed(undefined), files: together },
+    ...APART.map(({ of, names }) => ({ names, files: files.filter((file) => of.test(file)) })),
+  ]
   const results: TestResult[] = []
-  if (others.length > 0) results.push(await runOnEngines(enginesNamed(undefined), others))
-  if (ofFlink.length > 0) results.push(await runOnEngines(['kafka', 'flink'], ofFlink))
+  for (const { names, files: own } of groups) if (own.length > 0) results.push(await runOnEngines(names, own))
   return { tally: sum(results.map(({ tally }) => tally)), cases: results.flatMap(({ cases }) => cases) }
 }
 

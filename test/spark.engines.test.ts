@@ -1,27 +1,34 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { test } from 'node:test'
-import { CLICKS, ORDERS } from '@flowguard/contract'
+import { CLICKS, DAY_MS, dayOf, ORDERS } from '@flowguard/contract'
+import { childrenOf, isAlive } from '../engines/processes.ts'
 import { sparkEngine, type SparkOptions } from '../packages/pipeline/src/etl/adapters/spark.ts'
 import { ROOT } from '../packages/pipeline/src/kernel/config.ts'
 import { WAREHOUSE } from '../packages/pipeline/src/warehouse/schema.ts'
 import { loadedFolder, written, type Written } from './support/batch.ts'
 import { sparkHome } from './support/engines.ts'
+import { until } from './support/machine.ts'
 import { realCase } from './support/real.ts'
 
-const NEVER = new AbortController().signal
+const HAS_TIME = process.env['FLOWGUARD_SOAK'] !== undefined
+const START_MS_MAX = 120_000
 /** Compiled once and lightly: for a minute's work that is the faster way. */
 const QUICK = { 'spark.driver.extraJavaOptions': '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC', 'spark.sql.shuffle.partitions': '1' }
 
+const program = () => ({
+  python: 'python3',
+  script: join(ROOT, 'engines/spark/run.py'),
+  env: { ...process.env, SPARK_HOME: sparkHome(), SPARK_LOCAL_IP: '127.0.0.1' },
+})
+
 function optionsFor(folder: Awaited<ReturnType<typeof loadedFolder>>, more: Partial<SparkOptions> = {}): SparkOptions {
   return {
-    program: {
-      python: 'python3',
-      script: join(ROOT, 'engines/spark/run.py'),
-      env: { ...process.env, SPARK_HOME: sparkHome(), SPARK_LOCAL_IP: '127.0.0.1' },
-    },
+    program: program(),
     master: 'local[2]',
     conf: QUICK,
     files: folder.files,
@@ -63,18 +70,59 @@ const ODD: readonly Written[] = [
   },
 ]
 
-test('silver and gold by Spark are those of DuckDB, row by row, whichever of them made the days before', async () => {
+async function daysOf(folder: Awaited<ReturnType<typeof loadedFolder>>): Promise<[string, string]> {
+  using session = await folder.machine.warehouse.session()
+  const [found] = await session.rows<{ first: string; last: string }>(
+    "select min(partition_date) as first, max(partition_date) as last from bronze.orders_raw where event_type <> 'invalid'",
+  )
+  return [found?.first ?? '', found?.last ?? '']
+}
+
+const daysBefore = (day: string, count: number) => dayOf(Date.parse(day) - count * DAY_MS)
+
+test('silver and gold by Spark are those of DuckDB, row by row, over days that DuckDB has made; where it fails they stay', async () => {
   const { events } = realCase(1)
   await using folder = await loadedFolder([...events.map(written), ...ODD])
-  const days = await folder.machine.warehouse.query("select min(partition_date) as a, max(partition_date) as b from bronze.clicks_raw where event_type <> 'invalid'", { rowsMax: 1, timeoutMs: 10_000 })
-  const [first, last] = days.rows[0] as [string, string]
+  const [first, last] = await daysOf(folder)
   const made = await folder.run(undefined, first, last)
   assert.equal(made.state, 'done', made.error ?? '')
   await folder.keep()
-  const from = new Date(Date.parse(last) - 5 * 86_400_000).toISOString().slice(0, 10)
-  const engine = sparkEngine(optionsFor(folder))
-  const again = await folder.run(engine, from, last)
+
+  const unknown = await folder.run(sparkEngine(optionsFor(folder, { master: 'local[nonsense]' })), last, last)
+  assert.equal(unknown.state, 'failed')
+  assert.match(unknown.error ?? '', /^Spark failed before its first table: .*Could not parse Master URL.* \(its log: /)
+  await folder.assertAsKept()
+
+  const from = HAS_TIME ? first : daysBefore(last, 5)
+  const again = await folder.run(sparkEngine(optionsFor(folder)), from, last)
   assert.equal(again.state, 'done', again.error ?? '')
-  console.log(again.seconds, again.steps.map((s) => `${s.model} ${s.from_date} ${s.to_date} ${s.rows_out}`))
-  console.log(await folder.assertAsKept())
+  const rows = await folder.assertAsKept()
+  const empty = Object.entries(rows).filter(([, count]) => count === 0)
+  assert.deepEqual(empty, [])
+  assert.ok(again.rows_out > rows['silver.clicks_clean']! / 2, 'Spark has made them')
 })
+
+test('a Spark whose FlowGuard has died ends by itself, its Java too', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'flowguard-spark-'))
+  const { python, script, env } = program()
+  const child = spawn(python, [script], { cwd: folder, env, stdio: ['pipe', 'pipe', 'ignore'] })
+  try {
+    const long = { name: 'gold.long', parts: [{ sql: 'select sum(id) as date from range(100000000000000)', out: `file://${folder}/out` }] }
+    const job = { name: 'a long one', master: 'local[1]', conf: QUICK, given: [], models: [long] }
+    child.stdin.write(`${JSON.stringify(job)}\n`)
+    const lines: string[] = []
+    createInterface({ input: child.stdout }).on('line', (line) => lines.push(line))
+    await until('it is at work', () => lines.some((line) => line.includes('gold.long')), START_MS_MAX)
+    const pids = descendants(child.pid as number)
+    assert.ok(pids.length > 0, 'Java is another process')
+    // What the system does for a process that is gone.
+    child.stdin.end()
+    await until('all of it is gone', () => pids.every((pid) => !isAlive(pid)), START_MS_MAX)
+    assert.notEqual(child.exitCode, 0)
+  } finally {
+    child.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+const descendants = (pid: number): number[] => childrenOf(pid).flatMap((each) => [each, ...descendants(each)])

@@ -64,6 +64,19 @@ def make(spark, model):
     rows_of(spark, model["before"]).unionByName(made).createOrReplaceTempView(model["view"])
 
 
+def reason(error):
+    """Of what Java threw the first cause, which Python's own words leave out."""
+    java = getattr(error, "java_exception", None)
+    try:
+        while java is not None and java.getCause() is not None:
+            java = java.getCause()
+        text = java.toString() if java is not None else str(error)
+    except Exception:  # noqa: BLE001 - Java may be gone
+        text = str(error)
+    lines = text.strip().splitlines() or [""]
+    return lines[0] if java is not None else f"{type(error).__name__}: {lines[0]}"
+
+
 def run(job):
     spark = session_of(job)
     log(f"Spark {spark.version} on {job['master']}")
@@ -88,7 +101,7 @@ def main():
         import traceback
 
         traceback.print_exc()
-        tell(failed=f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}")
+        tell(failed=reason(error))
         os._exit(1)
     # At its ordinary end Python would wait for the thread that reads.
     os._exit(0)

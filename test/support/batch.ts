@@ -14,6 +14,7 @@ import { mirrorIn } from '../../packages/pipeline/src/loader/mirror.ts'
 import { groups } from '../../packages/pipeline/src/ops/groups.ts'
 import { openMachine, temporaryFolder } from '../../packages/pipeline/src/ops/fixture.ts'
 import type { Sent } from './answers.ts'
+import { until } from './machine.ts'
 
 const READ_MS_MAX = 240_000
 /** A batch of the gateway's. */
@@ -58,46 +59,53 @@ export async function loadedFolder(records: readonly Written[], lakeAt?: LakeFil
     }
   }
 
-  async function level() {
+  async function levelled(what: string, of: (name: string) => boolean, running: Promise<void>): Promise<void> {
+    await using stores = machine.stores()
+    const latest = performance.now() + READ_MS_MAX
+    const isLevel = async () => (await groups(stores)).readers.every(({ name, caught_up: isThere }) => isThere || !of(name))
+    while (!(await isLevel())) {
+      if (performance.now() > latest) throw new Error(`${what} does not catch up`)
+      await Promise.race([running, wait(20)])
+    }
+  }
+
+  /** Bronze, too. */
+  async function read() {
+    const stop = new AbortController()
+    const running = machine.readUntil(stop.signal)
+    await levelled('a reader', (name) => name !== 'lake', running)
+    stop.abort()
+    await running
+  }
+
+  async function writeLake() {
     const feeds = [
       { log: raw, topics: RAW_TOPICS },
       { log: pipeline.derived, topics: [ATTRIBUTED] as const },
     ]
     const parquet = duckdbParquet(join(folder.path, 'lake.tmp'))
     const mirror = mirrorIn(pipeline.db, pipeline.path, 'lake')
-    const writing = lake({ files, parquet, feeds, mirror, rowsMax: 500_000, ageMs: 300, clock: Date.now, logger: silentLogger })
     const stop = new AbortController()
-    await using stores = machine.stores()
-    const until = performance.now() + READ_MS_MAX
-    const reading = machine.readUntil(stop.signal)
-    const isLevel = async (name?: string) => (await groups(stores)).readers.every((each) => each.caught_up || (name && each.name !== name))
-    const levelled = async (what: string, of?: string) => {
-      while (!(await isLevel(of))) {
-        if (performance.now() > until) throw new Error(`${what} is not level`)
-        await wait(20)
-      }
-    }
-    await Promise.race([levelled('a reader'), reading])
+    const running = lake({ files, parquet, feeds, mirror, rowsMax: 500_000, ageMs: 20, clock: Date.now, logger: silentLogger })(stop.signal)
+    await Promise.race([until('the lake has begun', () => mirror.read().length > 0), running])
+    await levelled('the lake', (name) => name === 'lake', running)
     stop.abort()
-    await reading
-    const over = new AbortController()
-    const running = writing(over.signal)
-    await Promise.race([wait(400).then(() => levelled('the lake', 'lake')), running])
-    over.abort()
     await running
   }
 
   await add(records, Date.parse('2026-03-01T12:00:00Z'))
   // Time passes, so that everything is answered.
   await machine.heartbeat(MONTH_MS)
-  await level()
+  await read()
+  await writeLake()
 
   return {
     path: folder.path,
     machine,
     files,
     add,
-    level,
+    read,
+    writeLake,
     /** Makes those days by that engine; resolves to the run. */
     async run(engine: BatchEngine | undefined, from: string, to: string, signal = new AbortController().signal) {
       const reference = async () => ({ foods: FOODS, ads: ADS })
