@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
+import { DuckDBInstance } from '@duckdb/node-api'
 import { CLICKS, DAY_MS, dayOf, ORDERS } from '@flowguard/contract'
 import { childrenOf, isAlive } from '../engines/processes.ts'
 import { sparkEngine, type SparkOptions } from '../packages/pipeline/src/etl/adapters/spark.ts'
@@ -12,6 +13,7 @@ import { ROOT } from '../packages/pipeline/src/kernel/config.ts'
 import { WAREHOUSE } from '../packages/pipeline/src/warehouse/schema.ts'
 import { loadedFolder, written, type Written } from './support/batch.ts'
 import { sparkHome } from './support/engines.ts'
+import { REFERENCE } from './support/files.ts'
 import { until } from './support/machine.ts'
 import { realCase } from './support/real.ts'
 
@@ -42,9 +44,9 @@ function optionsFor(folder: Awaited<ReturnType<typeof loadedFolder>>, more: Part
 }
 
 const order = (id: string, at: string, more: object = {}): Written =>
-  written({ event_type: 'order', event_id: id, timestamp: at, user_id: 'odd', item_id: 1, price: 100, ...more } as Parameters<typeof written>[0])
+  written({ event_type: 'order', event_id: id, timestamp: at, user_id: 'odd', item_id: 1, price: 100, ...more })
 const click = (id: string, at: string, more: object = {}): Written =>
-  written({ event_type: 'click', event_id: id, timestamp: at, user_id: 'odd', item_id: 2, ad_id: 'ad-9', ...more } as Parameters<typeof written>[0])
+  written({ event_type: 'click', event_id: id, timestamp: at, user_id: 'odd', item_id: 2, ad_id: 'ad-9', ...more })
 
 const changed = (record: Written, more: object): Written => ({ ...record, text: JSON.stringify({ ...JSON.parse(record.text), ...more }) })
 
@@ -55,7 +57,10 @@ const ODD: readonly Written[] = [
   { ...click('o-click', '2017-12-01T10:00:01.000Z'), hash: 'another' },
   click('o-bot', '2017-12-01T10:01:00.000Z', { is_bot: true }),
   click('o-noitem', '2017-12-01T10:02:00.000Z', { item_id: undefined }),
-  changed(click('o-future', '2017-12-01T10:03:00.000Z'), { timestamp: '2017-12-01T11:00:00+00:00', received_at: '2017-12-01T10:03:00.000Z' }),
+  changed(click('o-future', '2017-12-01T10:03:00.000Z'), {
+    timestamp: '2017-12-01T11:00:00+00:00',
+    received_at: '2017-12-01T10:03:00.000Z',
+  }),
   order('o-order', '2017-12-01T10:05:00.000Z', { user_id: 'pair 😀', city: 'Zürich', price: 1.15, quantity: 3 }),
   order('o-order', '2017-12-01T10:05:00.000Z', { user_id: 'pair 😀', city: 'Zürich', price: 1.15, quantity: 3 }),
   order('o-dear', '2017-12-01T23:59:59.999Z', { price: 99.99, order_type: 'delivered' }),
@@ -126,3 +131,48 @@ test('a Spark whose FlowGuard has died ends by itself, its Java too', async () =
 })
 
 const descendants = (pid: number): number[] => childrenOf(pid).flatMap((each) => [each, ...descendants(each)])
+
+const RETAIL = REFERENCE !== undefined ? join(REFERENCE, 'online-retail') : join(ROOT, 'data/online-retail-cut')
+
+/** The invoices by their mapping, without what it refuses. */
+async function invoices(): Promise<Written[]> {
+  const instance = await DuckDBInstance.create(':memory:')
+  const connection = await instance.connect()
+  await connection.run(`create view input as select * from read_csv('${RETAIL}.csv.gz', header = true, sample_size = -1)`)
+  const mapping = readFileSync(join(ROOT, 'data/online-retail.sql'), 'utf8')
+  const found = await connection.runAndReadAll(
+    `select event_type, strftime(timestamp, '%Y-%m-%dT%H:%M:%S.000Z') as timestamp, user_id, item_id, item_name, quantity, price
+     from (${mapping}) where reject_reason is null`,
+  )
+  const rows = found.getRowObjectsJson()
+  connection.closeSync()
+  instance.closeSync()
+  return rows.map((row, at) =>
+    written({
+      ...row,
+      event_id: `i${at}`,
+      item_id: Number(row['item_id']),
+      price: Number(row['price']),
+      quantity: Number(row['quantity']),
+    } as Parameters<typeof written>[0]),
+  )
+}
+
+if (HAS_TIME)
+  test('invoices by Spark alone: every day to the penny, and all of silver and gold as DuckDB makes them', async () => {
+    const expected = JSON.parse(readFileSync(`${RETAIL}-expected.json`, 'utf8')) as { per_day: Record<string, object> }
+    await using folder = await loadedFolder(await invoices())
+    const [first, last] = await daysOf(folder)
+    const run = await folder.run(sparkEngine(optionsFor(folder, { conf: { 'spark.driver.memory': '2g' } })), first, last)
+    assert.equal(run.state, 'done', run.error ?? '')
+    using session = await folder.machine.warehouse.session()
+    const rows = await session.rows<{ day: string }>(
+      `select strftime(date, '%Y-%m-%d') as day, order_count as order_lines, total_items_sold, cast(total_revenue as varchar) as total_revenue,
+     unique_users, new_users, returning_users from gold.daily_gmv_metrics order by date`,
+    )
+    assert.deepEqual(Object.fromEntries(rows.map(({ day, ...figures }) => [day, figures])), expected.per_day)
+    await folder.keep()
+    const again = await folder.run(undefined, first, last)
+    assert.equal(again.state, 'done', again.error ?? '')
+    await folder.assertAsKept()
+  })

@@ -59,7 +59,10 @@ test('Spark reads the files that the manifest lists, up to the records that bron
   const clicks = given.find(({ view }) => view === 'bronze_clicks_raw')
   assert.deepEqual(
     clicks?.paths.toSorted(),
-    listed.filter((name) => name.startsWith('topic=raw.clicks.v1/')).map((name) => `file://${join(folder.path, 'lake', name)}`).toSorted(),
+    listed
+      .filter((name) => name.startsWith('topic=raw.clicks.v1/'))
+      .map((name) => `file://${join(folder.path, 'lake', name)}`)
+      .toSorted(),
   )
   assert.match(clicks?.sql ?? '', /where \(partition = \d and offset between 0 and 1\)\)$/)
   assert.deepEqual([conf['spark.sql.session.timeZone'], conf['spark.sql.shuffle.partitions']], ['UTC', '7'])

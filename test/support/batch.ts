@@ -16,7 +16,7 @@ import { openMachine, temporaryFolder } from '../../packages/pipeline/src/ops/fi
 import type { Sent } from './answers.ts'
 import { until } from './machine.ts'
 
-const READ_MS_MAX = 240_000
+const READ_MS_MAX = 600_000
 /** A batch of the gateway's. */
 const RECORDS_AT_ONCE = 500
 const MONTH_MS = 30 * 86_400_000
@@ -33,9 +33,22 @@ export interface Written {
 export function written(sent: Sent): Written {
   const { event_id: id, event_type: type, timestamp, user_id: user, ...more } = sent
   const ts = Date.parse(timestamp)
-  const base = { event_type: type, event_id: id, user_id: String(user), ts, timestamp, received_at: new Date(ts + 60).toISOString(), is_bot: false }
+  const base = {
+    event_type: type,
+    event_id: id,
+    user_id: String(user),
+    ts,
+    timestamp,
+    received_at: new Date(ts + 60).toISOString(),
+    is_bot: false,
+  }
   const order = type === 'order' ? { order_id: `o-${id}`, order_type: 'placed', price: 1, quantity: 1 } : {}
-  return { topic: type === 'order' ? ORDERS : CLICKS, key: String(user), text: JSON.stringify({ ...base, ...order, ...more }), hash: `hash of ${id}` }
+  return {
+    topic: type === 'order' ? ORDERS : CLICKS,
+    key: String(user),
+    text: JSON.stringify({ ...base, ...order, ...more }),
+    hash: `hash of ${id}`,
+  }
 }
 
 /** A data folder whose log, bronze and lake hold the records and their answers, with everybody level. `lakeAt`: in place of the folder's own. */
@@ -143,4 +156,6 @@ const FOODS: Food[] = [
   { food_id: 1, name: "Paneer's Best", category: 'North Indian', price: 100, description: '', image_url: '', is_available: true },
   { food_id: 2, name: 'Lassi', category: 'Beverages', price: 50.5, description: '', image_url: '', is_available: true },
 ]
-const ADS = [{ adId: 'ad-9', itemId: 1, campaignId: 'of-the-ad', advertiserId: 'adv-9', pricing: 'cpc', rate: 500, dailyBudget: 0 }] as unknown as Ad[]
+const ADS = [
+  { adId: 'ad-9', itemId: 1, campaignId: 'of-the-ad', advertiserId: 'adv-9', pricing: 'cpc', rate: 500, dailyBudget: 0 },
+] as unknown as Ad[]

@@ -27,8 +27,8 @@ export interface DueDay {
  * A chunk is committed as one. The newest days come first and soon, a week of them; each chunk after that is twice as long, up to about a quarter: so a run
  * that is cut off has lost little, and one over years does not make what hangs on its days too often.
  */
-const CHUNK_DAYS_FIRST = 7
-const CHUNK_DAYS_MAX = 92
+export const CHUNK_DAYS_FIRST = 7
+export const CHUNK_DAYS_MAX = 92
 const CHUNK_ROWS_MAX = 12_000_000
 
 const ALL = Object.keys(COUNTED) as Counted[]
@@ -69,9 +69,9 @@ export function dueDays(known: readonly KnownDay[], asked: Stretch | undefined, 
 const noRows = (): Record<Counted, number> => ({ 'bronze.orders_raw': 0, 'bronze.clicks_raw': 0, 'bronze.attributed_raw': 0 })
 
 /** Newest first; the days of a chunk in the order of time. */
-export function chunksOf(due: readonly DueDay[]): DueDay[][] {
+export function chunksOf(due: readonly DueDay[], daysFirst = CHUNK_DAYS_FIRST): DueDay[][] {
   const chunks: DueDay[][] = []
-  let [rows, daysMax] = [0, CHUNK_DAYS_FIRST]
+  let [rows, daysMax] = [0, daysFirst]
   for (const day of due.toReversed()) {
     const last = chunks.at(-1)
     if (last && last.length < daysMax && rows + day.bronzeRows <= CHUNK_ROWS_MAX) {

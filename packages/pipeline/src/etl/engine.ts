@@ -1,8 +1,11 @@
 import type { Session } from '../warehouse/warehouse.ts'
+import { CHUNK_DAYS_FIRST } from './days.ts'
 import { selectOf, type Model, type Stretch } from './model.ts'
 
 /** Who works out the rows of silver and gold. Where they lie, and what they are checked by, is the warehouse, whoever it is. */
 export interface BatchEngine {
+  /** Of a run's first chunk, in days: few where little is to be done to begin with one. */
+  chunkDaysFirst: number
   /**
    * Makes ready what a chunk is to be filled with: every table's stretches, each table after those that it reads. Inside the chunk's transaction, so that what is read is
    * bronze as this sees it; where it throws, nothing of the chunk remains.
@@ -26,6 +29,7 @@ export interface BatchRows extends AsyncDisposable {
 
 /** Each stretch by its own statement, when it is its turn. */
 export const inWarehouse: BatchEngine = {
+  chunkDaysFirst: CHUNK_DAYS_FIRST,
   begin: async ({ session }) => ({
     select: (model, stretch) => selectOf(model, stretch, session.dialect),
     [Symbol.asyncDispose]: () => Promise.resolve(),

@@ -80,7 +80,10 @@ export interface CheckNow {
 const CHECK_RUNS_SHOWN = 14
 
 /** Silver and gold of the warehouse that this process owns: one run at a time. Stopping cuts a run off between two commits. */
-export function createEtl({ warehouse, models, engine = inWarehouse, reference, loaded, lineage, after, clock, logger }: EtlDeps, signal: AbortSignal): Etl {
+export function createEtl(
+  { warehouse, models, engine = inWarehouse, reference, loaded, lineage, after, clock, logger }: EtlDeps,
+  signal: AbortSignal,
+): Etl {
   let opening: Promise<void> | undefined
   let progress: Progress | undefined
   let running: Promise<void> | undefined
@@ -169,7 +172,7 @@ export function createEtl({ warehouse, models, engine = inWarehouse, reference, 
     since: number
   }) {
     const { store, session, runId, due, since } = run
-    const planned = chunksOf(due)
+    const planned = chunksOf(due, engine.chunkDaysFirst)
     const known = knownDays(run.known, due)
     const computed = new Set(run.known.filter((day) => day.computed).map(({ date }) => date))
     progress = { run_id: runId, days: due.length, days_done: 0, chunk: 0, chunks: planned.length, from: null, to: null, at: '' }

@@ -14,6 +14,7 @@ import type { Clock } from '../kernel/lifecycle.ts'
 import { lockFolder } from '../kernel/lock.ts'
 import type { Logger } from '../kernel/logging.ts'
 import { guarded, openReadOnly, openStore, transaction } from '../kernel/sqlite.ts'
+import { forgetExchanged } from '../etl/adapters/spark.ts'
 import { countEntries, readEntries } from '../lake/manifest.ts'
 import type { OwnedRow } from '../lake/parquet.ts'
 import { fetchFile } from '../lake/contents.ts'
@@ -198,6 +199,7 @@ function lakesOf({ LAKE_URL, DATA_DIR }: Settings): string[] {
 
 async function eraseFromLake({ settings, clock, logger, onStep }: Erasing, address: string, person: Person): Promise<number> {
   await using lake = openLake(settings, address, join(settings.DATA_DIR, TEMP))
+  await forgetExchanged(lake.files)
   const change = (row: OwnedRow) => erasedRow(row, person)
   const onEntry = (number: number, of: number) => onStep(`the lake: entry ${number} of ${of}`)
   return await rewriteLake({ ...lake, clock, logger, text: person.id, change, onEntry })

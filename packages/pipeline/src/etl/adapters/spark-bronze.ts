@@ -55,7 +55,9 @@ function structureOf(columns: readonly BronzeColumn[]): string {
     fields.set(field, inner === undefined ? found : found.add(inner))
   }
   return [...fields]
-    .map(([field, inner]) => `${field} ${inner.size === 0 ? 'string' : `struct<${[...inner].map((each) => `${each}: string`).join(', ')}>`}`)
+    .map(
+      ([field, inner]) => `${field} ${inner.size === 0 ? 'string' : `struct<${[...inner].map((each) => `${each}: string`).join(', ')}>`}`,
+    )
     .join(', ')
 }
 

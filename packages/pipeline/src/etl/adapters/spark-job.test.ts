@@ -43,7 +43,9 @@ test('a job names each table as Spark knows it, its stretches each by its days, 
     { model: CLEAN, stretches: [stretch('2026-03-01'), stretch('2026-03-05')] },
     { model: DAILY, stretches: [stretch('2026-03-01', '2026-03-05')] },
   ]
-  const lake = new Map([[ORDERS as LoadedTopic, { held: [{ partition: 2, first: 10, last: 19 }], files: ['topic=raw.orders.v1/a.parquet'] }]])
+  const lake = new Map([
+    [ORDERS as LoadedTopic, { held: [{ partition: 2, first: 10, last: 19 }], files: ['topic=raw.orders.v1/a.parquet'] }],
+  ])
   const at = { lake: 's3a://bucket/lake', exchange: 's3a://bucket/lake/_spark/tag' }
   const job = sparkJob({ name: 'a run', master: 'local', conf: {}, tables, lake, at })
   assert.deepEqual(
@@ -78,14 +80,20 @@ test("of the lake's rows Spark has every column of bronze, but for when a row wa
   for (const [topic, table] of bronzeTopics) {
     const columns = await warehouse.rows<{ column_name: string }>(`select column_name from (describe ${table})`)
     const select = bronzeSelect(topic, [], 'rows')
-    const found = [...select.slice(0, select.indexOf('from (select *')).matchAll(/ as (\w+)(?=,|\s*$)/g)].map(([, name]) => name)
+    const found = [...select.slice(0, select.indexOf('from (select *')).matchAll(/ as (\w+)(?=,|\s*$)/g)].map(([, name]) => name as string)
     assert.deepEqual(
-      found.toSorted(),
-      columns.map(({ column_name: name }) => name).filter((name) => name !== 'ingestion_timestamp').toSorted(),
+      found.toSorted((a, b) => (a < b ? -1 : 1)),
+      columns
+        .map(({ column_name: name }) => name)
+        .filter((name) => name !== 'ingestion_timestamp')
+        .toSorted(),
       topic,
     )
     assert.match(select, /where false\)$/, 'of nothing held, nothing')
   }
   assert.match(bronzeSelect(CLICKS, [], 'rows'), /coalesce\(event_type, 'invalid'\) as event_type/)
-  assert.match(bronzeSelect(ATTRIBUTED, [], 'rows'), /click struct<event_id: string, ad_id: string, campaign_id: string, timestamp: string>/)
+  assert.match(
+    bronzeSelect(ATTRIBUTED, [], 'rows'),
+    /click struct<event_id: string, ad_id: string, campaign_id: string, timestamp: string>/,
+  )
 })

@@ -61,7 +61,9 @@ export function wanted(tables: Tables): Map<string, string> {
       found.set(table, `select * from ${table}`)
       continue
     }
-    const looks = tables.filter(({ model }) => model.reads.includes(table)).flatMap(({ model, stretches }) => stretches.map((each) => looksAt(model, each)))
+    const looks = tables
+      .filter(({ model }) => model.reads.includes(table))
+      .flatMap(({ model, stretches }) => stretches.map((each) => looksAt(model, each)))
     const made = tables.find(({ model }) => model.name === table)?.stretches ?? []
     const isMade = made.map((stretch) => `(${between('date', stretch)})`).join(' or ') || 'false'
     found.set(table, `select * from ${table} where (${looks.join(' or ')}) and not (${isMade})`)
@@ -90,13 +92,17 @@ export function sparkJob({ name, master, conf, tables, lake, at }: Rendering): S
   const path = (file: string) => `${at.exchange}/${file}`
   const isMade = (table: string) => tables.some(({ model }) => model.name === table)
   const isRead = (table: string) => tables.some(({ model }) => model.reads.includes(table))
-  const bronze = bronzeTopics.filter(([, table]) => isRead(table)).map(([topic, table]): Given => {
-    const { held, files } = lake.get(topic) ?? { held: [], files: [] }
-    const view = viewOf(table)
-    const paths = files.map((file) => `${at.lake}/${file}`)
-    return { view, paths, base: at.lake, schema: LAKE_COLUMNS, sql: bronzeSelect(topic, held, view) }
-  })
-  const given = [...wanted(tables).keys()].filter((table) => !isMade(table)).map((table): Given => ({ view: viewOf(table), paths: [path(givenFile(table))] }))
+  const bronze = bronzeTopics
+    .filter(([, table]) => isRead(table))
+    .map(([topic, table]): Given => {
+      const { held, files } = lake.get(topic) ?? { held: [], files: [] }
+      const view = viewOf(table)
+      const paths = files.map((file) => `${at.lake}/${file}`)
+      return { view, paths, base: at.lake, schema: LAKE_COLUMNS, sql: bronzeSelect(topic, held, view) }
+    })
+  const given = [...wanted(tables).keys()]
+    .filter((table) => !isMade(table))
+    .map((table): Given => ({ view: viewOf(table), paths: [path(givenFile(table))] }))
   const models = tables.map(({ model, stretches }): ModelJob => {
     const parts = stretches.map((stretch) => ({ sql: overViews(selectOf(model, stretch, 'spark')), out: path(madeFolder(model, stretch)) }))
     const read = isRead(model.name) ? { view: viewOf(model.name), before: { paths: [path(givenFile(model.name))] } } : {}

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { isAlive } from '../../../../../engines/processes.ts'
 import { until } from '../../../../../test/support/machine.ts'
-import { FlowGuardError } from '../../kernel/errors.ts'
+import type { FlowGuardError } from '../../kernel/errors.ts'
 import { submitSpark } from './spark-process.ts'
 
 const NEVER = new AbortController().signal
@@ -79,7 +79,9 @@ test('one that fails says at which table and why; one that is killed, what it sa
   const first = await failing(told.submit())
   assert.equal(first.code, 'spark_failed')
   assert.equal(first.message, `Spark failed at gold.b: AnalysisException: no such column (its log: ${told.log})`)
-  using killed = fake(`tell({ at: 'gold.b' }); console.error('java.lang.OutOfMemoryError: Java heap space'); setTimeout(() => process.kill(process.pid, 'SIGKILL'), 50)`)
+  using killed = fake(
+    `tell({ at: 'gold.b' }); console.error('java.lang.OutOfMemoryError: Java heap space'); setTimeout(() => process.kill(process.pid, 'SIGKILL'), 50)`,
+  )
   const second = await failing(killed.submit())
   assert.match(second.message, /failed at gold\.b: it ended by SIGKILL: java\.lang\.OutOfMemoryError: Java heap space \(its log: /)
   assert.match(second.advice, /spark\.driver\.memory/)

@@ -61,7 +61,9 @@ export async function submitSpark(program: SparkProgram, { job, scratch, log, on
   try {
     signal.addEventListener('abort', stop, { once: true })
     const { stdin, stdout } = child
-    child.once('error', (error) => ended.reject(new FlowGuardError('spark_missing', `${program.python} cannot be started: ${error.message}`, error)))
+    child.once('error', (error) =>
+      ended.reject(new FlowGuardError('spark_missing', `${program.python} cannot be started: ${error.message}`, error)),
+    )
     // Told by how it ends.
     stdin.on('error', () => undefined)
     stdin.write(`${JSON.stringify(job)}\n`)
@@ -89,7 +91,8 @@ export async function submitSpark(program: SparkProgram, { job, scratch, log, on
 
 function failure({ at, failed }: Told, { how, log, isReady }: { how: string; log: string; isReady: boolean }): FlowGuardError {
   const where = at === undefined ? 'before its first table' : `at ${at}`
-  if (!isReady && failed !== undefined && /No module named '?(pyspark|py4j)/.test(failed)) return new FlowGuardError('spark_missing', failed)
+  if (!isReady && failed !== undefined && /No module named '?(pyspark|py4j)/.test(failed))
+    return new FlowGuardError('spark_missing', failed)
   const said = failed ?? `it ended ${how}: ${lastLines(log)}`
   return new FlowGuardError('spark_failed', `Spark failed ${where}: ${said} (its log: ${log})`)
 }

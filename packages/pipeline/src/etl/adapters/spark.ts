@@ -8,6 +8,7 @@ import type { LakeFiles } from '../../lake/files.ts'
 import { countEntries, readEntries, readEntry, type Entry } from '../../lake/manifest.ts'
 import type { LoadedTopic } from '../../warehouse/schema.ts'
 import type { LoadPlace, Session } from '../../warehouse/warehouse.ts'
+import { CHUNK_DAYS_MAX } from '../days.ts'
 import { literal } from '../dialect.ts'
 import type { Batch, BatchEngine, BatchRows } from '../engine.ts'
 import type { Model } from '../model.ts'
@@ -42,11 +43,12 @@ export function sparkEngine(options: SparkOptions): BatchEngine {
 
   async function forget(): Promise<void> {
     rmSync(folder, { recursive: true, force: true })
-    if (!isRemote) return
-    for await (const { name } of files.list(EXCHANGE)) await files.remove(name)
+    if (isRemote) await forgetExchanged(files)
   }
 
   return {
+    // To start it takes longer than a week's rows.
+    chunkDaysFirst: CHUNK_DAYS_MAX,
     async begin(batch): Promise<BatchRows> {
       const { session, runId, tables, onStep, signal } = batch
       if (tables.length === 0) return { select: () => '', [Symbol.asyncDispose]: () => Promise.resolve() }
@@ -81,6 +83,11 @@ export function sparkEngine(options: SparkOptions): BatchEngine {
       }
     },
   }
+}
+
+/** Whatever a run has left in the lake that died. */
+export async function forgetExchanged(files: LakeFiles): Promise<void> {
+  for await (const { name } of files.list(EXCHANGE)) await files.remove(name)
 }
 
 /** What of it the settings say otherwise is otherwise. */
@@ -132,7 +139,8 @@ async function inLake(options: SparkOptions, { session, onStep, signal }: Batch)
     const number = await countEntries(files)
     const behind = number === 0 ? 'it is empty' : lackOf(files.where, await readEntry(files, number), held, places)
     if (behind === undefined) break
-    if (performance.now() >= until) throw new FlowGuardError('lake_behind', `${files.where} does not have what the warehouse has: ${behind}`)
+    if (performance.now() >= until)
+      throw new FlowGuardError('lake_behind', `${files.where} does not have what the warehouse has: ${behind}`)
     onStep(WAITING_FOR_LAKE)
     await pause(LAKE_POLL_MS, signal)
     signal.throwIfAborted()
