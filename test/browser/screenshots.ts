@@ -4,23 +4,21 @@
  *   npm run screenshots                   those in docs/images
  *   npm run screenshots -- --all DIR      every page besides, at desktop and phone width, light and dark
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { DAY_MS, MINUTE_MS, type Food } from '@flowguard/contract'
-import { mulberry32 } from '../../packages/pipeline/src/cli/prng.ts'
-import { simulatePeople, type SimulatedAd } from '../../packages/pipeline/src/cli/simulate-people.ts'
+import { DAY_MS, MINUTE_MS } from '@flowguard/contract'
 import { PAGES, seenPage, type PageSeen } from './pages.ts'
 import { DESKTOP, openBrowser, PHONE, THEMES, visit, type Theme } from '../support/browser.ts'
+import { dataFile, writeHistory } from '../support/history.ts'
 import { startMachine, type Machine } from '../support/machine.ts'
 import { openPages } from '../support/pages.ts'
 
 const DAYS = 35
 const SEED = 7
-const EVENTS_A_SECOND = 0.025
+const EVENTS_A_SECOND = 0.05
 const LIVE = ['--rate', '40', '--users', '400', '--seed', String(SEED)]
 const LIVE_SECONDS = 60
-const WEEKEND = new Set([0, 6])
 
 /** What the README shows, by the names of pages. */
 const BEST: readonly { page: string; file: string; theme: Theme; width: 'desktop' | 'phone' }[] = [
@@ -32,30 +30,17 @@ const BEST: readonly { page: string; file: string; theme: Theme; width: 'desktop
 ]
 
 const root = resolve(import.meta.dirname, '../..')
-const read = <T>(file: string) => JSON.parse(readFileSync(join(root, 'data', file), 'utf8')) as T
 
-/** Five weeks of customers, more of them on weekends, and more from week to week. */
 function history(folder: string, untilMs: number): string {
-  const startMs = untilMs - DAYS * DAY_MS
-  const random = mulberry32(SEED)
-  const [foods, ads] = [read<Food[]>('food_items.json'), read<SimulatedAd[]>('ads.json')]
-  const people = { users: 600, late: 0, duplicates: 0, bots: 0.01, foods, ads }
-  const lines: string[] = []
-  for (const { atMs, event } of simulatePeople({ seed: SEED, rate: EVENTS_A_SECOND, durationMs: DAYS * DAY_MS, startMs, ...people })) {
-    const at = new Date(atMs)
-    const growth = 0.6 + (0.4 * (atMs - startMs)) / (DAYS * DAY_MS)
-    const share = (WEEKEND.has(at.getUTCDay()) ? 1 : 0.75) * growth
-    if (random() < share) lines.push(JSON.stringify(event))
-  }
   const file = join(folder, 'history.ndjson')
-  writeFileSync(file, `${lines.join('\n')}\n`)
+  writeHistory(file, { seed: SEED, days: DAYS, eventsASecond: EVENTS_A_SECOND, users: 600, untilMs })
   return file
 }
 
 /** The ads with budgets that a day of so few customers passes: for alerts. */
 function smallBudgets(folder: string): string {
   const file = join(folder, 'ads.json')
-  const ads = read<(SimulatedAd & { daily_budget: number })[]>('ads.json')
+  const ads = dataFile<{ daily_budget: number }[]>('ads.json')
   writeFileSync(file, JSON.stringify(ads.map((ad) => ({ ...ad, daily_budget: Math.round(ad.daily_budget / 100) }))))
   return file
 }

@@ -1,18 +1,71 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
+import { hasCode } from '../kernel/errors.ts'
+import { holderOf } from '../kernel/lock.ts'
 import { createLogger } from '../kernel/logging.ts'
 import { outOfReach, type OutOfReach } from '../ops/out-of-reach.ts'
+import type { Exported } from '../warehouse/export.ts'
 import { WAREHOUSE } from '../warehouse/schema.ts'
 import { action, EXIT, example, type Cli, type Context, type ExitCode } from './cli.ts'
+import { keyForOps, requestOk } from './http.ts'
 import { withStores } from './look.ts'
-import { count, dateTime, duration } from './output.ts'
+import { bytes, count, counted, dateTime, duration, table } from './output.ts'
+
+const EXPORT_MS_MAX = 30 * 60_000
 
 export function warehouseCommand(cli: Cli): Command {
   return new Command('warehouse')
-    .description('the warehouse file itself')
-    .addHelpText('after', example('warehouse rebuild'))
+    .description('the warehouse itself: what other programs look at, and the file made anew')
+    .addHelpText('after', example('warehouse export', 'warehouse rebuild'))
+    .addCommand(exportCommand(cli))
     .addCommand(rebuildCommand(cli))
+}
+
+function exportCommand(cli: Cli): Command {
+  return new Command('export')
+    .description('bring what Superset and other BI tools look at up to date; each ETL run does it too (WAREHOUSE_EXPORT)')
+    .addHelpText('after', example('warehouse export', 'warehouse export --json'))
+    .action(action<object, []>(cli, exportNow))
+}
+
+async function exportNow(context: Context): Promise<ExitCode> {
+  const { out } = context
+  const made = await exported(context)
+  if (out.isJson) {
+    out.json(made)
+    return EXIT.done
+  }
+  const days = made.charged_days === 0 ? '' : `, charges of ${counted(made.charged_days, 'day')} brought up to date`
+  if (made.file === null) {
+    out.line(`Nothing is copied: other programs ask this warehouse itself${days}.`)
+    return EXIT.done
+  }
+  const columns = [{ title: 'table' }, { title: 'rows', align: 'right' as const }]
+  out.line(
+    table(
+      columns,
+      made.tables.map(({ name, rows }) => [name, count(rows)]),
+      out.colors,
+    ),
+  )
+  out.line(`\n${made.file}: ${bytes(made.bytes)} (${duration(made.seconds * 1_000)}${days})`)
+  if (made.tables.every(({ rows }) => rows === 0)) out.note('Nothing is in it yet: npx flowguard etl backfill --from DAY --to DAY makes gold.')
+  return EXIT.done
+}
+
+/** A FlowGuard that runs on the data folder does the work; otherwise this process. */
+async function exported({ settings, io }: Context): Promise<Exported> {
+  if (holderOf(settings.DATA_DIR, 'ops') === undefined) {
+    const { exportHere } = await import('../wiring/export.ts')
+    try {
+      return await exportHere(settings, createLogger('warehouse', settings, 'warn'), io.signal)
+    } catch (error) {
+      if (!hasCode(error, 'warehouse_held')) throw error
+    }
+  }
+  const url = `${settings.OPS_URL}/api/warehouse/export`
+  return (await requestOk(url, { method: 'POST', key: keyForOps(settings), timeoutMs: EXPORT_MS_MAX })) as Exported
 }
 
 function rebuildCommand(cli: Cli): Command {

@@ -160,6 +160,11 @@ export const SETTINGS = {
     about: 'what it is to be told besides: spark.driver.memory=4g spark.jars.packages=…',
     check: (text) => (/^(spark\.[\w.-]+=\S+(\s+|$))*$/.test(text) ? undefined : 'must be spark.name=value, with spaces between'),
   },
+  WAREHOUSE_EXPORT: {
+    fallback: 'on',
+    about: 'on: each ETL run is followed by `warehouse export`, for Superset and others; off: only when asked',
+    check: oneOf('on', 'off'),
+  },
   ETL: { fallback: 'on', about: 'on: silver and gold are made once a day; off: only when asked', check: oneOf('on', 'off') },
   ETL_AT: {
     fallback: '01:00',

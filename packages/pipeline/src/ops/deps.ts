@@ -8,6 +8,7 @@ import type { Logger } from '../kernel/logging.ts'
 import type { Keyed } from '../http/keys.ts'
 import type { Etl } from '../etl/etl.ts'
 import type { Reconciling } from '../reconcile/outcome.ts'
+import type { Exported } from '../warehouse/export.ts'
 import type { Warehouse } from '../warehouse/warehouse.ts'
 import type { Position } from '../log/event-log.ts'
 import type { Stores } from './stores.ts'
@@ -26,6 +27,8 @@ export interface OpsDeps {
   warehouse: Pick<Warehouse, 'query'>
   etl: Etl
   reconciling: Reconciling
+  /** Brings what other programs look at to what the warehouse holds now. */
+  exporting: () => Promise<Exported>
   billing: BillingView
   /** Left out where the counters are in the pipeline's store alone. */
   counters?: Pick<CounterChanges, 'askForFilling' | 'epoch' | 'latest'> | undefined

@@ -25,6 +25,7 @@ export function opsDeps(machine: TestMachine, stores: Stores, folder: string): O
     warehouse: machine.warehouse,
     billing: machine.billing,
     reconciling: reconcilingOver(machine),
+    exporting: async () => ({ file: null, bytes: 0, tables: [], charged_days: 0, seconds: 0 }),
     resend: async () => ({ partition: 0, offset: 0 }),
     gatewayMetrics: async () => '',
     consoleDir: join(folder, 'console'),

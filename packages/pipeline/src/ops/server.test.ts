@@ -43,6 +43,7 @@ const start = (keyed: Keyed) =>
     etl: idleEtl(machine.warehouse),
     billing: machine.billing,
     reconciling: reconcilingOver(machine),
+    exporting: () => Promise.reject(new FlowGuardError('warehouse_held', 'another one has it')),
     resend: async (letter) => {
       if (!isGatewayUp) throw new FlowGuardError('unreachable', 'nobody there')
       sent.push(letter)

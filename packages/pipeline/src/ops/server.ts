@@ -13,6 +13,7 @@ import { businessRoutes } from './routes-business.ts'
 import { counterRoutes } from './routes-counters.ts'
 import { deadRoutes } from './routes-dead.ts'
 import { etlRoutes } from './routes-etl.ts'
+import { exportRoutes } from './routes-export.ts'
 import { opsHealthRoutes } from './routes-health.ts'
 import { liveRoutes } from './routes-live.ts'
 import { lookRoutes } from './routes-look.ts'
@@ -43,6 +44,7 @@ export async function createOps(deps: OpsDeps): Promise<Ops> {
   deadRoutes(app, deps)
   sqlRoutes(app, deps)
   etlRoutes(app, deps)
+  exportRoutes(app, deps)
   reconcileRoutes(app, deps)
   businessRoutes(app, deps)
   topicRoutes(app, deps)

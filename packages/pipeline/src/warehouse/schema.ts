@@ -1,7 +1,10 @@
 import { ATTRIBUTED, CLICKS, GENERAL, ORDERS, type Topic } from '@flowguard/contract'
 
-/** DuckDB's file in the data folder, and the folder for what is on its way in or does not fit into memory; of it the one in which DuckDB may read and write. */
-export const WAREHOUSE = { file: 'warehouse.duckdb', temp: 'warehouse.tmp', load: 'load' } as const
+/**
+ * DuckDB's file in the data folder, its copy for other programs (not called as one of its schemas is: DuckDB could not tell them apart), and the folder for what is on its
+ * way in or does not fit into memory; of it the one in which DuckDB may read and write.
+ */
+export const WAREHOUSE = { file: 'warehouse.duckdb', copy: 'reports.duckdb', temp: 'warehouse.tmp', load: 'load' } as const
 
 /** Long texts that are all different: DuckDB's own choice takes a third longer to write, and half as much room again. */
 const TEXT = 'varchar using compression zstd'

@@ -85,6 +85,17 @@ export interface Bronze {
   load(batch: Batch, loadedAt: number): Promise<void>
 }
 
+/** A table of a copy, and the statement that it is made of. */
+export interface CopiedTable {
+  name: string
+  select: string
+}
+
+export interface Copied {
+  bytes: number
+  tables: readonly { name: string; rows: number }[]
+}
+
 /**
  * The warehouse that this process owns. It is opened at the first use, and again at the next one where that failed: `warehouse_held` (another process has it),
  * `warehouse_corrupt`, `warehouse_missing` (something was loaded once), `disk_full`, `warehouse_failed`.
@@ -94,4 +105,9 @@ export interface Warehouse extends AsyncDisposable {
   /** One statement that only reads, as people type it. Throws `query_refused` for any other, `query_failed`, `query_stopped` beyond the time given. */
   readonly query: (sql: string, limits: Limits) => Promise<Answer>
   readonly bronze: Bronze
+  /**
+   * A database of its own at `file`, with these tables as of one moment; whoever opens it finds all of it, or all of the one before. One at a time. Undefined
+   * where other programs can ask the warehouse itself. Throws as the warehouse does, and `disk_full`.
+   */
+  readonly copyTo?: ((file: string, tables: readonly CopiedTable[]) => Promise<Copied>) | undefined
 }

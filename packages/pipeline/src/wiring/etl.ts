@@ -16,6 +16,7 @@ import { openStores, placesOf } from '../stores.ts'
 import { pendingIn } from '../stream/pending.ts'
 import { WAREHOUSE } from '../warehouse/schema.ts'
 import { openDatabaseReader } from './edge-stores.ts'
+import { exportAfter } from './export.ts'
 import type { Machine } from './machine.ts'
 import { openMachine } from './open-machine.ts'
 import { reconcileAfter } from './reconcile.ts'
@@ -63,7 +64,10 @@ async function openEtl(machine: Machine, levelMsMax: number): Promise<Etl> {
       reference: () => referenceOf(machine),
       loaded: (stop, beforeMs) => loaded(stores, { beforeMs, msMax: levelMsMax }, stop),
       lineage: lineageTo(machine),
-      after: (days) => reconcileAfter(machine, days, levelMsMax),
+      async after(days) {
+        await reconcileAfter(machine, days, levelMsMax)
+        await exportAfter(machine)
+      },
       clock,
       logger,
     },

@@ -12,6 +12,7 @@ import { alertsOf } from './alerts.ts'
 import { billsOf } from './counters.ts'
 import { readingDatabase } from './edge-stores.ts'
 import { etlOf } from './etl.ts'
+import { exportOf } from './export.ts'
 import { reconcilingOf } from './reconcile.ts'
 import type { StartRole } from './machine.ts'
 import { closingAtStop, keysNeeded, served } from './served.ts'
@@ -32,6 +33,7 @@ export const start: StartRole = async (machine) => {
     warehouse: await machine.warehouse(),
     etl: await etlOf(machine),
     reconciling: await reconcilingOf(machine),
+    exporting: await exportOf(machine),
     billing: closing.use(await billsOf(settings, path(FILES.pipeline), () => database.ads())),
     counters: settings.COUNTERS_URL === 'sqlite:' ? undefined : counterChanges(db),
     resend: resendTo(settings.GATEWAY_URL, settings.WRITE_KEY),

@@ -4,6 +4,7 @@ import { storeView } from '../../kernel/sqlite.ts'
 import { asOfIn } from '../as-of.ts'
 import type { BillingView } from '../billing-view.ts'
 import { chargedView, type ItemDay } from '../charged-view.ts'
+import type { ChargedDays } from '../published.ts'
 import type { Charged, ChargedDay } from '../statement.ts'
 
 /** From ad to ad and then its days, by the key: however old the counters are, only the days that are asked for are read. */
@@ -11,6 +12,7 @@ const NEXT_AD = 'select min(ad_id) as adId from ad_counters where ad_id > ?'
 const CHARGED =
   'select ad_id as adId, kind, sum(count) as count, sum(amount) as amount from ad_counters where ad_id = ? and day between ? and ? group by kind'
 const LINES = 'select ad_id as adId, day, kind, count, amount from ad_counters where ad_id = ? and day between ? and ? order by day, kind'
+const [FIRST_DAY, LAST_DAY] = ['0000-01-01', '9999-12-31']
 /** Ads are read one after the other; after so long, others of this process have their turn. One ad's year takes a few milliseconds at most. */
 const TURN_MS = 5
 
@@ -19,7 +21,7 @@ export function sqliteBillingView(
   path: string,
   ads: () => Promise<readonly Ad[]>,
   now: () => number = () => performance.now(),
-): BillingView & Disposable {
+): BillingView & { chargedDays: ChargedDays } & Disposable {
   const { read, ...view } = storeView(path, (db) => ({ next: db.prepare(NEXT_AD), charged: db.prepare(CHARGED), lines: db.prepare(LINES) }))
 
   const asOf = () => read((_, db) => asOfIn(db))
@@ -48,6 +50,16 @@ export function sqliteBillingView(
       const { adId } = read(({ next }) => next.get(last)) as { adId: string | null }
       if (adId === null) return all
       all.push(...(read(({ charged }) => charged.all(adId, from, to)) as unknown as Charged[]))
+      last = adId
+    }
+  }
+
+  async function* chargedDays(): AsyncGenerator<ChargedDay[]> {
+    const turn = turns()
+    for (let last = ''; ; await turn()) {
+      const { adId } = read(({ next }) => next.get(last)) as { adId: string | null }
+      if (adId === null) return
+      yield read(({ lines }) => lines.all(adId, FIRST_DAY, LAST_DAY)) as unknown as ChargedDay[]
       last = adId
     }
   }
@@ -89,6 +101,7 @@ export function sqliteBillingView(
         events: page.map(({ event_id, amount }) => ({ event_id, amount: milliToRupees(amount) })),
       }
     },
+    chargedDays,
     [Symbol.dispose]: view[Symbol.dispose],
   }
 }

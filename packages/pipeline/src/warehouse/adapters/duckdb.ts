@@ -6,6 +6,7 @@ import { storeError } from '../../kernel/sqlite.ts'
 import { BRONZE_SCHEMA, WAREHOUSE } from '../schema.ts'
 import type { Param, Session, Warehouse } from '../warehouse.ts'
 import { duckdbBronze } from './duckdb-bronze.ts'
+import { duckdbCopy } from './duckdb-copy.ts'
 import { duckdbError, isFatal } from './duckdb-errors.ts'
 import { quoted, typedQueries } from './duckdb-query.ts'
 
@@ -79,6 +80,7 @@ export function openDuckdb(options: DuckdbOptions): Warehouse {
     session,
     query: typedQueries(path, async () => (await opened()).instance),
     bronze: duckdbBronze(session, { path, loadDir }),
+    copyTo: options.readOnly ? undefined : duckdbCopy(session, loadDir),
     async [Symbol.asyncDispose]() {
       const current = opening
       opening = Promise.reject(new FlowGuardError('warehouse_failed', `${path} is closed`))
