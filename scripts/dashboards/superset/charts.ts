@@ -7,6 +7,8 @@ export interface Chart {
   viz: string
   params: Readonly<Record<string, unknown>>
   queries: readonly Query[]
+  /** Rows with these values alone. */
+  only?: { column: string; values: readonly string[] }
   /** Of twelve columns, and in units of 8 pixels. */
   width: number
   height: number
@@ -27,7 +29,13 @@ const formatOf = (dataset: DatasetKey, name: string): Format => (DATASETS[datase
 const dayOf = (dataset: DatasetKey) => DATASETS[dataset].day
 
 /** A time column as the axis of a chart, by the day. */
-const axis = (column: string) => ({ timeGrain: 'P1D', columnType: 'BASE_AXIS', sqlExpression: column, label: column, expressionType: 'SQL' })
+const axis = (column: string) => ({
+  timeGrain: 'P1D',
+  columnType: 'BASE_AXIS',
+  sqlExpression: column,
+  label: column,
+  expressionType: 'SQL',
+})
 
 /** Of a y axis, of labels, of numbers. */
 const shown = (format: Format) => ({
@@ -37,7 +45,12 @@ const shown = (format: Format) => ({
 })
 
 /** The figure of all days chosen, over its line by the day; `latest`: of the last one. */
-export function figure<Key extends DatasetKey>(name: string, dataset: Key, metric: MetricOf<Key>, { latest = false, width = 3 } = {}): Chart {
+export function figure<Key extends DatasetKey>(
+  name: string,
+  dataset: Key,
+  metric: MetricOf<Key>,
+  { latest = false, width = 3 } = {},
+): Chart {
   const day = dayOf(dataset)
   const byDay = { columns: [axis(day)], metrics: [metric] }
   return {
@@ -67,7 +80,7 @@ export function figure<Key extends DatasetKey>(name: string, dataset: Key, metri
 const AXES = {
   time_grain_sqla: 'P1D',
   x_axis_sort_asc: true,
-  x_axis_time_format: '%d %b',
+  x_axis_time_format: '%-d %b',
   tooltipTimeFormat: '%a %d %b %Y',
   rich_tooltip: true,
   show_legend: true,
@@ -90,13 +103,15 @@ interface Series<Key extends DatasetKey> {
   width: number
   /** Where it is not the day. */
   x?: string
+  /** Of `by`, these alone. */
+  only?: readonly string[]
 }
 
 /** Lines, bars or areas by the day. */
 export function series<Key extends DatasetKey>(
   name: string,
   kind: 'line' | 'bar' | 'area',
-  { dataset, metrics, by, stacked = false, width, x }: Series<Key>,
+  { dataset, metrics, by, stacked = false, width, x, only }: Series<Key>,
 ): Chart {
   const day = dayOf(dataset)
   const groupby = by === undefined ? [] : [by]
@@ -117,6 +132,7 @@ export function series<Key extends DatasetKey>(
       ...shown(formatOf(dataset, metrics[0]!)),
     },
     queries: [{ columns: [x ?? axis(day), ...groupby], metrics }],
+    ...(by !== undefined && only ? { only: { column: by, values: only } } : {}),
     width,
     height: MIDDLE,
   }
@@ -229,7 +245,7 @@ export function funnel<Key extends DatasetKey>(
       groupby: [by],
       sort_by_metric: true,
       percent_calculation_type: 'prev_step',
-      label_type: 6,
+      label_type: 5,
       tooltip_label_type: 5,
       show_labels: true,
       show_legend: false,
@@ -246,7 +262,14 @@ export function funnel<Key extends DatasetKey>(
 
 export function heatmap<Key extends DatasetKey>(
   name: string,
-  { dataset, metric, x, y, width, values = false }: { dataset: Key; metric: MetricOf<Key>; x: string; y: string; width: number; values?: boolean },
+  {
+    dataset,
+    metric,
+    x,
+    y,
+    width,
+    values = false,
+  }: { dataset: Key; metric: MetricOf<Key>; x: string; y: string; width: number; values?: boolean },
 ): Chart {
   return {
     name,
@@ -266,8 +289,8 @@ export function heatmap<Key extends DatasetKey>(
       show_percentage: false,
       xscale_interval: 1,
       yscale_interval: 1,
-      left_margin: 'auto',
-      bottom_margin: 'auto',
+      left_margin: 75,
+      bottom_margin: 50,
       x_axis_time_format: '%d %b',
       value_bounds: [null, null],
       row_limit: ROWS_MAX,
@@ -279,14 +302,24 @@ export function heatmap<Key extends DatasetKey>(
   }
 }
 
+interface Table<Key extends DatasetKey> {
+  dataset: Key
+  by: readonly string[]
+  metrics: readonly MetricOf<Key>[]
+  order: string
+  ascending?: boolean
+  height?: number
+}
+
 /** Each number with a bar behind it. */
 export function table<Key extends DatasetKey>(
   name: string,
-  { dataset, by, metrics, order, ascending = false }: { dataset: Key; by: readonly string[]; metrics: readonly MetricOf<Key>[]; order: string; ascending?: boolean },
+  { dataset, by, metrics, order, ascending = false, height = TALL }: Table<Key>,
 ): Chart {
   const config = metrics.map((metric) => {
     const format = formatOf(dataset, metric)
-    return [metric, { d3NumberFormat: D3[format], ...(format === 'rupees' ? { currencyFormat: RUPEES } : {}) }] as const
+    // So that no amount is broken after its sign.
+    return [metric, { d3NumberFormat: D3[format], ...(format === 'rupees' ? { currencyFormat: RUPEES, columnWidth: 110 } : {}) }] as const
   })
   return {
     name,
@@ -313,30 +346,39 @@ export function table<Key extends DatasetKey>(
     },
     queries: [{ columns: by, metrics, orderby: [[order, ascending]] }],
     width: 12,
-    height: TALL,
+    height,
   }
 }
 
 const titleOf = (dataset: DatasetKey, column: string) => (DATASETS[dataset] as Dataset).titles?.[column] ?? column
 
 /** By which the days chosen above reach the chart. */
-export const inDays = (day: string) => [
+const inDays = (day: string) => [
   { clause: 'WHERE', comparator: 'No filter', expressionType: 'SIMPLE', operator: 'TEMPORAL_RANGE', subject: day },
 ]
 
 /** As it lies in Superset's export. The ids of chart and dataset are made where it is imported. */
-export function chartFile({ name, dataset, viz, params, queries }: Chart): object {
+export function chartFile({ name, dataset, viz, params, queries, only }: Chart): object {
   const { day } = DATASETS[dataset]
-  const form = { viz_type: viz, ...params, adhoc_filters: inDays(day), extra_form_data: {}, annotation_layers: [] }
+  const adhoc = only && { clause: 'WHERE', expressionType: 'SIMPLE', subject: only.column, operator: 'IN', comparator: only.values }
+  const filters = [...inDays(day), ...(adhoc ? [adhoc] : [])]
+  const form = { viz_type: viz, ...params, adhoc_filters: filters, extra_form_data: {}, annotation_layers: [] }
   const asked = queries.map(({ columns, metrics, orderby = [] }) => ({
     columns,
     metrics,
     orderby,
-    filters: [{ col: day, op: 'TEMPORAL_RANGE', val: 'No filter' }],
+    filters: filters.map(({ subject, operator, comparator }) => ({ col: subject, op: operator, val: comparator })),
     extras: { having: '', where: '' },
     row_limit: ROWS_MAX,
   }))
-  const context = { datasource: { id: 0, type: 'table' }, force: false, queries: asked, form_data: form, result_format: 'json', result_type: 'full' }
+  const context = {
+    datasource: { id: 0, type: 'table' },
+    force: false,
+    queries: asked,
+    form_data: form,
+    result_format: 'json',
+    result_type: 'full',
+  }
   return {
     slice_name: name,
     description: null,

@@ -38,6 +38,8 @@ const ratio = (title: string, part: string, whole: string, format: Format = 'per
 
 const COUNT = 'BIGINT'
 const MONEY = 'DECIMAL(18,2)'
+/** Whose ads are in no list of ours: nobody is charged for them. */
+const NOBODY = 'no advertiser'
 
 /** In SQL that DuckDB and Snowflake take. The columns are those of the models: test/superset.test.ts asks DuckDB. */
 export const DATASETS = {
@@ -58,7 +60,7 @@ export const DATASETS = {
       revenue_growth_pct: 'DOUBLE',
       order_growth_pct: 'DOUBLE',
     },
-    titles: { revenue_growth_pct: 'GMV to the day before, %', order_growth_pct: 'orders to the day before, %' },
+    titles: { date: 'Day', revenue_growth_pct: 'GMV to the day before, %', order_growth_pct: 'orders to the day before, %' },
     metrics: {
       revenue: sumOf('GMV', 'total_revenue', 'rupees'),
       orders: sumOf('Orders', 'order_count'),
@@ -156,8 +158,8 @@ select date, 'Attributed orders' as step, attributed_orders as events from gold.
       attributed: sumOf('Attributed orders', 'attributed_orders'),
       ctr: ratio('CTR', 'click_count', 'impression_count'),
       cvr: ratio('CVR', 'attributed_orders', 'click_count'),
-      days_on_top: metric('Days a top seller', 'count', 'SUM(CASE WHEN is_top_seller THEN 1 ELSE 0 END)'),
-      days_behind: metric('Days underperforming', 'count', 'SUM(CASE WHEN is_underperforming THEN 1 ELSE 0 END)'),
+      days_on_top: metric('Days on top', 'count', 'SUM(CASE WHEN is_top_seller THEN 1 ELSE 0 END)'),
+      days_behind: metric('Days behind', 'count', 'SUM(CASE WHEN is_underperforming THEN 1 ELSE 0 END)'),
     },
   },
   hours: {
@@ -213,7 +215,8 @@ left join gold.hourly_order_patterns o on o.date = d.date and o.hour_of_day = h.
   },
   retention: {
     name: 'Customers who come back',
-    about: 'One row for each week of first orders (from Monday on) and each week since that was made: how many there are, and how many ordered.',
+    about:
+      'One row for each week of first orders (from Monday on) and each week since that was made: how many there are, and how many ordered.',
     sql: `with people as (
   select user_id, date_trunc('week', min(first_order_date)) as cohort_week from gold.user_cohort_metrics group by user_id
 ),
@@ -244,12 +247,12 @@ left join active a on a.cohort_week = c.cohort_week and a.week = w.week`,
   },
   ads: {
     name: 'Ads and charges by day',
-    about: 'What each ad did on a day, and in rows of their own what was charged for it, in rupees; credits apart.',
-    sql: `select date, advertiser_id, campaign_id, ad_id, impressions, clicks, attributed_orders, revenue, cast(null as varchar) as kind,
+    about: 'What each ad did on a day, and, in rows of their own, what was charged for it, in rupees; credits apart.',
+    sql: `select date, coalesce(advertiser_id, '${NOBODY}') as advertiser_id, campaign_id, ad_id, impressions, clicks, attributed_orders, revenue, cast(null as varchar) as kind,
   cast(0 as decimal(18, 5)) as charged, cast(0 as decimal(18, 5)) as credited
 from gold.ad_attribution
 union all
-select date, advertiser_id, campaign_id, ad_id, 0, 0, 0, 0, kind, case when kind <> 'credit' then amount else 0 end,
+select date, coalesce(advertiser_id, '${NOBODY}'), campaign_id, ad_id, 0, 0, 0, 0, kind, case when kind <> 'credit' then amount else 0 end,
   case when kind = 'credit' then -amount else 0 end
 from billing.charges_daily`,
     day: 'date',
@@ -277,7 +280,11 @@ from billing.charges_daily`,
       charged: sumOf('Charged', 'charged', 'rupees'),
       credited: sumOf('Credited', 'credited', 'rupees'),
       net: metric('Due', 'rupees', 'SUM(charged) - SUM(credited)'),
-      roas: metric('GMV by rupee charged', 'number', 'SUM(revenue) / NULLIF(SUM(charged), 0)'),
+      roas: metric(
+        'GMV by rupee charged',
+        'number',
+        `SUM(CASE WHEN advertiser_id <> '${NOBODY}' THEN revenue END) / NULLIF(SUM(charged), 0)`,
+      ),
     },
   },
 } as const satisfies Record<string, Dataset>

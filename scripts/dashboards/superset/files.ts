@@ -11,6 +11,18 @@ const NAME = 'FlowGuard'
 /** Superset writes the time of an export; ours says nothing but when Superset's form of it was settled. */
 const TIMESTAMP = '2026-01-01T00:00:00.000000+00:00'
 
+/** Superset takes colours by chance where it is not told: two of one chart may be the same. */
+const COLORS = {
+  new: '#1FA8C9',
+  active: '#5AC189',
+  vip: '#454E7C',
+  at_risk: '#FCC700',
+  churned: '#E04355',
+  cpm: '#5AC189',
+  cpc: '#1FA8C9',
+  cpa: '#454E7C',
+}
+
 const nameOf = (title: string) => title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '_')
 
 /** Every file of the export that is committed, by its path in the folder: YAML 1.1, as Superset reads it. The address of the database is put in where it is imported. */
@@ -19,7 +31,10 @@ export function supersetFiles(): Map<string, string> {
   const files: [string, object][] = [
     ['metadata.yaml', { version: VERSION, type: 'Dashboard', timestamp: TIMESTAMP }],
     [`databases/${nameOf(DATABASE)}.yaml`, database()],
-    ...Object.values(DATASETS).map((each): [string, object] => [`datasets/${nameOf(DATABASE)}/${nameOf(each.name)}.yaml`, datasetFile(each)]),
+    ...Object.values(DATASETS).map((each): [string, object] => [
+      `datasets/${nameOf(DATABASE)}/${nameOf(each.name)}.yaml`,
+      datasetFile(each),
+    ]),
     ...charts.map((each): [string, object] => [`charts/${nameOf(each.name)}.yaml`, chartFile(each)]),
     [`dashboards/${nameOf(NAME)}.yaml`, dashboard()],
   ]
@@ -38,7 +53,12 @@ function database(): object {
     allow_dml: false,
     allow_file_upload: false,
     // The file is replaced by each export: nobody may write to it, and no lock is taken that keeps others from reading.
-    extra: { engine_params: { connect_args: { read_only: true } }, metadata_params: {}, schemas_allowed_for_file_upload: [], allows_virtual_table_explore: true },
+    extra: {
+      engine_params: { connect_args: { read_only: true } },
+      metadata_params: {},
+      schemas_allowed_for_file_upload: [],
+      allows_virtual_table_explore: true,
+    },
     uuid: uuidOf('database', DATABASE),
     version: VERSION,
   }
@@ -117,7 +137,7 @@ function dashboard(): object {
       refresh_frequency: 0,
       timed_refresh_immune_slices: [],
       expanded_slices: {},
-      label_colors: {},
+      label_colors: COLORS,
       default_filters: '{}',
       chart_configuration: {},
       native_filter_configuration: filters(),

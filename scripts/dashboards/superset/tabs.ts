@@ -49,7 +49,11 @@ export const TABS: readonly Tab[] = [
           metrics: ['active', 'who_clicked', 'who_ordered'],
           width: 6,
         }),
-        series('A session has', 'line', { dataset: 'funnel', metrics: ['session_minutes', 'clicks_a_session', 'orders_a_session'], width: 6 }),
+        series('A session has', 'line', {
+          dataset: 'funnel',
+          metrics: ['session_minutes', 'clicks_a_session', 'orders_a_session'],
+          width: 6,
+        }),
       ],
     ],
   },
@@ -65,7 +69,7 @@ export const TABS: readonly Tab[] = [
         table('The dishes', {
           dataset: 'items',
           by: ['item_name', 'category'],
-          metrics: ['revenue', 'orders', 'average_order', 'impressions', 'clicks', 'ctr', 'attributed', 'cvr', 'days_on_top', 'days_behind'],
+          metrics: ['revenue', 'orders', 'average_order', 'impressions', 'clicks', 'ctr', 'cvr', 'days_on_top', 'days_behind'],
           order: 'revenue',
         }),
       ],
@@ -108,9 +112,23 @@ export const TABS: readonly Tab[] = [
           width: 7,
           values: true,
         }),
-        series('Customers by segment', 'area', { dataset: 'customers', metrics: ['customers'], by: 'user_segment', stacked: true, width: 5 }),
+        series('Customers by segment', 'area', {
+          dataset: 'customers',
+          metrics: ['customers'],
+          by: 'user_segment',
+          stacked: true,
+          width: 5,
+        }),
       ],
-      [series('GMV by the month of the first order', 'bar', { dataset: 'customers', metrics: ['revenue'], by: 'cohort_month', stacked: true, width: 12 })],
+      [
+        series('GMV by the month of the first order', 'bar', {
+          dataset: 'customers',
+          metrics: ['revenue'],
+          by: 'cohort_month',
+          stacked: true,
+          width: 12,
+        }),
+      ],
     ],
   },
   {
@@ -123,7 +141,14 @@ export const TABS: readonly Tab[] = [
         figure('Attributed orders', 'ads', 'attributed'),
       ],
       [
-        series('Charged by day', 'bar', { dataset: 'ads', metrics: ['charged'], by: 'kind', stacked: true, width: 6 }),
+        series('Charged by day', 'bar', {
+          dataset: 'ads',
+          metrics: ['charged'],
+          by: 'kind',
+          only: ['cpm', 'cpc', 'cpa'],
+          stacked: true,
+          width: 6,
+        }),
         series('CTR and CVR of ads by day', 'line', { dataset: 'ads', metrics: ['ctr', 'cvr'], width: 6 }),
       ],
       [
@@ -132,14 +157,15 @@ export const TABS: readonly Tab[] = [
           by: ['advertiser_id'],
           metrics: ['impressions', 'clicks', 'ctr', 'attributed', 'cvr', 'revenue', 'charged', 'credited', 'net', 'roas'],
           order: 'net',
+          height: 48,
         }),
       ],
       [
         table('The ads', {
           dataset: 'ads',
-          by: ['ad_id', 'campaign_id', 'advertiser_id'],
-          metrics: ['impressions', 'clicks', 'ctr', 'attributed', 'cvr', 'revenue', 'charged', 'credited', 'net', 'roas'],
-          order: 'net',
+          by: ['ad_id', 'advertiser_id'],
+          metrics: ['impressions', 'clicks', 'ctr', 'attributed', 'cvr', 'revenue', 'charged', 'roas'],
+          order: 'charged',
         }),
       ],
     ],
