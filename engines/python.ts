@@ -45,5 +45,5 @@ async function fetchPackages(python: string, { target, tools, requirements }: Fe
   const options = { msMax: INSTALL_MS_MAX }
   await command(python, ['-m', 'pip', 'install', '--quiet', '--target', tools, `uv==${VERSIONS.uv}`], options)
   const uv = join(tools, 'bin', 'uv')
-  await command(uv, ['pip', 'install', '--quiet', '--python', python, '--target', target, ...requirements], options)
+  await command(uv, ['pip', 'install', '--quiet', '--compile-bytecode', '--python', python, '--target', target, ...requirements], options)
 }

@@ -10,27 +10,13 @@ import os
 import sys
 from pathlib import Path
 
-import yaml
+from contents import contents_of
 
 logging.disable(logging.WARNING)
 
 from superset.app import create_app  # noqa: E402
 
 ADMIN = "admin"
-
-
-def contents_of(folder: Path, database_uri: str) -> dict[str, str]:
-    """The files by their path. As assets everything that is there is overwritten; as a dashboard Superset would keep charts and datasets as they are."""
-    contents = {path.relative_to(folder).as_posix(): path.read_text() for path in sorted(folder.rglob("*.yaml"))}
-    contents["metadata.yaml"] = contents["metadata.yaml"].replace("type: Dashboard", "type: assets")
-    for name in contents:
-        if name.startswith("databases/"):
-            content = yaml.safe_load(contents[name])
-            content["sqlalchemy_uri"] = database_uri
-            if not database_uri.startswith("duckdb:"):
-                content["extra"]["engine_params"] = {}
-            contents[name] = yaml.safe_dump(content)
-    return contents
 
 
 def prepare(files: Path, database_uri: str, password: str) -> None:
@@ -50,7 +36,10 @@ def prepare(files: Path, database_uri: str, password: str) -> None:
         role = security_manager.find_role("Admin")
         admin = security_manager.add_user(ADMIN, "FlowGuard", "Admin", "admin@localhost", role, password)
     with override_user(admin):
-        command = ImportAssetsCommand(contents_of(files, database_uri))
+        contents = contents_of(files, database_uri)
+        # As assets everything is written over; as a dashboard, charts and datasets that are there would stay as they are.
+        contents["metadata.yaml"] = contents["metadata.yaml"].replace("type: Dashboard", "type: assets")
+        command = ImportAssetsCommand(contents)
         # Of what does not fit, the import itself says only that.
         try:
             command.validate()

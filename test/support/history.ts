@@ -6,7 +6,9 @@ import { simulatePeople, type SimulatedAd } from '../../packages/pipeline/src/cl
 
 const WEEKEND = new Set([0, 6])
 /** Of those who come at the fullest hour of a day (UTC), each hour from midnight on. */
-const HOURS = [0.1, 0.05, 0.05, 0.05, 0.05, 0.1, 0.2, 0.3, 0.35, 0.4, 0.5, 0.7, 0.9, 0.8, 0.55, 0.45, 0.5, 0.65, 0.85, 1, 0.95, 0.7, 0.4, 0.2] as const
+const HOURS = [
+  0.1, 0.05, 0.05, 0.05, 0.05, 0.1, 0.2, 0.3, 0.35, 0.4, 0.5, 0.7, 0.9, 0.8, 0.55, 0.45, 0.5, 0.65, 0.85, 1, 0.95, 0.7, 0.4, 0.2,
+] as const
 
 const data = resolve(import.meta.dirname, '../../data')
 export const dataFile = <T>(file: string) => JSON.parse(readFileSync(join(data, file), 'utf8')) as T

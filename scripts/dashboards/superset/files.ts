@@ -21,6 +21,10 @@ const COLORS = {
   cpm: '#5AC189',
   cpc: '#1FA8C9',
   cpa: '#454E7C',
+  // Light, for their names are written over them.
+  Impressions: '#8FD3E4',
+  Clicks: '#FEC0A1',
+  'Attributed orders': '#ACE1C4',
 }
 
 const nameOf = (title: string) => title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '_')

@@ -48,7 +48,9 @@ async function unlevelDays(session: Session, charged: ChargedDays): Promise<Set<
   const held = await session.rows<{ day: string } & DaySum>(
     `select date as day, cast(sum(charges) as bigint) as charges, cast(sum(amount) * ${MILLI_A_RUPEE} as bigint) as amount from billing.charges group by date`,
   )
-  const differing = new Map<string, DaySum>(held.map(({ day, charges, amount }) => [day, { charges: Number(charges), amount: Number(amount) }]))
+  const differing = new Map<string, DaySum>(
+    held.map(({ day, charges, amount }) => [day, { charges: Number(charges), amount: Number(amount) }]),
+  )
   for await (const ofAd of charged()) {
     for (const { day, count, amount } of ofAd) {
       const sum = differing.get(day) ?? { charges: 0, amount: 0 }

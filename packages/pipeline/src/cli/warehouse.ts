@@ -50,7 +50,8 @@ async function exportNow(context: Context): Promise<ExitCode> {
     ),
   )
   out.line(`\n${made.file}: ${bytes(made.bytes)} (${duration(made.seconds * 1_000)}${days})`)
-  if (made.tables.every(({ rows }) => rows === 0)) out.note('Nothing is in it yet: npx flowguard etl backfill --from DAY --to DAY makes gold.')
+  if (made.tables.every(({ rows }) => rows === 0))
+    out.note('Nothing is in it yet: npx flowguard etl backfill --from DAY --to DAY makes gold.')
   return EXIT.done
 }
 

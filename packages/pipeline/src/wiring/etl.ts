@@ -44,7 +44,14 @@ export async function openOwnEtl(settings: Settings, logger: Logger, signal: Abo
     // Nobody loads meanwhile, so there is nothing to wait for.
     const etl = await openEtl(machine, 0)
     await etl.runs(1)
-    return { etl, [Symbol.asyncDispose]: () => machine[Symbol.asyncDispose]() }
+    return {
+      etl,
+      async [Symbol.asyncDispose]() {
+        // What follows a run is still at it.
+        await etl.idle()
+        await machine[Symbol.asyncDispose]()
+      },
+    }
   } catch (error) {
     await machine[Symbol.asyncDispose]()
     throw error

@@ -60,5 +60,7 @@ export async function exportHere(settings: Settings, logger: Logger, signal: Abo
   const file = join(settings.DATA_DIR, WAREHOUSE.file)
   if (!existsSync(file)) throw new FlowGuardError('warehouse_missing', `${file} is not there`)
   await using machine = openMachine(settings, logger, signal)
-  return await (await exportOf(machine))()
+  return await (
+    await exportOf(machine)
+  )()
 }
