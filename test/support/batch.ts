@@ -12,7 +12,7 @@ import type { LakeFiles } from '../../packages/pipeline/src/lake/files.ts'
 import { lake } from '../../packages/pipeline/src/lake/lake.ts'
 import { mirrorIn } from '../../packages/pipeline/src/loader/mirror.ts'
 import { groups } from '../../packages/pipeline/src/ops/groups.ts'
-import { openMachine, temporaryFolder } from '../../packages/pipeline/src/ops/fixture.ts'
+import { openMachine, T0, temporaryFolder } from '../../packages/pipeline/src/ops/fixture.ts'
 import type { Sent } from './answers.ts'
 import { until } from './machine.ts'
 
@@ -27,6 +27,7 @@ export interface Written {
   key: string
   text: string
   hash?: string
+  ts?: number
 }
 
 /** The event as the gateway writes it. */
@@ -48,6 +49,7 @@ export function written(sent: Sent): Written {
     key: String(user),
     text: JSON.stringify({ ...base, ...order, ...more }),
     hash: `hash of ${id}`,
+    ts,
   }
 }
 
@@ -106,9 +108,10 @@ export async function loadedFolder(records: readonly Written[], lakeAt?: LakeFil
     await running
   }
 
-  await add(records, Date.parse('2026-03-01T12:00:00Z'))
-  // Time passes, so that everything is answered.
-  await machine.heartbeat(MONTH_MS)
+  // Nobody's clock is behind an event, and then time passes, so that everything is answered.
+  const latest = records.reduce((most, { ts = 0 }) => Math.max(most, ts), T0)
+  await add(records, latest)
+  await machine.heartbeat(latest - T0 + MONTH_MS)
   await read()
   await writeLake()
 
