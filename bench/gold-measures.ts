@@ -41,7 +41,7 @@ export async function gold(folder: string, events: readonly number[], report: Re
 }
 
 /** In processes of their own: what filled bronze is not to count as the run's memory. */
-async function runApart(order: Omit<Order, 'what'>): Promise<Made> {
+export async function runApart(order: Omit<Order, 'what'>): Promise<Made> {
   const ask = async (what: Order['what']) => {
     const child = fork(join(import.meta.dirname, 'gold-run.ts'), { execArgv: ['--disable-warning=ExperimentalWarning'] })
     child.send({ ...order, what } satisfies Order)

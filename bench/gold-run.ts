@@ -16,6 +16,8 @@ export interface Order {
   path: string
   count: number
   days: number
+  /** The file stays, with what was made. */
+  isKept?: boolean
 }
 
 export interface Made {
@@ -129,6 +131,6 @@ if (order.what === 'fill') {
 } else {
   const made = await run(order)
   process.send?.(made)
-  rmSync(order.path, { force: true })
+  if (!order.isKept) rmSync(order.path, { force: true })
 }
 process.disconnect()
