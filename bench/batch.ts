@@ -217,7 +217,7 @@ function clickAt(offset: number): LogRecord {
     headers,
     appendedAt: ts + 70,
     memo: null,
-  } as LogRecord
+  }
 }
 
 const { values } = parseArgs({ options: { events: { type: 'string', default: String(EVENTS) }, json: { type: 'string' } } })

@@ -35,7 +35,7 @@ export interface SparkOptions {
 /** Readers of the lake pass over it. */
 const EXCHANGE = '_spark/'
 const LAKE_POLL_MS = 1_000
-export const WAITING_FOR_LAKE = 'waiting for the lake'
+const WAITING_FOR_LAKE = 'waiting for the lake'
 
 /** Silver and gold by Spark SQL over the lake's files, handed to the warehouse as Parquet. One run at a time, whose leftovers the next one removes. */
 export function sparkEngine(options: SparkOptions): BatchEngine {
