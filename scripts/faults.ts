@@ -208,4 +208,19 @@ export const FAULTS: readonly Fault[] = [
     to: "where r.state in ('interrupted', 'failed')",
     tests: ['test/backfill-kills.test.ts'],
   },
+  {
+    name: 'the copy for other programs says who somebody is',
+    file: `${SRC}/warehouse/export.ts`,
+    from: `name === 'gold.user_cohort_metrics' ? numbered : `,
+    to: '',
+    tests: [`${SRC}/cli/warehouse.test.ts`],
+    only: 'nobody by their id',
+  },
+  {
+    name: 'charges that were corrected stay as they were in the warehouse',
+    file: `${SRC}/billing/published.ts`,
+    from: 'charges !== 0 || amount !== 0',
+    to: 'charges !== 0',
+    tests: [`${SRC}/billing/published.test.ts`],
+  },
 ]
