@@ -79,7 +79,7 @@ async function run({ path, days }: Order): Promise<Made> {
   const models = readModels(join(ROOT, 'packages/pipeline/models'))
   const reference = async () => ({ foods, ads: [] })
   const stop = new AbortController()
-  const etl = createEtl({ warehouse, models, reference, loaded: async () => true, clock: Date.now, logger: silentLogger }, stop.signal)
+  const etl = createEtl({ warehouse, models, reference, awaited: async () => [], clock: Date.now, logger: silentLogger }, stop.signal)
   await etl.runs(1)
   const before = { at: performance.now(), cpu: process.cpuUsage() }
   const to = new Date(Date.parse(FIRST) + (days - 1) * 86_400_000).toISOString().slice(0, 10)

@@ -8,7 +8,8 @@ import type { BatchEngine } from './engine.ts'
 import { columnsOf, createTable, withThreads } from './dialect.ts'
 import { ANY_STRETCH, selectOf, type Model, type Stretch } from './model.ts'
 import { checked, isStopping, KeptOut, type Checked, type KeptOutDay } from './quality.ts'
-import type { EtlStore } from './store.ts'
+import { madeWhole, partOf } from './parts.ts'
+import { textOf, type EtlStore } from './store.ts'
 
 export interface Work {
   session: Session
@@ -28,6 +29,8 @@ interface Stopped {
 interface Chunk {
   runId: number
   chunk: readonly DueDay[]
+  /** These alone; then the chunk is one day. */
+  only?: readonly string[] | undefined
   around: Around
   since: number
   onStep: (at: string) => void
@@ -62,12 +65,20 @@ export async function runChunk(work: Work, given: Chunk): Promise<readonly DueDa
   }
 }
 
-async function makeDays(work: Work, { runId, chunk, around, since, onStep }: Chunk, stopped: Stopped): Promise<void> {
+async function makeDays(work: Work, { runId, chunk, only, since, onStep, ...given }: Chunk, stopped: Stopped): Promise<void> {
   const { session, engine, store, models, clock, signal } = work
   const done = { days: chunk.length, rowsIn: 0, rowsOut: 0 }
-  await store.markDays(runId, chunk, clock())
-  const computed = [...new Set([...around.computed, ...chunk.map(({ date }) => date)])].toSorted()
-  const tables = await daysOfTables(models, chunk, { ...around, computed })
+  const dates = chunk.map(({ date }) => date)
+  const around = { ...given.around, computed: [...new Set([...given.around.computed, ...dates])].toSorted() }
+  const [date] = only ? dates : []
+  const part = date === undefined ? undefined : partOf(session, models, { date, runId, around, now: textOf(clock()) })
+  if (part) await part.begin()
+  else {
+    await store.markDays(runId, chunk, clock())
+    await madeWhole(session, dates)
+  }
+  const whole = await daysOfTables(models, chunk, around)
+  const tables = part ? await part.daysOf(whole, only ?? []) : whole
   const planned = models.flatMap((model) => {
     const days = tables.get(model.name) ?? []
     return days.length === 0 ? [] : [{ model, days, stretches: stretchesOf(days, around.known) }]
@@ -92,6 +103,7 @@ async function makeDays(work: Work, { runId, chunk, around, since, onStep }: Chu
     // Before others are made from it.
     if (found.some(isStopping)) throw new KeptOut(found.filter(isStopping))
     for (const each of found) await store.addCheck(runId, each)
+    await part?.made(model, days)
   }
   for (const each of stopped.checks) await store.addCheck(runId, each)
   await store.chunkDone(runId, { ...done, keptOut: stopped.days, seconds: (performance.now() - since) / 1_000 })

@@ -4,7 +4,7 @@ import { COUNTED, type Counted } from './schema.ts'
 
 /** A UTC day, `2026-01-31`: as texts they have the order of time. */
 export type Day = string
-export type Why = 'asked for' | 'stale' | 'interrupted' | 'kept out'
+export type Why = 'asked for' | 'stale' | 'interrupted' | 'kept out' | 'made in part'
 
 /** A day of which bronze has rows, or which was computed: the rows of each table now, and as they were when it was computed. */
 export interface KnownDay {
@@ -96,8 +96,14 @@ export interface Around {
   openSince: (day: Day) => Promise<Day | undefined>
 }
 
+/** Tables that have changed on a day. */
+export interface ChangedDay {
+  date: Day
+  changed: readonly string[]
+}
+
 /** The days of each table that change with the chunk's: its own, and those that hang on them. Tables without any are left out. */
-export async function daysOfTables(models: readonly Model[], chunk: readonly DueDay[], around: Around): Promise<Map<string, Day[]>> {
+export async function daysOfTables(models: readonly Model[], chunk: readonly ChangedDay[], around: Around): Promise<Map<string, Day[]>> {
   const found = new Map<string, Day[]>()
   for (const { name, reads, reopens } of models) {
     const own = new Set(

@@ -21,8 +21,8 @@ export interface EtlDeps {
   engine?: BatchEngine | undefined
   /** The catalogue and the ads as they are now. */
   reference: () => Promise<{ foods: readonly Food[]; ads: readonly Ad[] }>
-  /** Resolves, within a limit, to whether all that the log holds by now has been loaded, and the orders placed before that instant have been answered. */
-  loaded: (signal: AbortSignal, beforeMs: number) => Promise<boolean>
+  /** Resolves, within a limit, to what has yet to happen, in words: that all that the log holds by now is loaded, and the orders placed before that instant answered. */
+  awaited: (signal: AbortSignal, beforeMs: number) => Promise<readonly string[]>
   /** Hears of every run; nothing of a run waits for it, or hangs on it. */
   lineage?: RunListener | undefined
   /** Once the days are made: what hangs on them, and is no part of the run. Never rejects. */
@@ -37,6 +37,13 @@ export interface RunListener {
 }
 
 export type AskedBy = 'operator' | 'schedule'
+
+interface Asked {
+  asked: Stretch | undefined
+  only: readonly string[] | undefined
+  askedBy: AskedBy
+}
+
 const WAITING = 'waiting for the loader'
 
 export interface Progress {
@@ -55,15 +62,20 @@ export interface Progress {
 export interface Etl {
   /** What a run would do. Nothing asked: what is stale or was cut off. */
   plan(asked: Stretch | undefined): Promise<Plan>
-  /** Begins a run and resolves to its number; it goes on by itself, first by waiting for the loader. Throws `etl_running` where one is at work. */
-  start(asked: Stretch | undefined, askedBy: AskedBy): Promise<number>
+  /**
+   * Begins a run and resolves to its number; it goes on by itself, first by waiting for the loader. `only`: these tables of the one day that is asked for, and
+   * nothing else that is due. Throws `etl_running` where a run is at work, `model_missing` where there is no such table.
+   */
+  start(asked: Stretch | undefined, askedBy: AskedBy, only?: readonly string[]): Promise<number>
+  /** What a run over the day would wait for; nothing: all of it that the log holds is loaded. */
+  awaited(day: Day): Promise<readonly string[]>
   /** Resolves once no run is at work, nor what follows one. */
   idle(): Promise<void>
   progress(): Progress | undefined
   runs(countMax: number): Promise<readonly RunShown[]>
   run(runId: number): Promise<RunDetail | undefined>
-  /** Every check that a model declares, with what came of it in the last runs that looked at it. */
-  checks(): Promise<readonly CheckNow[]>
+  /** Every check that a model declares, with what came of it in the last runs that looked at it, or at that day. */
+  checks(day?: Day): Promise<readonly CheckNow[]>
   models(): Promise<readonly ModelDoc[]>
 }
 
@@ -81,7 +93,7 @@ const CHECK_RUNS_SHOWN = 14
 
 /** Silver and gold of the warehouse that this process owns: one run at a time. Stopping cuts a run off between two commits. */
 export function createEtl(
-  { warehouse, models, engine = inWarehouse, reference, loaded, lineage, after, clock, logger }: EtlDeps,
+  { warehouse, models, engine = inWarehouse, reference, awaited, lineage, after, clock, logger }: EtlDeps,
   signal: AbortSignal,
 ): Etl {
   let opening: Promise<void> | undefined
@@ -120,36 +132,37 @@ export function createEtl(
     }
   }
 
-  async function survey(store: EtlStore, asked: Stretch | undefined) {
+  async function survey(store: EtlStore, asked: Stretch | undefined, only?: readonly string[]) {
     const known = await store.known()
-    return { known, due: dueDays(known, asked, await store.left(), dayOf(clock())) }
+    const due = dueDays(known, asked, await store.left(), dayOf(clock()))
+    return { known, due: only ? due.filter(({ why }) => why === 'asked for') : due }
   }
 
-  async function execute(asked: Stretch | undefined, askedBy: AskedBy, began: (runId: number) => void): Promise<readonly Day[]> {
+  async function execute({ asked, only, askedBy }: Asked, began: (runId: number) => void): Promise<readonly Day[]> {
     return withStore(async (store, session) => {
       const stop = () => session.interrupt()
       signal.addEventListener('abort', stop, { once: true })
       // Noted before it waits, so that what was asked for is not forgotten where the process dies meanwhile.
-      const first = await survey(store, asked)
-      const runId = await store.begin({ askedBy, asked, due: first.due }, clock())
+      const first = await survey(store, asked, only)
+      const runId = await store.begin({ askedBy, asked, only, due: first.due }, clock())
       progress = { run_id: runId, days: first.due.length, days_done: 0, chunk: 0, chunks: 0, from: null, to: null, at: WAITING }
       began(runId)
       await told(store, session, runId, 'began')
       let since = performance.now()
       const seconds = () => (performance.now() - since) / 1_000
       try {
-        const isLevel = await loaded(signal, Date.parse(asked ? nextDay(asked.to) : dayOf(clock())))
+        const isLevel = (await awaited(signal, Date.parse(asked ? nextDay(asked.to) : dayOf(clock())))).length === 0
         signal.throwIfAborted()
         since = performance.now()
         await session.transaction(() => copyReference(session, reference))
-        const { known, due } = await survey(store, asked)
+        const { known, due } = await survey(store, asked, only)
         await store.settle(runId, { isLevel, due })
-        await chunks({ store, session, runId, known, due, since })
+        await chunks({ store, session, runId, known, due, only, since })
         const keptOut = keptOutMessage(runId, await store.keptOut(runId))
         await store.end(runId, keptOut === undefined ? 'done' : 'failed', keptOut ?? null, seconds(), clock())
         if (keptOut === undefined) logger.info({ run_id: runId, days: due.length, seconds: seconds() }, 'etl run done')
         else logger.error({ run_id: runId }, keptOut)
-        return due.map(({ date }) => date)
+        return only ? [] : due.map(({ date }) => date)
       } catch (error) {
         // Best effort: what cannot be written now is marked when the warehouse is opened again.
         const state = signal.aborted || hasCode(error, 'query_stopped') ? 'interrupted' : 'failed'
@@ -169,9 +182,10 @@ export function createEtl(
     runId: number
     known: readonly KnownDay[]
     due: readonly DueDay[]
+    only: readonly string[] | undefined
     since: number
   }) {
-    const { store, session, runId, due, since } = run
+    const { store, session, runId, due, only, since } = run
     const planned = chunksOf(due, engine.chunkDaysFirst)
     const known = knownDays(run.known, due)
     const computed = new Set(run.known.filter((day) => day.computed).map(({ date }) => date))
@@ -181,7 +195,7 @@ export function createEtl(
       const around = { known, computed: [...computed].toSorted(), openSince: (day: Day) => store.openSince(day) }
       const [from, to] = [chunk[0]?.date ?? null, chunk.at(-1)?.date ?? null]
       const onStep = (name: string) => (progress = { ...(progress as Progress), chunk: at + 1, from, to, at: name })
-      const made = await runChunk({ session, engine, store, models, clock, signal }, { runId, chunk, around, since, onStep })
+      const made = await runChunk({ session, engine, store, models, clock, signal }, { runId, chunk, only, around, since, onStep })
       for (const { date } of made) computed.add(date)
       progress = { ...progress, days_done: progress.days_done + chunk.length }
     }
@@ -194,10 +208,12 @@ export function createEtl(
         const copied = (schema: string) => copyReference(session, reference, schema)
         return planOf({ session, models, copyReference: copied, known, due, openSince: (day) => store.openSince(day) })
       }),
-    async start(asked, askedBy) {
+    async start(asked, askedBy, only) {
+      const unknown = (only ?? []).filter((table) => !models.some(({ name }) => name === table))
+      if (unknown.length > 0) throw new FlowGuardError('model_missing', `there is no ${unknown.join(', ')} in silver or gold`)
       if (running) throw new FlowGuardError('etl_running', `run ${progress?.run_id ?? 'about to begin'} is at work`)
       const began = Promise.withResolvers<number>()
-      running = execute(asked, askedBy, began.resolve)
+      running = execute({ asked, only, askedBy }, began.resolve)
         .then(
           (days) => void (following = Promise.all([following, days.length > 0 && after?.(days)])),
           (error: unknown) => began.reject(error),
@@ -216,7 +232,11 @@ export function createEtl(
     runs: (countMax) => withStore((store) => store.runs(countMax)),
     run: (runId) => withStore((store) => store.run(runId)),
     models: () => withStore((_store, session) => modelDocs(session, models)),
-    checks: () => withStore(async (store) => checksNow(models, await store.checks(CHECK_RUNS_SHOWN))),
+    checks: (day) => withStore(async (store) => checksNow(models, await store.checks(CHECK_RUNS_SHOWN, day))),
+    async awaited(day) {
+      const endMs = Date.parse(nextDay(day))
+      return [...(endMs > clock() ? ['the day is not over'] : []), ...(await awaited(signal, endMs))]
+    },
   }
 }
 

@@ -56,7 +56,7 @@ export async function openWarehouse({
     warehouse,
     models,
     reference: async () => ({ foods: FOODS, ads: ADS }),
-    loaded: async () => true,
+    awaited: async () => [],
     lineage,
     clock: () => now,
     logger: silentLogger,

@@ -1,6 +1,6 @@
 import type { Session } from '../warehouse/warehouse.ts'
 import { between, keyOf } from './checks.ts'
-import { daysOfTables, stretchesOf, type Around, type Day, type DueDay, type KnownDay } from './days.ts'
+import { daysOfTables, stretchesOf, type Around, type Day, type DueDay, type KnownDay, type Why } from './days.ts'
 import { selectOf, type Model, type Stretch } from './model.ts'
 import { COUNTED, type Counted } from './schema.ts'
 
@@ -86,11 +86,12 @@ export const knownDays = (known: readonly KnownDay[], due: readonly DueDay[]): D
   [...new Set([...known.map(({ date }) => date), ...due.map(({ date }) => date)])].toSorted()
 
 function plannedDay({ date, why, bronzeRows }: DueDay, known: readonly KnownDay[]): PlannedDay {
-  return { date, why, because: becauseOf(known.find((day) => day.date === date)), bronze_rows: bronzeRows }
+  return { date, why, because: becauseOf(why, known.find((day) => day.date === date)), bronze_rows: bronzeRows }
 }
 
-function becauseOf(day: KnownDay | undefined): string {
+function becauseOf(why: Why, day: KnownDay | undefined): string {
   if (!day?.computed) return 'never made'
+  if (why === 'made in part') return 'what some of its tables are made from was made, and they were not'
   const { rows, computed } = day
   const grown = (Object.keys(COUNTED) as Counted[]).flatMap((table) => {
     const more = rows[table] - computed[table]

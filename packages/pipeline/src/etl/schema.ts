@@ -24,6 +24,10 @@ export const ETL_SCHEMA = [
   'alter table etl.runs add column if not exists days_kept_out bigint default 0',
   /** The rows of bronze that each day was last made from: bronze only grows, so a day is level where they are as many. */
   `create table if not exists etl.days (date date, run_id bigint, computed_at timestamp, orders_rows bigint, clicks_rows bigint, attributed_rows bigint)`,
+  /** Of a run that made some tables alone: which. */
+  'alter table etl.runs add column if not exists tables varchar',
+  /** While `date` is made table by table: rows of `day` in `model` that are yet to be made (parts.ts). */
+  'create table if not exists etl.parts (date date, model varchar, day date)',
 ] as const
 
 /** Bronze tables that silver hangs on, and the column of `etl.days` that counts their rows. */

@@ -16,6 +16,8 @@ export interface RunShown {
   ended_at: string | null
   from_date: Day | null
   to_date: Day | null
+  /** Which it made, with commas; null: all. */
+  tables: string | null
   /** Whether all that the log held was loaded when it began, and the orders of its days were answered. */
   is_level: boolean
   days: number
@@ -81,7 +83,8 @@ const CHECK_COLUMNS = `model, name, coalesce(severity, 'warn') as severity,
   coalesce(unjudged_days, 0) as unjudged_days, failing_rows`
 
 const COUNT_OF = Object.entries(COUNTED) as [Counted, string][]
-const at = (ms: number) => new Date(ms).toISOString().replace('Z', '')
+/** An instant as SQL casts it to a timestamp. */
+export const textOf = (ms: number) => new Date(ms).toISOString().replace('Z', '')
 
 /** What the runs know of themselves; all of it in the warehouse, on one session. */
 export function etlStore(session: Session) {
@@ -101,7 +104,7 @@ export function etlStore(session: Session) {
     async open(now: number): Promise<number[]> {
       for (const sql of ETL_SCHEMA) await session.run(sql)
       const cutOff = await session.rows<{ run_id: number }>(`select run_id from etl.runs where state = 'running' order by run_id`)
-      await session.run(`update etl.runs set state = 'interrupted', ended_at = $1::timestamp where state = 'running'`, [at(now)])
+      await session.run(`update etl.runs set state = 'interrupted', ended_at = $1::timestamp where state = 'running'`, [textOf(now)])
       return cutOff.map(({ run_id: id }) => id)
     },
     async known(): Promise<KnownDay[]> {
@@ -120,15 +123,19 @@ export function etlStore(session: Session) {
         computed: row['run_id'] === null ? undefined : counts(row, 'was_'),
       }))
     },
-    /** Days that a run meant to make, and that neither it nor a later one has made. */
+    /** Days that a run meant to make, and that neither it nor a later one has made; and those that were made in part. */
     async left(): Promise<Map<Day, Why>> {
       const rows = await session.rows<{ date: Day; kept_out: boolean }>(
         `select p.date, max_by(k.date is not null, p.run_id) as kept_out
          from etl.run_days p join etl.runs r on r.run_id = p.run_id left join etl.days d on d.date = p.date
          left join (select distinct run_id, date from etl.kept_out) k on k.run_id = p.run_id and k.date = p.date
-         where r.state in ('interrupted', 'failed') and coalesce(d.run_id < p.run_id, true) group by p.date`,
+         where r.state in ('interrupted', 'failed') and r.tables is null and coalesce(d.run_id < p.run_id, true) group by p.date`,
       )
-      return new Map(rows.map(({ date, kept_out: isKeptOut }) => [date, isKeptOut ? 'kept out' : 'interrupted']))
+      const parts = await session.rows<{ date: Day }>('select distinct day as date from etl.parts')
+      return new Map([
+        ...parts.map(({ date }) => [date, 'made in part'] as const),
+        ...rows.map(({ date, kept_out: isKeptOut }) => [date, isKeptOut ? 'kept out' : 'interrupted'] as const),
+      ])
     },
     async openSince(day: Day): Promise<Day | undefined> {
       const [found] = await session.rows<{ date: Day | null }>(
@@ -137,14 +144,14 @@ export function etlStore(session: Session) {
       )
       return found?.date ?? undefined
     },
-    async begin(run: { askedBy: string; asked: Stretch | undefined; due: readonly DueDay[] }, now: number): Promise<number> {
+    async begin(run: { askedBy: string; asked: Stretch | undefined; only: readonly string[] | undefined; due: readonly DueDay[] }, now: number): Promise<number> {
       return session.transaction(async () => {
         const [last] = await session.rows<{ id: number }>('select coalesce(max(run_id), 0) as id from etl.runs')
         const id = last!.id + 1
         await session.run(
-          `insert into etl.runs (run_id, started_at, state, asked_by, from_date, to_date, is_level, days, days_done, days_kept_out, rows_in, rows_out, seconds, checks_failed)
-           values ($1, $2::timestamp, 'running', $3, $4::date, $5::date, false, $6, 0, 0, 0, 0, 0, 0)`,
-          [id, at(now), run.askedBy, run.asked?.from ?? null, run.asked?.to ?? null, run.due.length],
+          `insert into etl.runs (run_id, started_at, state, asked_by, from_date, to_date, is_level, days, days_done, days_kept_out, rows_in, rows_out, seconds, checks_failed, tables)
+           values ($1, $2::timestamp, 'running', $3, $4::date, $5::date, false, $6, 0, 0, 0, 0, 0, 0, $7)`,
+          [id, textOf(now), run.askedBy, run.asked?.from ?? null, run.asked?.to ?? null, run.due.length, run.only?.join(', ') ?? null],
         )
         await addDays(id, run.due)
         await session.run('delete from etl.failed_rows where run_id <= $1', [id - RUNS_WITH_ROWS])
@@ -178,7 +185,7 @@ export function etlStore(session: Session) {
       await session.run(
         `insert into etl.days select d.date, ${runId}, cast($1 as timestamp), ${counts.join(', ')}
          from (select cast(date as date) as date, changed from ${days}) as d left join etl.days as before on before.date = d.date`,
-        [at(now)],
+        [textOf(now)],
       )
       const dates = due.map(({ date }) => `date '${date}'`)
       await session.run(`delete from etl.days where run_id <> ${runId} and date in (${dates.join(', ')})`)
@@ -199,7 +206,7 @@ export function etlStore(session: Session) {
         step.rowsIn,
         step.rowsOut,
         step.seconds,
-        at(now),
+        textOf(now),
       ])
     },
     /** Into the check's one row of the run: a run looks at some tables' days in several stretches. */
@@ -252,7 +259,7 @@ export function etlStore(session: Session) {
         state,
         error,
         seconds,
-        at(now),
+        textOf(now),
       ])
     },
     runs: (countMax: number) => session.rows<RunShown>(`select * from etl.runs order by run_id desc limit ${countMax}`),
@@ -273,12 +280,20 @@ export function etlStore(session: Session) {
       }
     },
     keptOut: (runId: number) => session.rows<KeptOutDay>('select date, model, name from etl.kept_out where run_id = $1', [runId]),
-    /** What came of each check in the last runs that looked at it, the latest first. */
-    checks: (runsMax: number) =>
-      session.rows<CheckRun>(
+    /** What came of each check in the last runs that looked at it, or at that day, the latest first. */
+    async checks(runsMax: number, day?: Day): Promise<readonly CheckRun[]> {
+      const runs = await session.rows<CheckRun>(
         `select c.run_id, r.started_at, ${CHECK_COLUMNS} from etl.checks c join etl.runs r on r.run_id = c.run_id
+         ${day === undefined ? '' : `where date '${day}' between c.from_date and c.to_date`}
          qualify row_number() over (partition by model, name order by c.run_id desc) <= ${runsMax} order by c.run_id desc`,
-      ),
+      )
+      if (day === undefined) return runs
+      const keptOut = await session.rows<{ id: number }>(`select distinct run_id as id from etl.kept_out where date = date '${day}'`)
+      // Of the days that a run looked at, a check that stops has failed in those alone that it kept out.
+      const isOthers = ({ run_id: run, severity, state }: CheckRun) =>
+        severity === 'stop' && state === 'failed' && !keptOut.some(({ id }) => id === run)
+      return runs.map((each) => (isOthers(each) ? { ...each, state: 'passed', failing_rows: 0 } : each))
+    },
   }
 }
 

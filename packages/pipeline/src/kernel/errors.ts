@@ -136,6 +136,8 @@ const CODES = {
     retriable: true,
     advice: 'One run at a time: wait until it is done (`npx flowguard etl runs` shows it), then ask again.',
   },
+  etl_order: { retriable: true, advice: 'Make first what it names: a table is made from those that it reads (docs/MODELS.md).' },
+  model_missing: { retriable: false, advice: 'docs/MODELS.md lists the tables of silver and gold.' },
   not_level: {
     retriable: true,
     advice:

@@ -41,7 +41,7 @@ export async function openBusiness() {
         warehouse: machine.warehouse,
         models: [],
         reference: async () => ({ foods: [], ads: [] }),
-        loaded: async () => true,
+        awaited: async () => [],
         clock,
         logger: silentLogger,
       },
@@ -101,7 +101,7 @@ export async function openBusiness() {
       const models = readModels(join(ROOT, 'packages/pipeline/models'))
       const reference = async () => ({ foods: [], ads: [] })
       const etl = createEtl(
-        { warehouse: machine.warehouse, models, reference, loaded: async () => true, clock: () => NOW, logger: silentLogger },
+        { warehouse: machine.warehouse, models, reference, awaited: async () => [], clock: () => NOW, logger: silentLogger },
         stop.signal,
       )
       await etl.start({ from: '2026-03-01', to: '2026-04-02' }, 'operator')

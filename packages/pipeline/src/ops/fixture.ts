@@ -241,7 +241,7 @@ export const idleEtl = (warehouse: Warehouse, after?: EtlDeps['after']) =>
       warehouse,
       models: [],
       reference: async () => ({ foods: [], ads: [] }),
-      loaded: async () => true,
+      awaited: async () => [],
       ...(after && { after }),
       clock: () => T0,
       logger: silentLogger,

@@ -4,6 +4,7 @@ import { FlowGuardError, type ErrorCode } from '../kernel/errors.ts'
 /** What is the asker's to mend, and what is not. */
 const STATUS: Partial<Record<ErrorCode, number>> = {
   etl_running: 409,
+  model_missing: 422,
   not_level: 409,
   not_whole: 409,
   query_refused: 422,

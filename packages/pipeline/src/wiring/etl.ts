@@ -69,7 +69,7 @@ async function openEtl(machine: Machine, levelMsMax: number): Promise<Etl> {
       models,
       engine,
       reference: () => referenceOf(machine),
-      loaded: (stop, beforeMs) => loaded(stores, { beforeMs, msMax: levelMsMax }, stop),
+      awaited: (stop, beforeMs) => awaited(stores, { beforeMs, msMax: levelMsMax }, stop),
       lineage: lineageTo(machine),
       async after(days) {
         await reconcileAfter(machine, days, levelMsMax)
@@ -105,10 +105,14 @@ async function referenceOf(machine: Machine) {
 }
 
 /**
- * Whether all that lies in the log by now has been read by the stream and loaded, with the answers, and no order before that instant waits for the watermark.
- * Where the instant is yet to come others will always wait: that is said, and not waited for.
+ * What has yet to happen, so that all that lies in the log by now has been read by the stream and loaded, with the answers, and no order before that instant waits
+ * for the watermark. Where the instant is yet to come others will always wait: that is said, and not waited for.
  */
-async function loaded(stores: Stores, { beforeMs, msMax }: { beforeMs: number; msMax: number }, signal: AbortSignal): Promise<boolean> {
+async function awaited(
+  stores: Stores,
+  { beforeMs, msMax }: { beforeMs: number; msMax: number },
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const until = performance.now() + msMax
   const now = async () => new Map((await groups(stores)).readers.map(({ name, partitions }) => [name, partitions]))
   const first = await now()
@@ -120,16 +124,23 @@ async function loaded(stores: Stores, { beforeMs, msMax }: { beforeMs: number; m
     const current = await now()
     const nextOf = (name: 'stream' | 'loader', { topic, partition }: GroupPartition) =>
       current.get(name)?.find((each) => each.topic === topic && each.partition === partition)?.next ?? 0
-    const answers = (current.get('loader') ?? []).filter(({ topic }) => topic === ATTRIBUTED)
-    const isLoaded = targets.every((each) => nextOf(each.name, each) >= each.end) && answers.every(({ lag }) => lag === 0)
-    if (isLoaded && !pending) return true
-    if (isLoaded && beforeMs > stores.clock()) return false
-    if (signal.aborted || performance.now() >= until) return false
+    const answers = (current.get('loader') ?? []).filter(({ topic, lag }) => topic === ATTRIBUTED && lag !== 0)
+    const behind = targets.filter((each) => nextOf(each.name, each) < each.end)
+    const isLoaded = behind.length === 0 && answers.length === 0
+    if ((isLoaded && (pending === 0 || beforeMs > stores.clock())) || signal.aborted || performance.now() >= until) {
+      const records = (count: number) => `${count} ${count === 1 ? 'record' : 'records'}`
+      return [
+        ...behind.map((each) => `the ${each.name} has yet to read ${records(each.end - nextOf(each.name, each))} of ${each.topic}/${each.partition}`),
+        ...answers.map(({ topic, partition, lag }) => `the loader has yet to read ${records(lag)} of ${topic}/${partition}`),
+        ...(pending === 0 ? [] : [`${pending} ${pending === 1 ? 'order waits' : 'orders wait'} for the watermark`]),
+      ]
+    }
     await pause(LEVEL_POLL_MS, signal)
   }
 }
 
-function waitsBefore(stores: Stores, beforeMs: number): boolean {
-  if (!stores.pipeline || totalsOf(stores.pipeline.db)('pending').amount >= beforeMs) return false
-  return pendingIn(stores.pipeline.db).some(({ ts }) => ts < beforeMs)
+/** Orders. */
+function waitsBefore(stores: Stores, beforeMs: number): number {
+  if (!stores.pipeline || totalsOf(stores.pipeline.db)('pending').amount >= beforeMs) return 0
+  return pendingIn(stores.pipeline.db).filter(({ ts }) => ts < beforeMs).length
 }
