@@ -6,16 +6,18 @@ import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { holderOf } from '../kernel/lock.ts'
 import { createLogger } from '../kernel/logging.ts'
 import type { Context } from './cli.ts'
-import { keyForOps, problemText, refused, request } from './http.ts'
+import { isElsewhere, keyForOps, problemText, refused, request } from './http.ts'
 
 /** The ETL as the commands meet it, in this process or in FlowGuard's. */
 export interface EtlClient {
   /** In this process: what is begun ends with it. */
   isOwn: boolean
   plan(asked: Stretch | undefined): Promise<Plan>
-  /** Without days: what runs have left. */
-  start(asked: Stretch | undefined): Promise<number>
-  checks(): Promise<readonly CheckNow[]>
+  /** Without days: what runs have left. With tables: these alone, of one day. */
+  start(asked: Stretch | undefined, only?: readonly string[]): Promise<number>
+  /** What a run over the day would wait for. */
+  awaited(day: string): Promise<readonly string[]>
+  checks(day: string | undefined): Promise<readonly CheckNow[]>
   progress(): Promise<Progress | undefined>
   runs(countMax: number): Promise<readonly RunShown[]>
   run(id: number): Promise<RunDetail | undefined>
@@ -27,7 +29,7 @@ export interface EtlClient {
 export async function withEtl<T>(context: Context, work: (etl: EtlClient) => Promise<T>, signal?: AbortSignal): Promise<T> {
   const { settings } = context
   // It may have yet to open the file.
-  if (holderOf(settings.DATA_DIR, 'ops') !== undefined) return work(remote(context))
+  if (holderOf(settings.DATA_DIR, 'ops') !== undefined || isElsewhere(settings)) return work(remote(context))
   const { openOwnEtl } = await import('../wiring/etl.ts')
   const logger = createLogger('etl', settings, 'warn')
   const stopping = new AbortController()
@@ -43,8 +45,9 @@ export async function withEtl<T>(context: Context, work: (etl: EtlClient) => Pro
   return await work({
     isOwn: true,
     plan: (asked) => etl.plan(asked),
-    start: (asked) => etl.start(asked, 'operator'),
-    checks: () => etl.checks(),
+    start: (asked, only) => etl.start(asked, 'operator', only),
+    awaited: (day) => etl.awaited(day),
+    checks: (day) => etl.checks(day),
     progress: async () => etl.progress(),
     runs: (countMax) => etl.runs(countMax),
     run: (id) => etl.run(id),
@@ -69,8 +72,9 @@ function remote({ settings }: Context): EtlClient {
   return {
     isOwn: false,
     plan: (days) => asked(days ? `plan?from=${days.from}&to=${days.to}` : 'plan?resume=true'),
-    start: async (days) => (await asked<{ run_id: number }>('runs', days ?? { resume: true })).run_id,
-    checks: async () => (await asked<{ checks: CheckNow[] }>('checks')).checks,
+    start: async (days, tables) => (await asked<{ run_id: number }>('runs', days ? { ...days, tables } : { resume: true })).run_id,
+    awaited: async (day) => (await asked<{ awaited: string[] }>(`ready?date=${day}`)).awaited,
+    checks: async (day) => (await asked<{ checks: CheckNow[] }>(day === undefined ? 'checks' : `checks?date=${day}`)).checks,
     progress: async () => (await asked<{ running: Progress | null }>('runs?limit=1')).running ?? undefined,
     runs: async (countMax) => (await asked<{ runs: RunShown[] }>(`runs?limit=${countMax}`)).runs,
     run: (id) => ask(`runs/${id}`),

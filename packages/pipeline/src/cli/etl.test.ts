@@ -122,6 +122,7 @@ const RUN: RunDetail = {
   ended_at: '2026-03-02T10:00:01.000Z',
   from_date: DAY,
   to_date: DAY,
+  tables: null,
   is_level: true,
   days: 1,
   days_done: 1,

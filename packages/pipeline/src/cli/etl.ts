@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import type { Plan, PlannedTable } from '../etl/plan.ts'
 import type { Stretch } from '../etl/model.ts'
 import type { RunDetail, RunShown } from '../etl/store.ts'
@@ -9,6 +9,8 @@ import { withEtl, type EtlClient } from './etl-client.ts'
 import { count, dateTime, duration, printable, table } from './output.ts'
 
 const FOLLOW_MS = 300
+/** Between two looks at what is waited for. */
+const AGAIN_MS = 1_000
 /** As long as FlowGuard may take to start a process again. */
 const UNHEARD_MS_MAX = 30_000
 const LIST_COUNT = 20
@@ -26,11 +28,25 @@ export function etlCommand(cli: Cli): Command {
     .description('silver and gold: made for a day or a range, and what became of it')
     .addHelpText('after', example('etl run --date 2026-01-31', 'etl backfill --from 2026-01-01 --to 2026-01-31 --plan', 'etl runs'))
   etl.addCommand(
+    new Command('ready')
+      .description('whether all of a day that the log holds is loaded, and its orders are answered; exits 1 where not')
+      .requiredOption('--date <day>', DAY, day)
+      .option('--wait <seconds>', 'wait so long until it is', seconds, 0)
+      .addHelpText('after', example('etl ready --date yesterday --wait 600'))
+      .action(action<Waiting & { date: string }, []>(cli, ready)),
+  )
+  etl.addCommand(
     new Command('run')
       .description('make a day anew, with every day that is stale and whatever hangs on them')
-      .requiredOption('--date <day>', 'a UTC day, 2026-01-31, or today or yesterday', day)
-      .addHelpText('after', example('etl run --date 2026-01-31'))
-      .action(action<{ date: string }, []>(cli, (context, { date }) => run(context, { from: date, to: date }))),
+      .requiredOption('--date <day>', DAY, day)
+      .option('--table <table>', 'this table alone, of the day and the days that hang on it; again for others', tables)
+      .option('--wait <seconds>', 'where another run is at work, wait so long for its end', seconds, 0)
+      .addHelpText('after', example('etl run --date 2026-01-31', 'etl run --date 2026-01-31 --table silver.orders_clean --wait 600'))
+      .action(
+        action<Waiting & { date: string; table?: string[] }, []>(cli, (context, { date, table: only, wait }) =>
+          run(context, { asked: { from: date, to: date }, only, wait }),
+        ),
+      ),
   )
   etl.addCommand(
     new Command('backfill')
@@ -38,6 +54,7 @@ export function etlCommand(cli: Cli): Command {
       .option('--from <day>', 'the first UTC day', day)
       .option('--to <day>', 'the last, included', day)
       .option('--resume', 'instead of days: what runs that were cut off or failed have left')
+      .option('--wait <seconds>', 'where another run is at work, wait so long for its end', seconds, 0)
       .option('--plan', 'only say which days of which tables, how many rows would change, and why')
       .addHelpText(
         'after',
@@ -64,15 +81,48 @@ export function etlCommand(cli: Cli): Command {
   etl.addCommand(
     new Command('checks')
       .description('data quality: every check that the models declare, and what came of it in the last runs')
-      .addHelpText('after', example('etl checks', 'etl checks --json'))
-      .action(action<object, []>(cli, checks)),
+      .option('--date <day>', 'in the last runs over this day', day)
+      .addHelpText('after', example('etl checks', 'etl checks --date yesterday', 'etl checks --json'))
+      .action(action<{ date?: string }, []>(cli, checks)),
   )
   return etl
 }
 
-type BackfillOptions = Partial<Stretch> & { resume?: true; plan?: true }
+const DAY = 'a UTC day, 2026-01-31, or today or yesterday'
+const WAIT_SECONDS_MAX = 86_400
+const seconds = wholeNumber(0, WAIT_SECONDS_MAX)
 
-async function backfill(context: Context, { from, to, resume, plan: isPlan }: BackfillOptions): Promise<ExitCode> {
+function tables(text: string, before: readonly string[] = []): string[] {
+  if (!/^(?:silver|gold)\.[a-z_]+$/.test(text)) throw new InvalidArgumentError('It must be a table, silver.orders_clean.')
+  return [...new Set([...before, text])]
+}
+
+interface Waiting {
+  /** Seconds. */
+  wait: number
+}
+
+async function ready(context: Context, { date, wait }: Waiting & { date: string }): Promise<ExitCode> {
+  const { out, io } = context
+  const awaited = await withEtl(context, async (etl) => {
+    const untilMs = io.clock() + wait * 1_000
+    for (;;) {
+      const found = await etl.awaited(date)
+      if (found.length === 0 || io.clock() >= untilMs || io.signal.aborted) return found
+      out.progress(`  ${date}: ${found.join(', ')}`)
+      await pause(AGAIN_MS, io.signal)
+    }
+  })
+  out.endProgress()
+  const isReady = awaited.length === 0
+  if (out.isJson) out.json({ date, is_ready: isReady, awaited })
+  else out.line(isReady ? `${date} is loaded.` : `${date} is not ready: ${awaited.join(', ')}.`)
+  return isReady ? EXIT.done : EXIT.failed
+}
+
+type BackfillOptions = Partial<Stretch> & Waiting & { resume?: true; plan?: true }
+
+async function backfill(context: Context, { from, to, resume, wait, plan: isPlan }: BackfillOptions): Promise<ExitCode> {
   const misused = (why: string) => {
     context.out.note(why)
     return EXIT.misused
@@ -81,7 +131,7 @@ async function backfill(context: Context, { from, to, resume, plan: isPlan }: Ba
   if (!resume && (from === undefined || to === undefined)) return misused('--from and --to are needed, or --resume.')
   if (from !== undefined && to !== undefined && from > to) return misused(`--from ${from} is after --to ${to}.`)
   const asked = from === undefined || to === undefined ? undefined : { from, to }
-  return isPlan ? withEtl(context, (etl) => plan(context, etl, asked)) : run(context, asked)
+  return isPlan ? withEtl(context, (etl) => plan(context, etl, asked)) : run(context, { asked, wait })
 }
 
 async function plan({ out }: Context, etl: EtlClient, asked: Stretch | undefined): Promise<ExitCode> {
@@ -119,12 +169,37 @@ function tableRow({ table: name, from, to, days, hanging, rows_now: now, rows }:
   return [name, from, to, count(days), count(hanging), count(now), ...changes]
 }
 
-async function run(context: Context, asked: Stretch | undefined): Promise<ExitCode> {
+interface Run extends Waiting {
+  asked: Stretch | undefined
+  only?: readonly string[] | undefined
+}
+
+/** What another process's work holds up: a run, a folder that another command has open, FlowGuard as it is started again. */
+const IN_TURN = ['etl_running', 'warehouse_held', 'unreachable'] as const
+
+/** Again until the run has begun, within the limit. */
+async function run(context: Context, given: Run): Promise<ExitCode> {
+  const { out, io } = context
+  const untilMs = io.clock() + given.wait * 1_000
+  for (;;) {
+    let isBegun = false
+    try {
+      return await runOnce(context, given, () => (isBegun = true))
+    } catch (error) {
+      if (isBegun || io.signal.aborted || io.clock() >= untilMs || !IN_TURN.some((code) => hasCode(error, code))) throw error
+      out.progress(`  waiting for its turn: ${(error as Error).message}`)
+      await pause(AGAIN_MS, io.signal)
+    }
+  }
+}
+
+async function runOnce(context: Context, { asked, only }: Run, begun: () => void): Promise<ExitCode> {
   const { out, io } = context
   return withEtl(
     context,
     async (etl) => {
-      const id = await etl.start(asked)
+      const id = await etl.start(asked, only)
+      begun()
       const found = await follow(context, etl, id)
       out.endProgress()
       if (!found) {
@@ -170,9 +245,10 @@ async function follow({ out, io }: Context, etl: EtlClient, id: number): Promise
 const STATE_COLORS = { done: 'green', running: 'cyan', failed: 'red', interrupted: 'yellow' } as const
 
 function runRow({ out }: Pick<Context, 'out'>, each: RunShown): string[] {
-  const asked = each.from_date === null ? '–' : each.from_date === each.to_date ? each.from_date : `${each.from_date} to ${each.to_date}`
+  const days = each.from_date === null ? '–' : each.from_date === each.to_date ? each.from_date : `${each.from_date} to ${each.to_date}`
+  const asked = each.tables === null ? days : `${days} ${each.tables}`
   const failed = each.checks_failed === 0 ? '0' : out.colors.red(count(each.checks_failed))
-  const days = each.days === each.days_done ? count(each.days) : `${count(each.days_done)} of ${count(each.days)}`
+  const done = each.days === each.days_done ? count(each.days) : `${count(each.days_done)} of ${count(each.days)}`
   const state = out.colors[STATE_COLORS[each.state]](each.state)
   return [
     String(each.run_id),
@@ -180,7 +256,7 @@ function runRow({ out }: Pick<Context, 'out'>, each: RunShown): string[] {
     state,
     each.asked_by,
     asked,
-    days,
+    done,
     count(each.rows_in),
     count(each.rows_out),
     each.seconds.toFixed(1),
@@ -262,10 +338,10 @@ function printChecked({ out }: Pick<Context, 'out'>, checks: readonly { state: k
 const CHECK_COLORS = { passed: 'green', failed: 'red', no_history: 'cyan', no_reference: 'cyan', never_run: 'gray' } as const
 const CHECK_CHARS = 60
 
-async function checks(context: Context): Promise<ExitCode> {
+async function checks(context: Context, { date }: { date?: string }): Promise<ExitCode> {
   return withEtl(context, async (etl) => {
     const { out } = context
-    const found = await etl.checks()
+    const found = await etl.checks(date)
     if (out.isJson) out.json(found)
     else {
       const rows = found.map(({ model, name, severity, state, latest }) => [

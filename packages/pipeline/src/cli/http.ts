@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { Problem } from '@flowguard/contract'
@@ -23,6 +24,10 @@ export interface Request {
   timeoutMs?: number
   signal?: AbortSignal
 }
+
+/** Whether the operations API is to be asked, at the address given: there is no data folder here. A scheduler's machine, for instance. */
+export const isElsewhere = ({ DATA_DIR, sources }: Pick<Settings, 'DATA_DIR' | 'sources'>): boolean =>
+  sources.OPS_URL !== 'default' && !existsSync(DATA_DIR)
 
 /** What a command here sends to the operations API: the key that it was given, or the data folder's own, which never goes to another machine. */
 export function keyForOps({ WRITE_KEY, OPS_URL, DATA_DIR }: Pick<Settings, 'WRITE_KEY' | 'OPS_URL' | 'DATA_DIR'>): string {

@@ -4,7 +4,7 @@ import { createLogger } from '../kernel/logging.ts'
 import { planDays, reconcileDays, type Days, type Outcome } from '../reconcile/outcome.ts'
 import type { CauseSum, DifferenceShown, FlagShown, HourShown, ReconRun } from '../reconcile/view.ts'
 import type { Context } from './cli.ts'
-import { keyForOps, problemText, refused, request } from './http.ts'
+import { isElsewhere, keyForOps, problemText, refused, request } from './http.ts'
 
 const RUN_MS_MAX = 30 * 60_000
 
@@ -30,7 +30,7 @@ export interface ReconcileClient {
 /** A FlowGuard that runs on the data folder does the work; otherwise this process. */
 export async function withReconcile<T>(context: Context, work: (client: ReconcileClient) => Promise<T>): Promise<T> {
   const { settings, io } = context
-  if (holderOf(settings.DATA_DIR, 'ops') !== undefined) return work(remote(context))
+  if (holderOf(settings.DATA_DIR, 'ops') !== undefined || isElsewhere(settings)) return work(remote(context))
   const { openOwnReconcile } = await import('../wiring/reconcile.ts')
   const opened = await openOwnReconcile(settings, createLogger('reconcile', settings, 'warn'), io.signal).catch((error: unknown) => {
     if (hasCode(error, 'warehouse_held')) return undefined

@@ -5,46 +5,10 @@ import { test } from 'node:test'
 import { hasCode } from '../kernel/errors.ts'
 import { MODELS, openWarehouse } from './fixture.ts'
 import { parseModel } from './model.ts'
+import { randomOf, timeline, type Given } from './timeline.ts'
 
 const IS_SOAK = process.env['FLOWGUARD_SOAK'] !== undefined
-const EVENTS = IS_SOAK ? 160 : 90
 const SEEDS = IS_SOAK ? [1, 2, 3, 4, 5, 6] : [1]
-
-type Given = Record<string, string | number | boolean | null>
-
-/** The same for the same seed (mulberry32). */
-function randomOf(seed: number) {
-  let state = seed
-  return (below: number) => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below)
-  }
-}
-
-/** A week of few users, so that sessions run over midnights, ids come again, and first orders move when something comes late. */
-function timeline(seed: number): { table: 'orders' | 'clicks'; row: Given }[] {
-  const random = randomOf(seed)
-  return Array.from({ length: EVENTS }, (_, index) => {
-    const day = 1 + random(7)
-    // Many about midnight.
-    const minute = random(3) === 0 ? random(24 * 60) : [0, 10, 25, 1_415, 1_430, 1_439][random(6)]!
-    const at = `2026-03-0${day} ${String(Math.floor(minute / 60)).padStart(2, '0')}:${String(minute % 60).padStart(2, '0')}:00`
-    const table = random(3) === 0 ? 'orders' : 'clicks'
-    const row: Given = {
-      user_id: `u${random(5)}`,
-      at,
-      item_id: 1 + random(3),
-      event_id: `e${random(120)}`,
-      is_bot: random(12) === 0,
-      source_offset: index + 1,
-    }
-    if (table === 'orders')
-      return { table, row: { ...row, price: `${1 + random(50)}.${10 + random(90)}`, status: random(6) === 0 ? 'delivered' : 'placed' } }
-    return { table, row: { ...row, event_type: random(2) === 0 ? 'click' : 'impression' } }
-  })
-}
 
 for (const seed of SEEDS) {
   test(`loaded bit by bit, with runs of any days between, it comes to what one run of all makes (seed ${seed})`, async () => {

@@ -82,7 +82,8 @@ export function partOf(session: Session, models: readonly Model[], { date, runId
       return planned
     },
     async made(model: Model, days: readonly Day[]) {
-      if (days.length > 0) await session.run(`delete from etl.parts where model = ${quoted(model.name)} and day in (${list(days.map(day))})`)
+      if (days.length > 0)
+        await session.run(`delete from etl.parts where model = ${quoted(model.name)} and day in (${list(days.map(day))})`)
       for (const table of Object.keys(COUNTED) as Counted[]) if (model.reads.includes(table)) await count(model, table)
       await leave(await readersOf(model.name, days))
       await session.run(`update etl.days set computed_at = cast(${quoted(now)} as timestamp) where date = ${day(date)}`)

@@ -86,7 +86,15 @@ export const knownDays = (known: readonly KnownDay[], due: readonly DueDay[]): D
   [...new Set([...known.map(({ date }) => date), ...due.map(({ date }) => date)])].toSorted()
 
 function plannedDay({ date, why, bronzeRows }: DueDay, known: readonly KnownDay[]): PlannedDay {
-  return { date, why, because: becauseOf(why, known.find((day) => day.date === date)), bronze_rows: bronzeRows }
+  return {
+    date,
+    why,
+    because: becauseOf(
+      why,
+      known.find((day) => day.date === date),
+    ),
+    bronze_rows: bronzeRows,
+  }
 }
 
 function becauseOf(why: Why, day: KnownDay | undefined): string {

@@ -144,7 +144,10 @@ export function etlStore(session: Session) {
       )
       return found?.date ?? undefined
     },
-    async begin(run: { askedBy: string; asked: Stretch | undefined; only: readonly string[] | undefined; due: readonly DueDay[] }, now: number): Promise<number> {
+    async begin(
+      run: { askedBy: string; asked: Stretch | undefined; only: readonly string[] | undefined; due: readonly DueDay[] },
+      now: number,
+    ): Promise<number> {
       return session.transaction(async () => {
         const [last] = await session.rows<{ id: number }>('select coalesce(max(run_id), 0) as id from etl.runs')
         const id = last!.id + 1

@@ -32,7 +32,14 @@ before(async () => {
     ...opsDeps(machine, stores, folder.path),
     ask: () => Promise.reject(new Error('nothing is asked of the stores')),
     etl: createEtl(
-      { warehouse: machine.warehouse, models, reference, loaded: () => level.promise, clock, logger: silentLogger },
+      {
+        warehouse: machine.warehouse,
+        models,
+        reference,
+        awaited: async () => ((await level.promise) ? [] : ['the loader']),
+        clock,
+        logger: silentLogger,
+      },
       stop.signal,
     ),
   })

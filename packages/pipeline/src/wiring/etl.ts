@@ -130,7 +130,9 @@ async function awaited(
     if ((isLoaded && (pending === 0 || beforeMs > stores.clock())) || signal.aborted || performance.now() >= until) {
       const records = (count: number) => `${count} ${count === 1 ? 'record' : 'records'}`
       return [
-        ...behind.map((each) => `the ${each.name} has yet to read ${records(each.end - nextOf(each.name, each))} of ${each.topic}/${each.partition}`),
+        ...behind.map(
+          (each) => `the ${each.name} has yet to read ${records(each.end - nextOf(each.name, each))} of ${each.topic}/${each.partition}`,
+        ),
         ...answers.map(({ topic, partition, lag }) => `the loader has yet to read ${records(lag)} of ${topic}/${partition}`),
         ...(pending === 0 ? [] : [`${pending} ${pending === 1 ? 'order waits' : 'orders wait'} for the watermark`]),
       ]

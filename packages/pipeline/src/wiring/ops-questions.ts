@@ -8,16 +8,23 @@ import type { Audit } from '../ops/audit.ts'
 const RUNS_MS_MAX = 5_000
 /** It goes through everything. */
 const AUDIT_MS_MAX = 10 * 60_000
-/** Of so many runs one is settled. */
-const RUNS_COUNT = 10
+/** Of so many runs one is settled; and as many as a day takes that is made table by table. */
+const RUNS_COUNT = 50
 
 /** The warehouse has one owner, and the audit its threads: both are asked where operations are, whichever process that is. */
 export function settledRunOver(settings: Settings): (signal: AbortSignal) => Promise<RunShown | undefined> {
-  const isSettled = ({ state }: RunShown) => state === 'done' || state === 'failed'
   return async (signal) => {
     const path = `/api/etl/runs?limit=${RUNS_COUNT}`
-    return (await asked<{ runs: RunShown[] }>(settings, path, { signal, msMax: RUNS_MS_MAX })).runs.find(isSettled)
+    return settledOf((await asked<{ runs: RunShown[] }>(settings, path, { signal, msMax: RUNS_MS_MAX })).runs)
   }
+}
+
+/** The latest that is done or failed. A run of single tables makes good what failed with the same tables of the same day, and nothing else. */
+export function settledOf(runs: readonly RunShown[]): RunShown | undefined {
+  const settled = runs.filter(({ state }) => state === 'done' || state === 'failed')
+  const isMadeGood = (failed: RunShown, later: RunShown) =>
+    later.tables === null || (later.tables === failed.tables && later.from_date === failed.from_date)
+  return settled.find((run, at) => run.state === 'failed' && !settled.slice(0, at).some((later) => isMadeGood(run, later))) ?? settled[0]
 }
 
 export function checksOver(settings: Settings): (signal: AbortSignal) => Promise<readonly CheckNow[]> {
