@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { hasCode } from '../kernel/errors.ts'
 import { MODELS, openWarehouse } from './fixture.ts'
 import { parseModel } from './model.ts'
-import { randomOf, timeline, type Given } from './timeline.ts'
+import { randomOf, timeline, type Given } from './timeline.fixture.ts'
 
 const IS_SOAK = process.env['FLOWGUARD_SOAK'] !== undefined
 const SEEDS = IS_SOAK ? [1, 2, 3, 4, 5, 6] : [1]
