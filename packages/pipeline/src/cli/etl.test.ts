@@ -74,6 +74,47 @@ test('rows that fail a check that stops make it exit 1, and are shown, and so is
   assert.match(checks.stdout, /never run +stop +gold\.daily_gmv_metrics/)
 })
 
+test('a day table by table: waited for, made in order, refused out of it, and its checks', async () => {
+  using folder = await loadedFolder()
+  const { cli } = folder
+  const ready = await cli('ready', '--date', DAY, '--json')
+  const awaited = ['1 order waits for the watermark']
+  assert.deepEqual([ready.code, JSON.parse(ready.stdout)], [1, { date: DAY, is_ready: false, awaited }])
+  assert.match((await cli('ready', '--date', DAY)).stdout, /^2026-03-01 is not ready: 1 order waits for the watermark\.\n$/)
+  assert.match((await cli('ready', '--date', '2026-02-28')).stdout, /^2026-02-28 is loaded\.\n$/)
+  const today = await cli('ready', '--date', 'today')
+  assert.equal(today.code, 1)
+  assert.match(today.stdout, /is not ready: the day is not over, 1 order waits for the watermark\.\n$/)
+
+  const early = await cli('run', '--date', DAY, '--table', 'gold.daily_gmv_metrics')
+  assert.equal(early.code, 1)
+  assert.match(
+    early.stdout,
+    /made from silver\.orders_clean, to be made first: npx flowguard etl run --date 2026-03-01 --table silver\.orders_clean\n/,
+  )
+  const made = await cli('run', '--date', DAY, '--table', 'silver.orders_clean', '--table', 'gold.daily_gmv_metrics', '--json')
+  const { state, tables, steps } = JSON.parse(made.stdout) as RunDetail
+  assert.deepEqual(
+    [made.code, state, tables, steps.map(({ model }) => model)],
+    [0, 'done', 'silver.orders_clean, gold.daily_gmv_metrics', ['silver.orders_clean', 'gold.daily_gmv_metrics']],
+  )
+  assert.match((await cli('runs')).stdout, /\n +2 .* done +operator +2026-03-01 silver\.orders_clean, gold\.daily_gmv_metrics +1 /)
+  const planned = JSON.parse((await cli('backfill', '--resume', '--plan', '--json')).stdout) as Plan
+  assert.deepEqual(
+    planned.days.map(({ date, why }) => [date, why]),
+    [[DAY, 'made in part']],
+  )
+
+  const checks = await cli('checks', '--date', DAY)
+  assert.equal(checks.code, 0, checks.stdout)
+  assert.match(checks.stdout, /passed +stop +gold\.daily_gmv_metrics +unique: date/)
+  assert.match(checks.stdout, /never run +stop +gold\.ad_attribution/)
+  assert.match((await cli('checks', '--date', '2026-02-01')).stdout, /never run +stop +gold\.daily_gmv_metrics/)
+  const none = await cli('run', '--date', DAY, '--table', 'gold.nothing')
+  assert.equal(none.code, 1)
+  assert.match(none.stderr, /there is no gold\.nothing in silver or gold\n.*docs\/MODELS\.md/)
+})
+
 test('days that are none, lie ahead or the wrong way round are misuse; no warehouse is a failure', async () => {
   using folder = temporaryFolder()
   const cli = (...args: string[]) => run(['etl', ...args, '--data-dir', folder.path], { clock: () => Date.parse('2026-03-02T12:00:00Z') })
@@ -85,6 +126,9 @@ test('days that are none, lie ahead or the wrong way round are misuse; no wareho
     [['backfill', '--from', DAY, '--resume'], /takes no --from/],
     [['backfill', '--from', '2026-03-02', '--to', DAY], /is after/],
     [['runs', '0'], /whole number/],
+    [['run', '--date', DAY, '--table', 'orders'], /must be a table, silver\.orders_clean/],
+    [['run', '--date', DAY, '--wait', '-1'], /whole number/],
+    [['ready'], /--date/],
   ] as const) {
     const { code, stdout, stderr } = await cli(...args)
     assert.deepEqual([code, stdout], [2, ''], args.join(' '))
@@ -183,8 +227,32 @@ test('where another process has the warehouse, it does the work: begun, followed
     const refused = await run(args, { env })
     assert.equal(refused.code, 1)
     assert.match(refused.stderr, /run 6 is at work\n.*One run at a time/)
+    let asked = 0
+    ops.told = (url) => (url === '/api/etl/runs' && (asked += 1) < 2 ? { status: 409, body: { detail: 'run 6 is at work' } } : usual(url))
+    looks = 3
+    shown = {}
+    const inTurn = await run([...args, '--table', 'silver.orders_clean', '--wait', '20'], { env, isTTY: true })
+    assert.equal(inTurn.code, 0, inTurn.stderr)
+    assert.match(inTurn.stderr, /waiting for its turn: run 6 is at work/)
+    assert.deepEqual(JSON.parse(ops.requests.findLast(({ method }) => method === 'POST')?.body ?? ''), {
+      from: DAY,
+      to: DAY,
+      tables: ['silver.orders_clean'],
+    })
+    let waited = 0
+    ops.told = (url) => ({
+      body: { awaited: url === `/api/etl/ready?date=${DAY}` && (waited += 1) < 2 ? ['3 orders wait for the watermark'] : [] },
+    })
+    const ready = await run(['etl', 'ready', ...args.slice(2), '--wait', '20'], { env, isTTY: true })
+    assert.deepEqual([ready.code, ready.stdout], [0, `${DAY} is loaded.\n`])
+    assert.match(ready.stderr, /2026-03-01: 3 orders wait for the watermark/)
+
     ops.told = () => ({ status: 401, body: { detail: 'no such key' } })
     assert.equal((await run(['etl', 'runs', ...args.slice(4)], { env })).code, 1)
+    // There is no data folder where a scheduler runs: an address is enough.
+    ops.told = usual
+    const elsewhere = await run(['etl', 'runs', '7', '--json', '--data-dir', folder.file('none'), '--ops-url', ops.url], { env })
+    assert.equal((JSON.parse(elsewhere.stdout) as RunDetail).run_id, 7)
   } finally {
     holder.kill('SIGKILL')
   }

@@ -149,6 +149,34 @@ test('the checks and the models are told; what was left is planned and made with
   assert.deepEqual([from, days], [null, 0])
 })
 
+test('single tables of one day are made, the day is asked whether it is loaded, and the checks of a day are told', async () => {
+  const part = { ...today, tables: ['silver.orders_clean', 'silver.clicks_clean'] }
+  const begun = await ask<{ run_id: number }>('runs', part)
+  assert.equal(begun.status, 202)
+  await until('the part to be made', async () => (await list()).running === null)
+  const { state, tables, steps } = (await ask<RunDetail>(`runs/${begun.body.run_id}`)).body
+  assert.deepEqual([state, tables, steps.length], ['done', 'silver.orders_clean, silver.clicks_clean', 2])
+  for (const body of [
+    { ...today, tables: [] },
+    { ...today, tables: 'silver.orders_clean' },
+    { ...today, tables: ['silver.nothing'] },
+    { from: '2026-02-28', to: '2026-03-01', tables: part.tables },
+    { resume: true, tables: part.tables },
+  ]) {
+    const { status, body: problem } = await ask('runs', body)
+    assert.equal(status, 422, JSON.stringify(body))
+    assert.ok(['invalid_parameter', 'model_missing'].includes(problem.code), problem.code)
+  }
+  const { body: notReady } = await ask('ready?date=2026-03-01')
+  assert.deepEqual(notReady, { date: '2026-03-01', is_ready: false, awaited: ['the day is not over', 'the loader'] })
+  for (const path of ['ready', 'ready?date=2026-02-30', 'ready?date=2026-03-02', 'checks?date=x'])
+    assert.equal((await ask(path)).status, 422, path)
+  const of = async (date: string) =>
+    (await ask<{ checks: CheckNow[] }>(`checks?date=${date}`)).body.checks.find(({ model }) => model === 'silver.orders_clean')
+  assert.equal((await of('2026-03-01'))?.latest?.run_id, begun.body.run_id)
+  assert.equal((await of('2026-02-01'))?.state, 'never_run')
+})
+
 test('a run that is not there is 404, a count out of bounds 422', async () => {
   for (const id of ['99', '0', '-1', 'x']) assert.equal((await ask(`runs/${id}`)).status, 404, id)
   for (const limit of ['0', '501', 'x', '1.5']) assert.equal((await ask(`runs?limit=${limit}`)).status, 422, limit)
@@ -156,7 +184,7 @@ test('a run that is not there is 404, a count out of bounds 422', async () => {
 
 test('without the key nothing is told and nothing begins', async () => {
   const known = (await list()).runs.length
-  for (const path of ['runs', 'runs/1', 'checks', 'models', 'plan?from=2026-03-01&to=2026-03-01']) {
+  for (const path of ['runs', 'runs/1', 'checks', 'models', 'ready?date=2026-03-01', 'plan?from=2026-03-01&to=2026-03-01']) {
     assert.equal((await ask(path, undefined, 'another')).status, 401, path)
   }
   assert.equal((await ask('runs', today, 'another')).status, 401)
