@@ -1,10 +1,10 @@
 /** The DAG of engines/airflow in a real Airflow, over a FlowGuard that runs: its tables are those that FlowGuard makes by itself. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { DAY_MS } from '@flowguard/contract'
 import { mulberry32 } from '../packages/pipeline/src/cli/prng.ts'
@@ -15,7 +15,7 @@ import { openDuckdb } from '../packages/pipeline/src/warehouse/adapters/duckdb.t
 import { WAREHOUSE } from '../packages/pipeline/src/warehouse/schema.ts'
 import type { Sent } from '../test/support/answers.ts'
 import { madeUpEvents, readEvents, REFERENCE, writeAds, writeEvents } from '../test/support/files.ts'
-import { startMachine, until, type Machine } from '../test/support/machine.ts'
+import { freePort, startMachine, until, type Machine } from '../test/support/machine.ts'
 import { AIRFLOW_PROJECT, openAirflow, type Airflow } from './airflow.ts'
 import { command } from './command.ts'
 
@@ -24,6 +24,8 @@ const DAYS_COUNT = 3
 /** Each so-manieth event of a day comes a day late. */
 const LATE_EVERY = 50
 const CHECK_MS_MAX = 60_000
+const SCHEDULED_MS_MAX = 10 * 60_000
+const IS_SOAK = process.env['FLOWGUARD_SOAK'] !== undefined
 const DAY_MS_MAX = 5 * 60_000
 const SAID_CHARS = 6_000
 
@@ -87,12 +89,12 @@ function dagsTest({ python, env }: Airflow, machine: Machine): { made: (date: st
   const child = spawn(python, ['-c', code], { env: { ...env, ...machine.env, ...ofFlowGuard(machine) }, stdio: ['pipe', 'pipe', 'pipe'] })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => (said += String(part)))
-  const ended = once(child, 'close')
   return {
     async made(date) {
       child.stdin.write(`${date}\n`)
-      await Promise.race([until(`Airflow to make ${date}`, () => said.includes(`made ${date}`), DAY_MS_MAX), ended])
-      assert.ok(said.includes(`made ${date}`), said.slice(-SAID_CHARS))
+      const isMade = () => said.includes(`made ${date}`)
+      await until(`Airflow to make ${date}`, () => isMade() || child.exitCode !== null, DAY_MS_MAX)
+      assert.ok(isMade(), said.slice(-SAID_CHARS))
     },
     [Symbol.dispose]: () => void child.kill('SIGKILL'),
   }
@@ -106,64 +108,133 @@ const ofFlowGuard = (machine: Machine): NodeJS.ProcessEnv => ({
   DATA_DIR: join(folder, 'none'),
 })
 
-/** Everything in silver and gold. */
-async function hashes(dataDir: string) {
-  await using warehouse = openDuckdb({
-    path: join(dataDir, WAREHOUSE.file),
-    tempDir: join(dataDir, WAREHOUSE.temp),
-    memoryMb: 512,
-    threads: 2,
-  })
+const openWarehouse = (dataDir: string) =>
+  openDuckdb({ path: join(dataDir, WAREHOUSE.file), tempDir: join(dataDir, WAREHOUSE.temp), memoryMb: 512, threads: 2 })
+
+/** Everything in silver and gold of the days up to this one. */
+async function hashes(dataDir: string, to: string) {
+  await using warehouse = openWarehouse(dataDir)
   using session = await warehouse.session()
+  const hash = 'md5(string_agg(t::varchar, chr(10) order by t::varchar)) as hash'
   return await session.rows<{ name: string; n: number; hash: string }>(
-    MODELS.map(
-      ({ name }) =>
-        `select '${name}' as name, count(*) as n, md5(string_agg(t::varchar, chr(10) order by t::varchar)) as hash from ${name} t`,
-    ).join(' union all '),
+    MODELS.map(({ name }) => `select '${name}' as name, count(*) as n, ${hash} from ${name} t where date <= '${to}'`).join(' union all '),
   )
 }
+
+/** Stops FlowGuard, and holds its tables against those that one backfill makes of the same bronze. */
+async function assertTables(machine: Machine, days: readonly string[]): Promise<void> {
+  await Promise.all([machine.stop('pipeline'), machine.stop('edge')])
+  const copy = mkdtempSync(join(folder, 'copy-'))
+  cpSync(machine.dataDir, copy, { recursive: true })
+  {
+    await using warehouse = openWarehouse(copy)
+    using session = await warehouse.session()
+    for (const schema of ['silver', 'gold', 'etl', 'ref']) await session.run(`drop schema ${schema} cascade`)
+  }
+  const [from, to] = [days[0] as string, days.at(-1) as string]
+  const whole = await machine.cli('etl', 'backfill', '--from', from, '--to', to, '--data-dir', copy)
+  assert.equal(whole.code, 0, whole.stdout + whole.stderr)
+  const expected = await hashes(copy, to)
+  assert.ok(expected.every(({ n }) => n > 0))
+  assert.deepEqual(await hashes(machine.dataDir, to), expected)
+}
+
+const startFlowGuard = (days: readonly { sent: Sent[] }[]) =>
+  startMachine({
+    env: {
+      ADS_FILE: writeAds(
+        folder,
+        days.flatMap(({ sent }) => sent),
+      ),
+      ETL: 'off',
+      LOADER_AGE_MS: '200',
+    },
+  })
+
+async function send(machine: Machine, sent: readonly Sent[]): Promise<void> {
+  const replay = await machine.cli('replay', writeEvents(folder, 'events.ndjson', sent), '--speed', 'max', '--drain')
+  assert.equal(replay.code, 0, replay.stderr)
+}
+
+const runsOf = async (machine: Machine) => JSON.parse((await machine.cli('etl', 'runs', '--limit', '200', '--json')).stdout) as RunShown[]
 
 test('three days, each run by the DAG when it is over, late events and all, come to the tables that one backfill makes', async () => {
   const days = daysOfEvents()
   assert.equal(days.length, DAYS_COUNT)
-  const ads = writeAds(
-    folder,
-    days.flatMap(({ sent }) => sent),
-  )
-  await using machine = await startMachine({ env: { ADS_FILE: ads, ETL: 'off', LOADER_AGE_MS: '200' } })
+  await using machine = await startFlowGuard(days)
   using dag = dagsTest(await opened(), machine)
-  const runs = async () => JSON.parse((await machine.cli('etl', 'runs', '--limit', '200', '--json')).stdout) as RunShown[]
   for (const { date, sent } of days) {
-    const replay = await machine.cli('replay', writeEvents(folder, `${date}.ndjson`, sent), '--speed', 'max', '--drain')
-    assert.equal(replay.code, 0, replay.stderr)
-    const before = (await runs()).length
+    await send(machine, sent)
+    const before = (await runsOf(machine)).length
     await dag.made(date)
-    const made = (await runs()).slice(0, -before || undefined)
-    assert.deepEqual(
-      made.filter(({ state }) => state !== 'done'),
-      [],
-    )
-    assert.deepEqual(
-      new Set(made.flatMap(({ tables, from_date: from }) => (from === date ? [tables] : []))),
-      new Set(MODELS.map(({ name }) => name)),
-    )
-    const late = made.find(({ tables }) => tables === null)
+    const runs = (await runsOf(machine)).slice(0, -before || undefined)
+    assert.ok(runs.every(({ state }) => state === 'done'))
+    const tables = runs.flatMap((run) => (run.from_date === date ? [run.tables] : []))
+    assert.equal(tables.length, MODELS.length)
+    assert.deepEqual(new Set(tables), new Set(MODELS.map(({ name }) => name)))
+    const late = runs.find((run) => run.tables === null)
     assert.equal((late?.days ?? 0) > 0, date !== days[0]!.date, 'late events have the day before made again')
   }
   assert.deepEqual(JSON.parse((await machine.cli('etl', 'backfill', '--resume', '--plan', '--json')).stdout).days, [], 'nothing is left')
-  await Promise.all([machine.stop('pipeline'), machine.stop('edge')])
-
-  const copy = join(folder, 'copy')
-  cpSync(machine.dataDir, copy, { recursive: true })
-  {
-    await using warehouse = openDuckdb({ path: join(copy, WAREHOUSE.file), tempDir: join(copy, WAREHOUSE.temp), memoryMb: 512, threads: 2 })
-    using session = await warehouse.session()
-    for (const schema of ['silver', 'gold', 'etl', 'ref']) await session.run(`drop schema ${schema} cascade`)
-  }
-  const range = ['--from', days[0]!.date, '--to', days.at(-1)!.date]
-  const whole = await machine.cli('etl', 'backfill', ...range, '--data-dir', copy)
-  assert.equal(whole.code, 0, whole.stdout + whole.stderr)
-  const expected = await hashes(copy)
-  assert.ok(expected.every(({ n }) => n > 0))
-  assert.deepEqual(await hashes(machine.dataDir), expected)
+  await assertTables(
+    machine,
+    days.map(({ date }) => date),
+  )
 })
+
+/** `airflow standalone`: the scheduler, what reads the DAGs, and the API that its tasks talk to. */
+async function standalone({ python, env }: Airflow, port: number, more: NodeJS.ProcessEnv): Promise<AsyncDisposable> {
+  const address = `http://127.0.0.1:${port}`
+  const child = spawn(python, ['-m', 'airflow', 'standalone'], {
+    env: {
+      ...env,
+      ...more,
+      // It starts the others by their name.
+      PATH: `${join(env['PYTHONPATH'] ?? '', 'bin')}${delimiter}${env['PATH']}`,
+      AIRFLOW__API__PORT: String(port),
+      AIRFLOW__CORE__EXECUTION_API_SERVER_URL: `${address}/execution/`,
+    },
+    stdio: 'ignore',
+    detached: true,
+  })
+  const isHealthy = () =>
+    fetch(`${address}/api/v2/monitor/health`).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+  const stop = () => child.pid !== undefined && child.exitCode === null && process.kill(-child.pid, 'SIGKILL')
+  try {
+    await until('Airflow to answer', isHealthy, DAY_MS_MAX)
+  } catch (error) {
+    stop()
+    throw error
+  }
+  return { [Symbol.asyncDispose]: async () => void stop() }
+}
+
+if (IS_SOAK)
+  test('`airflow dags test`, and `airflow backfill create` for two days beside the schedule, come to the tables that one backfill makes', async () => {
+    const days = daysOfEvents()
+    await using machine = await startFlowGuard(days)
+    for (const { sent } of days) await send(machine, sent)
+    const more = { ...machine.env, ...ofFlowGuard(machine) }
+    const air = await openAirflow(join(folder, 'scheduled'), more)
+    const dates = days.map(({ date }) => date)
+    const [first, second, third] = dates as [string, string, string]
+    await air.run(['dags', 'test', DAG, first], DAY_MS_MAX)
+    // Its processes write side by side.
+    new DatabaseSync(join(folder, 'scheduled', 'airflow.db')).exec('pragma journal_mode = wal')
+    await using _scheduler = await standalone(air, await freePort(), more)
+    await air.run(['dags', 'unpause', '--yes', DAG], CHECK_MS_MAX)
+    // Runs begin at 01:00: that of the last day is one behind midnight.
+    const range = ['--from-date', second, '--to-date', `${third}T01:00:00+00:00`]
+    await air.run(['backfill', 'create', '--dag-id', DAG, ...range, '--max-active-runs', '1'], CHECK_MS_MAX)
+    const states = async () => {
+      const told = await air.run(['dags', 'list-runs', DAG, '--output', 'json'], CHECK_MS_MAX)
+      const runs = JSON.parse(told.slice(told.indexOf('[{'))) as { run_id: string; state: string }[]
+      return runs.map(({ run_id: id, state }) => `${id.replace(/_.*/, '')} ${state}`).toSorted()
+    }
+    await until('the backfill to be done', async () => (await states()).every((each) => /success|failed/.test(each)), SCHEDULED_MS_MAX)
+    assert.deepEqual(await states(), ['backfill success', 'backfill success', 'manual success', 'scheduled success'])
+    await assertTables(machine, dates)
+  })

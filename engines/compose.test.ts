@@ -1,6 +1,6 @@
 /** compose.yaml and the Dockerfile are of the same versions and settings as what the launchers start. Its form is held by compose.engines.test.ts. */
 import assert from 'node:assert/strict'
-import { globSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { parse } from 'yaml'
@@ -248,6 +248,20 @@ test('what is published is where the native engines are', () => {
     assert.deepEqual(published(name), [DEFAULT_PORTS[name]])
   assert.deepEqual(published('flink-jobmanager'), [DEFAULT_PORTS['flink-jobs']])
   assert.deepEqual(published('flink-gateway'), [DEFAULT_PORTS['flink-sql']])
+})
+
+test("Astro's image is of the Airflow that was tried, finds FlowGuard where its own image has it, and its pages are beside FlowGuard's", () => {
+  const astro = readFileSync(join(root, 'engines/airflow/Dockerfile'), 'utf8')
+  const [, tried] = /^(\d+\.\d+)\./.exec(VERSIONS.airflow) ?? []
+  assert.match(astro, new RegExp(`^FROM \\S+/runtime:${RegExp.escape(tried ?? '')}-\\d+$`, 'm'))
+  const folder = /^WORKDIR (\S+)$/m.exec(dockerfile)?.[1]
+  assert(astro.includes(`COPY --from=flowguard:latest ${folder} /opt/flowguard`))
+  const program = /FLOWGUARD_COMMAND="node \/opt\/flowguard\/(\S+)"/.exec(astro)?.[1] ?? ''
+  assert(existsSync(join(root, program)), program)
+  const config = parse(readFileSync(join(root, 'engines/airflow/.astro/config.yaml'), 'utf8')) as Record<string, { port?: string }>
+  const port = config['api-server']?.port
+  assert.equal(port, config['webserver']?.port)
+  assert(!services.some(([, { ports = [] }]) => ports.some((each) => each.includes(`:${port}:`))), `${port} is nobody else's`)
 })
 
 test('the image is of this Node and this Kafka driver, and does not run as root', () => {
