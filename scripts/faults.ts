@@ -194,6 +194,14 @@ export const FAULTS: readonly Fault[] = [
     tests: [`${SRC}/lake/rewrite.test.ts`],
   },
   {
+    name: 'a day made table by table is level before its last table is made',
+    file: `${SRC}/etl/parts.ts`,
+    from: 'await leave(await daysOfTables(models, changed, around))',
+    to: 'await daysOfTables(models, changed, around)',
+    tests: [`${SRC}/etl/parts.test.ts`],
+    only: 'a table is not made before',
+  },
+  {
     name: 'a check that stops lets its day pass',
     file: `${SRC}/etl/quality.ts`,
     from: "severity === 'stop' && failing > 0",
@@ -204,8 +212,8 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'a backfill that was cut off begins from the start',
     file: `${SRC}/etl/store.ts`,
-    from: "where r.state in ('interrupted', 'failed') and coalesce(d.run_id < p.run_id, true)",
-    to: "where r.state in ('interrupted', 'failed')",
+    from: "where r.state in ('interrupted', 'failed') and r.tables is null and coalesce(d.run_id < p.run_id, true)",
+    to: "where r.state in ('interrupted', 'failed') and r.tables is null",
     tests: ['test/backfill-kills.test.ts'],
   },
   {
