@@ -8,9 +8,9 @@ refused or waits its turn where it must. So a task can be cleared, and a day run
 | --- | --- |
 | `bronze_ready` | waits until all of the day that the log holds is loaded: `flowguard etl ready` |
 | `silver_…`, `gold_…` | makes one table's rows of the day, and of the days that hang on it, with their checks: `flowguard etl run --table` |
-| `late_days` | makes older days that got rows since they were made: `flowguard etl backfill --resume` |
 | `quality` | fails where a check that stops has failed for the day: `flowguard etl checks` |
 | `reconcile` | holds the stream's answers and charges against the warehouse: `flowguard reconcile` |
+| `late_days` | makes older days that got rows since they were made, or were never made: `flowguard etl backfill --resume` |
 
 **Which day**: that of the run's logical date, and never one that is not over: a run without a logical date, or with today's, makes yesterday. The parameter
 `date` overrules both.
@@ -101,4 +101,6 @@ with DAG(
     late_days = BashOperator(task_id="late_days", bash_command=flowguard(f"etl backfill --resume --wait {TURN_SECONDS}"))
     quality = BashOperator(task_id="quality", bash_command=flowguard(f"etl checks --date {DAY}"))
     reconcile = BashOperator(task_id="reconcile", bash_command=flowguard(f"reconcile --date {DAY}"))
-    list(made.values()) >> late_days >> quality >> reconcile
+    # An older day that cannot be made fails the run, and keeps this day's from nothing.
+    list(made.values()) >> late_days
+    list(made.values()) >> quality >> reconcile
