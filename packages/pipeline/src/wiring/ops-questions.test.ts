@@ -9,7 +9,7 @@ const runs = (...states: readonly (readonly [RunShown['state'], string | null, s
 
 test('a failed run is told until it is made good: by a run of everything, or by one of the same tables of the same day', () => {
   const failed = ['failed', 'gold.a'] as const
-  const told = (...states: Parameters<typeof runs>) => settledOf(runs(...states))?.run_id
+  const told = (...states: Parameters<typeof runs>[number][]) => settledOf(runs(...states))?.run_id
   assert.equal(told(['running', null], failed), 1)
   assert.equal(told(['done', 'gold.b'], failed), 1, 'another table')
   assert.equal(told(['done', 'gold.a', '2026-03-02'], failed), 1, 'another day')
