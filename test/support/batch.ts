@@ -125,7 +125,7 @@ export async function loadedFolder(records: readonly Written[], lakeAt?: LakeFil
     /** Makes those days by that engine; resolves to the run. */
     async run(engine: BatchEngine | undefined, from: string, to: string, signal = new AbortController().signal) {
       const reference = async () => ({ foods: FOODS, ads: ADS })
-      const deps = { warehouse, models: MODELS, engine, reference, loaded: async () => true, clock: Date.now, logger: silentLogger }
+      const deps = { warehouse, models: MODELS, engine, reference, awaited: async () => [], clock: Date.now, logger: silentLogger }
       const etl = createEtl(deps, signal)
       const id = await etl.start({ from, to }, 'operator')
       await etl.idle()
