@@ -223,18 +223,20 @@ if (IS_SOAK)
     const [first, second, third] = dates as [string, string, string]
     await air.run(['dags', 'test', DAG, first], DAY_MS_MAX)
     // Its processes write side by side.
-    new DatabaseSync(join(folder, 'scheduled', 'airflow.db')).exec('pragma journal_mode = wal')
+    using db = new DatabaseSync(join(folder, 'scheduled', 'airflow.db'), { timeout: CHECK_MS_MAX })
+    db.exec('pragma journal_mode = wal')
     await using _scheduler = await standalone(air, await freePort(), more)
     await air.run(['dags', 'unpause', '--yes', DAG], CHECK_MS_MAX)
     // Runs begin at 01:00: that of the last day is one behind midnight.
     const range = ['--from-date', second, '--to-date', `${third}T01:00:00+00:00`]
     await air.run(['backfill', 'create', '--dag-id', DAG, ...range, '--max-active-runs', '1'], CHECK_MS_MAX)
-    const states = async () => {
-      const told = await air.run(['dags', 'list-runs', DAG, '--output', 'json'], CHECK_MS_MAX)
-      const runs = JSON.parse(told.slice(told.indexOf('[{'))) as { run_id: string; state: string }[]
-      return runs.map(({ run_id: id, state }) => `${id.replace(/_.*/, '')} ${state}`).toSorted()
-    }
-    await until('the backfill to be done', async () => (await states()).every((each) => /success|failed/.test(each)), SCHEDULED_MS_MAX)
-    assert.deepEqual(await states(), ['backfill success', 'backfill success', 'manual success', 'scheduled success'])
+    // As `airflow dags list-runs` has it, which takes seconds to start.
+    const states = () =>
+      db
+        .prepare("select run_type || ' ' || state as state from dag_run order by run_type")
+        .all()
+        .map(({ state }) => state)
+    await until('the runs to be over', () => states().every((each) => /success|failed/.test(String(each))), SCHEDULED_MS_MAX)
+    assert.deepEqual(states(), ['backfill success', 'backfill success', 'manual success', 'scheduled success'])
     await assertTables(machine, dates)
   })
