@@ -4,7 +4,7 @@
 FROM node:24-bookworm-slim AS base
 WORKDIR /app
 
-# The Kafka driver, which is no dependency of the project: compiled for this Node where its ready-made binary is out of reach.
+# The drivers that are no dependency of the project: Kafka's, compiled for this Node where its ready-made binary is out of reach, and Snowflake's.
 FROM base AS driver
 RUN apt-get update \
   && apt-get install -y --no-install-recommends ca-certificates g++ make python3 \
@@ -13,7 +13,8 @@ WORKDIR /drivers
 RUN echo '{"private":true,"allowScripts":{"@confluentinc/kafka-javascript@1.10.1":true}}' > package.json \
   && CKJS_LINKING=dynamic npm_config_nodedir=/usr/local \
     npm install --no-audit --no-fund --save-exact --ignore-scripts=false @confluentinc/kafka-javascript@1.10.1 \
-  && node -e "require('@confluentinc/kafka-javascript')" \
+  && npm install --no-audit --no-fund --save-exact snowflake-sdk@3.3.0 \
+  && node -e "require('@confluentinc/kafka-javascript'); require('snowflake-sdk')" \
   && rm -rf node_modules/@confluentinc/kafka-javascript/build/Release/obj.target
 
 # The pages, which are built with what the product does not need.
@@ -27,7 +28,7 @@ COPY . .
 RUN NODE_ENV=production npm ci --omit=dev --no-audit --no-fund && npm cache clean --force
 
 FROM base
-# What the driver is linked with.
+# What Kafka's driver is linked with.
 RUN apt-get update \
   && apt-get install -y --no-install-recommends ca-certificates libcurl4 libzstd1 libsasl2-2 liblz4-1 libssl3 zlib1g \
   && rm -rf /var/lib/apt/lists/* \

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { parse } from 'yaml'
 import { readSettings } from '../packages/pipeline/src/kernel/config.ts'
 import { DRIVER_VERSION } from '../packages/pipeline/src/log/adapters/kafka-driver.ts'
+import { SNOWFLAKE_DRIVER_VERSION } from '../packages/pipeline/src/warehouse/adapters/snowflake-driver.ts'
 import { PROCESSES, ROLES, SCALED_ROLES, type Role } from '../packages/pipeline/src/roles.ts'
 import { DRIVER, LIBRARIES } from './driver.ts'
 import { productEnvironment } from './engines.ts'
@@ -48,8 +49,17 @@ const OWN = services.filter(([, { image }]) => image === 'flowguard')
 /** They end when they are done. */
 const ONE_SHOT = ['topics', 's3-bucket']
 
-test('the Kafka driver that FlowGuard tells people to install is the one that was tried', () => {
+test('the drivers that FlowGuard tells people to install are those that were tried, and are in the image', () => {
   assert.equal(DRIVER_VERSION, VERSIONS.kafkaDriver)
+  assert.equal(SNOWFLAKE_DRIVER_VERSION, VERSIONS.snowflakeDriver)
+  assert(dockerfile.includes(`snowflake-sdk@${VERSIONS.snowflakeDriver}`))
+})
+
+// Nobody has an image of it: it is a service. In compose the warehouse is DuckDB's file, unless WAREHOUSE_URL says otherwise.
+test('Snowflake is no service of compose.yaml, which takes the address of a real one', () => {
+  assert.deepEqual(services.filter(([name]) => /snow/.test(name)), [])
+  const { environment = {} } = service('pipeline')
+  for (const name of ['WAREHOUSE_URL', 'SNOWFLAKE_PRIVATE_KEY_PASSPHRASE', 'SNOWFLAKE_PASSWORD']) assert.match(environment[name] ?? '', /^\$\{\w+:-/, name)
 })
 
 test('every image is of the version that engines/versions.ts says', () => {
@@ -118,7 +128,7 @@ test('every part makes, checks and uses topics with the copies of the native lau
     settings,
     settings.map(([name]) => [name, String(TOPIC_COPIES)]),
   )
-  assert.equal(productEnvironment(['kafka'], DEFAULT_PORTS, undefined)['LOG_COPIES'], String(TOPIC_COPIES))
+  assert.equal(productEnvironment(['kafka'], DEFAULT_PORTS, undefined, { path: join })['LOG_COPIES'], String(TOPIC_COPIES))
   assert.equal(BROKERS.length, TOPIC_COPIES, 'a copy on each')
 })
 
@@ -135,7 +145,7 @@ test('Flink is of the version and has the settings of the native one, and its ch
       assert.match(String(properties[name]), new RegExp(`^file://${folder}/`))
     assert(service('pipeline').volumes?.includes(`flink:${folder}:ro`))
   }
-  const { STREAM_ENGINE: engine, ...settings } = productEnvironment(['flink'], DEFAULT_PORTS, undefined)
+  const { STREAM_ENGINE: engine, ...settings } = productEnvironment(['flink'], DEFAULT_PORTS, undefined, { path: join })
   const { environment = {} } = service('pipeline')
   assert.deepEqual([engine, environment['STREAM_ENGINE']], ['flink', '${STREAM_ENGINE:-embedded}'])
   assert.deepEqual(

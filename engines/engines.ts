@@ -1,3 +1,4 @@
+import { delimiter } from 'node:path'
 import { installDriver } from './driver.ts'
 import { installFlink, startFlink } from './flink.ts'
 import { dataFolders, installKafka, startKafka, TOPIC_COPIES } from './kafka.ts'
@@ -8,15 +9,16 @@ import { installRedis, startRedis } from './redis.ts'
 import type { RunFolder } from './run-folder.ts'
 import { installS3, S3_BUCKET, S3_KEYS, startS3 } from './s3.ts'
 import type { Server } from './server.ts'
+import { installSnowflake, installSnowflakeDriver, snowflakeKey, SNOWFLAKE_USER, startSnowflake } from './snowflake.ts'
 import { installSpark, sparkHome } from './spark.ts'
 import { installToxiproxy, startToxiproxy } from './toxiproxy.ts'
 
 /** In the order of starting. */
-export const ENGINE_NAMES = ['postgres', 'redis', 's3', 'prometheus', 'kafka', 'flink', 'spark', 'toxiproxy'] as const
+export const ENGINE_NAMES = ['postgres', 'redis', 's3', 'prometheus', 'snowflake', 'kafka', 'flink', 'spark', 'toxiproxy'] as const
 export type EngineName = (typeof ENGINE_NAMES)[number]
 
 /** Started only where they are named: they take their time, or FlowGuard would do its work elsewhere than where most have it done. */
-export const ON_DEMAND: readonly EngineName[] = ['flink', 'spark']
+export const ON_DEMAND: readonly EngineName[] = ['flink', 'spark', 'snowflake']
 
 type Start = (folder: RunFolder, ports: Ports) => Server[] | Promise<Server[]>
 
@@ -38,6 +40,10 @@ const ENGINES: Readonly<Record<EngineName, () => Promise<Start>>> = {
     const tools = await installPrometheus()
     return (folder, ports) => startPrometheus(folder, tools, ports)
   },
+  async snowflake() {
+    const tools = await installSnowflake()
+    return (folder, ports) => startSnowflake(folder, tools, ports)
+  },
   async kafka() {
     const tools = await installKafka()
     return (folder, ports) => startKafka(folder, tools, ports)
@@ -58,7 +64,7 @@ const ENGINES: Readonly<Record<EngineName, () => Promise<Start>>> = {
 
 export interface Installed {
   starts: ReadonlyMap<EngineName, Start>
-  /** A folder whose `node_modules` has the Kafka driver; undefined where Kafka was not asked for. */
+  /** Folders whose `node_modules` have the drivers of what was asked for, as in a PATH; undefined where nothing needs one. */
   drivers: string | undefined
 }
 
@@ -66,7 +72,10 @@ export interface Installed {
 export async function installEngines(names: readonly EngineName[]): Promise<Installed> {
   const starts = new Map<EngineName, Start>()
   for (const name of ENGINE_NAMES) if (names.includes(name)) starts.set(name, await ENGINES[name]())
-  return { starts, drivers: names.includes('kafka') ? await installDriver() : undefined }
+  const drivers: string[] = []
+  if (names.includes('kafka')) drivers.push(await installDriver())
+  if (names.includes('snowflake')) drivers.push(await installSnowflakeDriver())
+  return { starts, drivers: drivers.join(delimiter) || undefined }
 }
 
 export interface Engines extends AsyncDisposable {
@@ -97,6 +106,15 @@ const local = (port: number) => `127.0.0.1:${port}`
 const postgresUrl = (port: number) => `postgres://${POSTGRES_USER}@${local(port)}/postgres`
 const brokers = (ports: Ports, end: '' | '-proxy') => ([1, 2, 3] as const).map((id) => local(ports[`kafka-${id}${end}`])).join(',')
 
+/** Where the engines' files are. */
+type Where = Pick<RunFolder, 'path'>
+
+function snowflakeUrl(folder: Where, port: number): string {
+  const { account, name, role } = SNOWFLAKE_USER
+  const key = encodeURIComponent(snowflakeKey(folder))
+  return `snowflake://${name}@${account}/FLOWGUARD?role=${role}&private_key_file=${key}&access_url=http://${local(port)}`
+}
+
 /** What test/support/engines.ts reads; with `-proxy` by way of Toxiproxy. */
 export function testEnvironment(
   names: readonly EngineName[],
@@ -116,6 +134,7 @@ export function testEnvironment(
       FLOWGUARD_TEST_PROMETHEUS: `http://${local(ports.prometheus)}`,
       FLOWGUARD_TEST_PROMETHEUS_CONFIG: prometheusConfig(folder),
     },
+    snowflake: { FLOWGUARD_TEST_SNOWFLAKE: snowflakeUrl(folder, ports.snowflake) },
     flink: {
       FLOWGUARD_TEST_FLINK_SQL: `http://${local(ports['flink-sql'])}`,
       FLOWGUARD_TEST_FLINK_JOBS: `http://${local(ports['flink-jobs'])}`,
@@ -128,6 +147,7 @@ export function testEnvironment(
       FLOWGUARD_TEST_POSTGRES_PROXY: postgresUrl(ports['postgres-proxy']),
       FLOWGUARD_TEST_REDIS_PROXY: `redis://${local(ports['redis-proxy'])}`,
       FLOWGUARD_TEST_S3_PROXY: `http://${local(ports['s3-proxy'])}`,
+      FLOWGUARD_TEST_SNOWFLAKE_PROXY: snowflakeUrl(folder, ports['snowflake-proxy']),
     },
   }
   return Object.assign({}, ...names.map((name) => all[name]), drivers === undefined ? {} : { FLOWGUARD_DRIVERS: drivers }) as Record<
@@ -137,7 +157,12 @@ export function testEnvironment(
 }
 
 /** The settings of FlowGuard on these engines; of what is not there it keeps its own. */
-export function productEnvironment(names: readonly EngineName[], ports: Ports, drivers: string | undefined): Record<string, string> {
+export function productEnvironment(
+  names: readonly EngineName[],
+  ports: Ports,
+  drivers: string | undefined,
+  folder: Where,
+): Record<string, string> {
   const all: Readonly<Record<EngineName, Record<string, string>>> = {
     postgres: { DATABASE_URL: postgresUrl(ports.postgres) },
     redis: { EVENTS_LOG_URL: `redis://${local(ports.redis)}/0`, COUNTERS_URL: `redis://${local(ports.redis)}/1` },
@@ -149,6 +174,7 @@ export function productEnvironment(names: readonly EngineName[], ports: Ports, d
       AWS_REGION: S3_KEYS.region,
     },
     prometheus: {},
+    snowflake: { WAREHOUSE_URL: snowflakeUrl(folder, ports.snowflake) },
     kafka: { LOG_URL: `kafka://${brokers(ports, '')}`, LOG_COPIES: String(TOPIC_COPIES) },
     flink: {
       STREAM_ENGINE: 'flink',

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { after, test } from 'node:test'
 import { Client } from 'pg'
 import { TOPICS } from '@flowguard/contract'
@@ -65,7 +65,7 @@ interface Kafka {
 }
 
 test('the Kafka driver writes by way of the proxies alone: cut off it cannot, mended it can', async () => {
-  const folder = process.env['FLOWGUARD_DRIVERS']
+  const folder = process.env['FLOWGUARD_DRIVERS']?.split(delimiter)[0]
   assert(folder, 'FLOWGUARD_DRIVERS is set')
   const { KafkaJS } = createRequire(join(folder, 'x.js'))('@confluentinc/kafka-javascript') as Driver
   const quiet = { logLevel: 0 }
@@ -99,7 +99,7 @@ test('the Kafka driver writes by way of the proxies alone: cut off it cannot, me
 })
 
 test('what is made of topics with the settings of the native launcher is what `topics plan` wants with them: three copies, two in sync', async () => {
-  const { LOG_COPIES } = productEnvironment(['kafka'], DEFAULT_PORTS, undefined)
+  const { LOG_COPIES } = productEnvironment(['kafka'], DEFAULT_PORTS, undefined, { path: join })
   const address = testAddress()
   const env = { LOG_URL: `kafka://${address.brokers.join(',')}/${address.prefix}`, LOG_COPIES }
   const settings = readSettings({}, env, import.meta.dirname)

@@ -23,6 +23,8 @@ export const DEFAULT_PORTS = {
   s3: 17_070,
   's3-proxy': 27_070,
   prometheus: 9_090,
+  snowflake: 18_085,
+  'snowflake-proxy': 28_085,
   'flink-jobs': 18_081,
   'flink-sql': 18_083,
   'flink-rpc': 16_123,

@@ -33,6 +33,7 @@ export function startToxiproxy(folder: RunFolder, { server }: ToxiproxyTools, po
     proxy('postgres', ports['postgres-proxy'], ports.postgres),
     proxy('redis', ports['redis-proxy'], ports.redis),
     proxy('s3', ports['s3-proxy'], ports.s3),
+    proxy('snowflake', ports['snowflake-proxy'], ports.snowflake),
   ]
   writeFileSync(file, JSON.stringify(proxies))
   return [

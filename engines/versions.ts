@@ -15,6 +15,7 @@ export const VERSIONS = {
   composeGo: '2.16.2',
   uv: '0.13.9',
   fakesnow: '0.12.1',
+  snowflakeDriver: '3.3.0',
   spark: '4.1.4',
   airflow: '3.3.2',
   superset: '6.1.0',

@@ -1,7 +1,7 @@
 /**
  * `npm run engines`: installs the engines where they are missing, starts them, and runs `flowguard up` on them, until Ctrl-C. What they hold stays for the next time.
  *
- *   npm run engines                          everything but Flink and Spark
+ *   npm run engines                          everything but Flink, Spark and Snowflake's stand-in
  *   STREAM_ENGINE=flink npm run engines      Flink too, and its job in the place of the embedded stream
  *   BATCH_ENGINE=spark npm run engines       Spark too, for silver and gold
  *   npm run engines -- --only kafka,redis    only these
@@ -52,10 +52,10 @@ async function main(): Promise<number> {
   say(`running: ${[...engines.servers.keys()].join(', ')}; Ctrl-C stops them; they keep what they hold in ${dir}`)
   // The log's places are in the data folder: it goes with the engines, not with the checkout, and with just these of them.
   const dataFolder = values.only === undefined ? 'flowguard' : `flowguard-${names.join('-')}`
-  const settings = { ...productEnvironment(names, DEFAULT_PORTS, installed.drivers), DATA_DIR: folder.path(dataFolder) }
+  const settings = { ...productEnvironment(names, DEFAULT_PORTS, installed.drivers, folder), DATA_DIR: folder.path(dataFolder) }
   const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`)
   const file = folder.path('settings.sh')
-  const all = Object.keys(productEnvironment(ENGINE_NAMES, DEFAULT_PORTS, installed.drivers))
+  const all = Object.keys(productEnvironment(ENGINE_NAMES, DEFAULT_PORTS, installed.drivers, folder))
   // What the terminal has of other engines is not for these.
   writeFileSync(file, `unset ${all.join(' ')}\n${lines.map((line) => `export ${line.replace(/=(.*)/, "='$1'")}`).join('')}`)
   say(`in another terminal, for npx flowguard to look here too: . ${file}`)

@@ -3,7 +3,7 @@
  * them, and stops them. Report and last line as of `npm test`; whatever keeps an engine from running counts as a failed test.
  *
  *   npm run test:engines                            everything
- *   npm run test:engines -- kafka lake/             only test files with one of these in their path; Flink and Spark are started where one of them is of it
+ *   npm run test:engines -- kafka lake/             only test files with one of these in their path; Flink, Spark and Snowflake's stand-in are started where one of them is of it
  *   npm run test:engines -- --only postgres,redis   starts these engines alone; tests that need another one fail
  *   npm run test:engines -- --table                 runs the conformance suites on every adapter, and makes docs/CONFORMANCE.md of it
  */
@@ -49,6 +49,7 @@ async function runOnEngines(names: readonly EngineName[], files: readonly string
  * path.
  */
 const APART: readonly { of: RegExp; names: readonly EngineName[] }[] = [
+  { of: /snowflake/, names: ['snowflake', 'toxiproxy'] },
   { of: /spark/, names: ['spark'] },
   { of: /flink/, names: ['kafka', 'flink'] },
 ]
@@ -84,7 +85,7 @@ async function main(): Promise<Tally> {
   const ofEngines = findTests(root, 'engines', positionals)
   if (values.table) {
     const files = [...findTests(root, 'embedded', []), ...findTests(root, 'engines', [])].filter(runsSuite)
-    const { tally, cases } = await runOnEngines(enginesNamed(values.only), files)
+    const { tally, cases } = await (values.only === undefined ? runInTurn(files) : runOnEngines(enginesNamed(values.only), files))
     return sum([tally, makeTable(cases)])
   }
   if (ofEngines.length === 0) throw new EngineError(`there is no test with ${positionals.join(' or ')} in its path`)

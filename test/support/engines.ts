@@ -10,16 +10,18 @@ const ADDRESSES = {
   prometheus: 'FLOWGUARD_TEST_PROMETHEUS',
   'flink-sql': 'FLOWGUARD_TEST_FLINK_SQL',
   'flink-jobs': 'FLOWGUARD_TEST_FLINK_JOBS',
+  snowflake: 'FLOWGUARD_TEST_SNOWFLAKE',
   toxiproxy: 'FLOWGUARD_TEST_TOXIPROXY',
   'kafka-proxy': 'FLOWGUARD_TEST_KAFKA_PROXY',
   'postgres-proxy': 'FLOWGUARD_TEST_POSTGRES_PROXY',
   'redis-proxy': 'FLOWGUARD_TEST_REDIS_PROXY',
   's3-proxy': 'FLOWGUARD_TEST_S3_PROXY',
+  'snowflake-proxy': 'FLOWGUARD_TEST_SNOWFLAKE_PROXY',
 } as const
 
 export type EngineAddress = keyof typeof ADDRESSES
 
-/** `kafka`: host:port, three of them with commas; `kafka-data`: the brokers' folders, with commas; `postgres`: postgres://…/postgres; `redis`: redis://host:port; the others http://host:port. */
+/** `kafka`: host:port, three of them with commas; `kafka-data`: the brokers' folders, with commas; `postgres`: postgres://…/postgres; `redis`: redis://host:port; `snowflake`: a WAREHOUSE_URL; the others http://host:port. */
 export function engineAddress(name: EngineAddress): string {
   return needed(ADDRESSES[name])
 }
@@ -37,7 +39,7 @@ function needed(variable: string): string {
   return value
 }
 
-export type EngineServer = 'kafka-1' | 'kafka-2' | 'kafka-3' | 'postgres' | 'redis' | 's3' | 'prometheus' | 'toxiproxy' | FlinkServer
+export type EngineServer = 'kafka-1' | 'kafka-2' | 'kafka-3' | 'postgres' | 'redis' | 's3' | 'prometheus' | 'snowflake' | 'toxiproxy' | FlinkServer
 export type FlinkServer = 'flink-jobmanager' | 'flink-taskmanager' | 'flink-gateway'
 
 /** One process of an engine. A test that kills or stops one starts it again before it ends, whatever comes of it. */

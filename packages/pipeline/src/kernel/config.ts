@@ -32,6 +32,9 @@ const FORMS: Readonly<Record<Engine, string>> = {
   postgres: 'postgres://user:password@host:port/database',
   file: 'file: or file:FOLDER',
   s3: 's3://bucket/prefix',
+  duckdb: 'duckdb:',
+  snowflake:
+    'snowflake://USER@ACCOUNT/DATABASE?warehouse=NAME&role=NAME&private_key_file=PATH (and reader_role=NAME, access_url=URL; no password: that is SNOWFLAKE_PASSWORD)',
 }
 const address =
   (...engines: Engine[]) =>
@@ -40,6 +43,9 @@ const address =
     return found && engines.includes(found.engine) ? undefined : `must be ${engines.map((each) => FORMS[each]).join(', or ')}`
   }
 const url = (text: string) => (URL.canParse(text) ? undefined : 'must be an address, http://host:port')
+
+/** How much the loader gathers: each load wakes Snowflake's warehouse for a minute at least. */
+const BATCHING = { duckdb: { ageMs: 2_000, rowsMax: 20_000 }, snowflake: { ageMs: 300_000, rowsMax: 50_000 } } as const
 
 /** Every setting: the one schema. Flag, then environment, then `.env`, then the default here. */
 export const SETTINGS = {
@@ -137,8 +143,11 @@ export const SETTINGS = {
   WAREHOUSE_URL: {
     fallback: 'duckdb:',
     about: 'engine of the warehouse',
-    check: (text) => (text === 'duckdb:' ? undefined : 'must be duckdb: (the only engine in this version)'),
+    check: address('duckdb', 'snowflake'),
+    secret: 'password',
   },
+  SNOWFLAKE_PRIVATE_KEY_PASSPHRASE: { fallback: '', about: 'of the private key that WAREHOUSE_URL names, where it has one', check: any, secret: 'all' },
+  SNOWFLAKE_PASSWORD: { fallback: '', about: 'signs in to Snowflake where WAREHOUSE_URL names no key', check: any, secret: 'all' },
   WAREHOUSE_MEMORY_MB: {
     fallback: '1024',
     about: 'memory that the warehouse may take; what needs more goes over the disk',
@@ -188,11 +197,15 @@ export const SETTINGS = {
     about: 'what its jobs and tables are told under',
     check: (text) => (text === '' ? 'must not be empty' : undefined),
   },
-  LOADER_AGE_MS: { fallback: '2000', about: 'the loader loads what came in at the latest after so long', check: whole },
+  LOADER_AGE_MS: {
+    fallback: '',
+    about: `the loader loads what came in at the latest after so long; where empty ${BATCHING.duckdb.ageMs}, and into Snowflake, which is paid by the minute, ${BATCHING.snowflake.ageMs}`,
+    check: (text) => (text ? whole(text) : undefined),
+  },
   LOADER_ROWS: {
-    fallback: '20000',
-    about: 'or once it is so many records',
-    check: (text) => (/^[1-9]\d{0,5}$/.test(text) ? undefined : 'must be a whole number from 1 to 999999'),
+    fallback: '',
+    about: `or once it is so many records; where empty ${BATCHING.duckdb.rowsMax}, and into Snowflake ${BATCHING.snowflake.rowsMax}`,
+    check: (text) => (text === '' || /^[1-9]\d{0,5}$/.test(text) ? undefined : 'must be a whole number from 1 to 999999'),
   },
   LAKE_AGE_MS: { fallback: '60000', about: 'the lake writes down what came in at the latest after so long', check: whole },
   LAKE_ROWS: {
@@ -244,8 +257,11 @@ export function readSettings(flags: Partial<Record<SettingName, string>>, env: N
   const read = values as Record<SettingName, string>
   const reachable = ['0.0.0.0', '::'].includes(read.HOST) ? '127.0.0.1' : read.HOST
   const host = reachable.includes(':') ? `[${reachable}]` : reachable
+  const batching = BATCHING[read.WAREHOUSE_URL === 'duckdb:' ? 'duckdb' : 'snowflake']
   return {
     ...read,
+    LOADER_AGE_MS: read.LOADER_AGE_MS || String(batching.ageMs),
+    LOADER_ROWS: read.LOADER_ROWS || String(batching.rowsMax),
     DATA_DIR: resolve(folder, read.DATA_DIR),
     GATEWAY_URL: read.GATEWAY_URL || `http://${host}:${read.GATEWAY_PORT}`,
     OPS_URL: read.OPS_URL || `http://${host}:${read.OPS_PORT}`,

@@ -1,17 +1,17 @@
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { FlowGuardError } from './errors.ts'
 
-/** Where drivers lie that are no dependency of the project: a folder with a `node_modules`. */
+/** Where drivers lie that are no dependency of the project: folders with a `node_modules`, as in a PATH. */
 const FOLDER = 'FLOWGUARD_DRIVERS'
 
 /**
  * A driver that only some addresses ask for, and that is therefore no dependency: one that is compiled as it is installed must never be in the way of
- * those who do without; the version is the one that was tried. Looked for among the project's packages, then in the folder that FLOWGUARD_DRIVERS names. Throws `driver_missing`.
+ * those who do without; the version is the one that was tried. Looked for among the project's packages, then in the folders that FLOWGUARD_DRIVERS names. Throws `driver_missing`.
  */
 export function loadDriver(name: string, version: string, env: NodeJS.ProcessEnv = process.env): unknown {
-  const folder = env[FOLDER]
-  const places = [import.meta.url, ...(folder ? [join(folder, 'drivers.js')] : [])]
+  const folders = (env[FOLDER] ?? '').split(delimiter).filter(Boolean)
+  const places = [import.meta.url, ...folders.map((folder) => join(folder, 'drivers.js'))]
   for (const place of places) {
     const require = createRequire(place)
     let path: string

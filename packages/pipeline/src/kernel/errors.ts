@@ -103,7 +103,12 @@ const CODES = {
   warehouse_missing: {
     retriable: false,
     advice:
-      'Start FlowGuard, which makes it. Where it was lost: put it back, or stop FlowGuard and restore it from the logs with `npx flowguard warehouse rebuild`.',
+      'In DuckDB: start FlowGuard, which makes it. On Snowflake: `npx flowguard warehouse init`. Where it was lost: put it back, or stop FlowGuard and restore it from the logs with `npx flowguard warehouse rebuild`.',
+  },
+  warehouse_denied: {
+    retriable: false,
+    advice:
+      'Snowflake answers, and does not let this user in: mend user, account, role and private_key_file in WAREHOUSE_URL, or have its administrator do so (docs/DEPLOYMENT.md says what the user needs).',
   },
   warehouse_failed: { retriable: true, advice: 'The warehouse cannot be used just now; see the cause. Nothing is lost: the log keeps it.' },
   query_refused: {

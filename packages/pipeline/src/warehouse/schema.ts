@@ -6,36 +6,21 @@ import { ATTRIBUTED, CLICKS, GENERAL, ORDERS, type Topic } from '@flowguard/cont
  */
 export const WAREHOUSE = { file: 'warehouse.duckdb', copy: 'reports.duckdb', temp: 'warehouse.tmp', load: 'load' } as const
 
-/** Long texts that are all different: DuckDB's own choice takes a third longer to write, and half as much room again. */
-const TEXT = 'varchar using compression zstd'
+/** `own text` is a long one that no other row has. */
+export type ColumnType = 'text' | 'own text' | 'whole' | 'small' | 'money' | 'flag' | 'time' | 'day'
+type Columns = readonly (readonly [name: string, type: ColumnType])[]
 
-const META = `
-  schema_version varchar, source_topic varchar, producer_service varchar, source_partition integer, source_offset bigint, ingestion_id ${TEXT},
-  ingestion_timestamp timestamp, appended_at timestamp, partition_date date`
-
-/** Bronze: what the log held, as it came, repeats too. Plain types, so that every warehouse has them; how DuckDB packs them is its own. */
-export const BRONZE_SCHEMA = [
-  'create schema if not exists bronze',
-  `create table if not exists bronze.orders_raw (
-  event_id ${TEXT}, order_id ${TEXT}, client_order_id ${TEXT}, user_id varchar, item_id bigint, item_name varchar, price decimal(18,2),
-  quantity bigint, status varchar, event_timestamp timestamp, received_at timestamp, client_timestamp varchar, is_bot boolean, session_id ${TEXT},
-  restaurant_id varchar, city varchar, content_hash ${TEXT}, raw_event ${TEXT}, event_type varchar, ${META})`,
-  `create table if not exists bronze.clicks_raw (
-  event_id ${TEXT}, user_id varchar, event_type varchar, item_id bigint, session_id ${TEXT}, ad_id varchar, ad_campaign_id varchar,
-  ad_type varchar, page_url varchar, referrer varchar, device_type varchar, user_agent varchar, city varchar, ip_address varchar, is_bot boolean,
-  event_timestamp timestamp, received_at timestamp, client_timestamp varchar, content_hash ${TEXT}, raw_event ${TEXT}, ${META})`,
-  `create table if not exists bronze.events_raw (
-  event_id ${TEXT}, user_id varchar, event_type varchar, properties varchar, event_timestamp timestamp, received_at timestamp,
-  client_timestamp varchar, content_hash ${TEXT}, raw_event ${TEXT}, ${META})`,
-  `create table if not exists bronze.attributed_raw (
-  order_event_id ${TEXT}, order_id ${TEXT}, user_id varchar, item_id bigint, price decimal(18,2), quantity bigint, order_timestamp timestamp,
-  click_event_id ${TEXT}, ad_id varchar, campaign_id varchar, click_timestamp timestamp, lag_ms bigint, raw_event ${TEXT}, event_type varchar,
-  ${META})`,
-  `create table if not exists bronze.places (
-  topic varchar, "partition" integer, log_id varchar, began bigint, "next" bigint, "read" bigint, applied bigint, skipped bigint, loaded_at timestamp)`,
-  // For places made before what expired was booked.
-  'alter table bronze.places add column if not exists expired bigint default 0',
-] as const
+const META: Columns = [
+  ['schema_version', 'text'],
+  ['source_topic', 'text'],
+  ['producer_service', 'text'],
+  ['source_partition', 'small'],
+  ['source_offset', 'whole'],
+  ['ingestion_id', 'own text'],
+  ['ingestion_timestamp', 'time'],
+  ['appended_at', 'time'],
+  ['partition_date', 'day'],
+]
 
 /** The topics that are loaded, and the table of each. */
 export const BRONZE_TABLES = {
@@ -46,3 +31,129 @@ export const BRONZE_TABLES = {
 } as const satisfies Partial<Record<Topic, string>>
 
 export type LoadedTopic = keyof typeof BRONZE_TABLES
+
+/** Bronze: what the log held, as it came, repeats too. Plain types, so that every warehouse has them. */
+export const BRONZE_COLUMNS: Readonly<Record<LoadedTopic, Columns>> = {
+  [ORDERS]: [
+    ['event_id', 'own text'],
+    ['order_id', 'own text'],
+    ['client_order_id', 'own text'],
+    ['user_id', 'text'],
+    ['item_id', 'whole'],
+    ['item_name', 'text'],
+    ['price', 'money'],
+    ['quantity', 'whole'],
+    ['status', 'text'],
+    ['event_timestamp', 'time'],
+    ['received_at', 'time'],
+    ['client_timestamp', 'text'],
+    ['is_bot', 'flag'],
+    ['session_id', 'own text'],
+    ['restaurant_id', 'text'],
+    ['city', 'text'],
+    ['content_hash', 'own text'],
+    ['raw_event', 'own text'],
+    ['event_type', 'text'],
+    ...META,
+  ],
+  [CLICKS]: [
+    ['event_id', 'own text'],
+    ['user_id', 'text'],
+    ['event_type', 'text'],
+    ['item_id', 'whole'],
+    ['session_id', 'own text'],
+    ['ad_id', 'text'],
+    ['ad_campaign_id', 'text'],
+    ['ad_type', 'text'],
+    ['page_url', 'text'],
+    ['referrer', 'text'],
+    ['device_type', 'text'],
+    ['user_agent', 'text'],
+    ['city', 'text'],
+    ['ip_address', 'text'],
+    ['is_bot', 'flag'],
+    ['event_timestamp', 'time'],
+    ['received_at', 'time'],
+    ['client_timestamp', 'text'],
+    ['content_hash', 'own text'],
+    ['raw_event', 'own text'],
+    ...META,
+  ],
+  [GENERAL]: [
+    ['event_id', 'own text'],
+    ['user_id', 'text'],
+    ['event_type', 'text'],
+    ['properties', 'text'],
+    ['event_timestamp', 'time'],
+    ['received_at', 'time'],
+    ['client_timestamp', 'text'],
+    ['content_hash', 'own text'],
+    ['raw_event', 'own text'],
+    ...META,
+  ],
+  [ATTRIBUTED]: [
+    ['order_event_id', 'own text'],
+    ['order_id', 'own text'],
+    ['user_id', 'text'],
+    ['item_id', 'whole'],
+    ['price', 'money'],
+    ['quantity', 'whole'],
+    ['order_timestamp', 'time'],
+    ['click_event_id', 'own text'],
+    ['ad_id', 'text'],
+    ['campaign_id', 'text'],
+    ['click_timestamp', 'time'],
+    ['lag_ms', 'whole'],
+    ['raw_event', 'own text'],
+    ['event_type', 'text'],
+    ...META,
+  ],
+}
+
+/** Where the loader stands. Its names are words of SQL too. */
+const PLACES: Columns = [
+  ['topic', 'text'],
+  ['"partition"', 'small'],
+  ['log_id', 'text'],
+  ['began', 'whole'],
+  ['"next"', 'whole'],
+  ['"read"', 'whole'],
+  ['applied', 'whole'],
+  ['skipped', 'whole'],
+  ['loaded_at', 'time'],
+  ['expired', 'whole'],
+]
+
+/** What a database calls each type; how it packs what lies in it is its own. */
+export type TypeNames = Readonly<Record<ColumnType, string>>
+
+const DUCKDB: TypeNames = {
+  text: 'varchar',
+  // DuckDB's own choice takes a third longer to write, and half as much room again.
+  'own text': 'varchar using compression zstd',
+  whole: 'bigint',
+  small: 'integer',
+  money: 'decimal(18,2)',
+  flag: 'boolean',
+  time: 'timestamp',
+  day: 'date',
+}
+
+export function bronzeSchema(types: TypeNames): string[] {
+  const tables: [string, Columns][] = [
+    ...Object.entries(BRONZE_COLUMNS).map(([topic, columns]): [string, Columns] => [BRONZE_TABLES[topic as LoadedTopic], columns]),
+    ['bronze.places', PLACES],
+  ]
+  return [
+    'create schema if not exists bronze',
+    ...tables.map(
+      ([table, columns]) => `create table if not exists ${table} (${columns.map(([name, type]) => `${name} ${types[type]}`).join(', ')})`,
+    ),
+  ]
+}
+
+export const BRONZE_SCHEMA: readonly string[] = [
+  ...bronzeSchema(DUCKDB),
+  // For places made before what expired was booked.
+  'alter table bronze.places add column if not exists expired bigint default 0',
+]

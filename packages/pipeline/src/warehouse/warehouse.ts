@@ -8,13 +8,15 @@ import type { Expired } from '../reader/expired.ts'
  */
 export type Value = string | number | boolean | null | readonly Value[] | { readonly [name: string]: Value }
 export type Row = Readonly<Record<string, Value>>
-/** What stands for a `?` or `$1`. A whole number is a BIGINT, any other a DOUBLE. */
+/** What stands for a `?` or `$1`. A whole number is a BIGINT, any other a DOUBLE; texts are a list, where there is none (Snowflake) a text of JSON. */
 export type Param = string | number | boolean | null | readonly string[]
+
+export type Dialect = 'duckdb' | 'snowflake'
 
 /** One connection of its own: what it does in a transaction nobody else sees before the commit. One statement at a time. */
 export interface Session extends Disposable {
   /** Whose words its statements are in, where databases differ. */
-  readonly dialect: 'duckdb' | 'snowflake'
+  readonly dialect: Dialect
   /** Resolves to the number of rows changed. */
   run(sql: string, params?: readonly Param[]): Promise<number>
   rows<T = Row>(sql: string, params?: readonly Param[]): Promise<T[]>
@@ -98,9 +100,10 @@ export interface Copied {
 
 /**
  * The warehouse that this process owns. It is opened at the first use, and again at the next one where that failed: `warehouse_held` (another process has it),
- * `warehouse_corrupt`, `warehouse_missing` (something was loaded once), `disk_full`, `warehouse_failed`.
+ * `warehouse_corrupt`, `warehouse_missing` (something was loaded once; on Snowflake: not made yet), `warehouse_denied`, `disk_full`, `warehouse_failed`.
  */
 export interface Warehouse extends AsyncDisposable {
+  readonly dialect: Dialect
   session(): Promise<Session>
   /** One statement that only reads, as people type it. Throws `query_refused` for any other, `query_failed`, `query_stopped` beyond the time given. */
   readonly query: (sql: string, limits: Limits) => Promise<Answer>

@@ -1,15 +1,12 @@
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { FlowGuardError } from '../../kernel/errors.ts'
+import { charsMax, tooLate, turns } from '../typed.ts'
 import type { Answer, Limits, Value } from '../warehouse.ts'
 import { duckdbError } from './duckdb-errors.ts'
 
 /** Statements run in the few threads that Node has for such things: the loader's and the ETL's must find one free. */
 const QUERIES_MAX = 2
-const WAITING_MAX = 16
 const STOP_AGAIN_MS = 50
-
-/** Of an answer, in this process's own memory, which is not DuckDB's and which others need. */
-const ANSWER_CHARS_MAX = 64 * 1024 * 1024
 
 const COMMENT = /--.*|\/\*[^]*?\*\//g
 /** With ANALYZE it does what it explains, whatever that is: files are written and settings changed even where the transaction only reads. */
@@ -26,46 +23,23 @@ export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'
 
 /** Answers what people type: one statement that only reads, each in a connection and a read-only transaction of its own. */
 export function typedQueries(path: string, instance: () => Promise<DuckDBInstance>): (sql: string, limits: Limits) => Promise<Answer> {
-  let running = 0
-  const waiting: (() => void)[] = []
-
-  /** Resolves once it is one's turn; what is waited for longer than an answer may take is not asked any more. */
-  async function turn(timeoutMs: number): Promise<void> {
-    if (waiting.length >= WAITING_MAX) throw new FlowGuardError('warehouse_failed', `${WAITING_MAX} questions wait already`)
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    waiting.push(resolve)
-    const timer = setTimeout(() => {
-      const at = waiting.indexOf(resolve)
-      if (at < 0) return
-      waiting.splice(at, 1)
-      reject(tooLate(timeoutMs))
-    }, timeoutMs)
-    await promise.finally(() => clearTimeout(timer))
-  }
-
+  const inTurn = turns(QUERIES_MAX)
   return async (sql, limits) => {
     const until = performance.now() + limits.timeoutMs
-    if (running >= QUERIES_MAX) await turn(limits.timeoutMs)
-    else running += 1
-    try {
-      const connection = await (await instance()).connect()
+    return inTurn(limits.timeoutMs, async () => {
       try {
-        return await answered(connection, sql, limits, until)
-      } finally {
-        connection.disconnectSync()
+        const connection = await (await instance()).connect()
+        try {
+          return await answered(connection, sql, limits, until)
+        } finally {
+          connection.disconnectSync()
+        }
+      } catch (error) {
+        throw duckdbError(path, error, 'query_failed')
       }
-    } catch (error) {
-      throw duckdbError(path, error, 'query_failed')
-    } finally {
-      const next = waiting.shift()
-      if (next) next()
-      else running -= 1
-    }
+    })
   }
 }
-
-const tooLate = (timeoutMs: number, cause?: unknown) =>
-  new FlowGuardError('query_stopped', `no answer within ${timeoutMs / 1_000} s`, cause)
 
 async function answered(connection: DuckDBConnection, sql: string, { rowsMax, timeoutMs }: Limits, until: number): Promise<Answer> {
   const { StatementType } = await import('@duckdb/node-api')
@@ -101,14 +75,13 @@ async function answered(connection: DuckDBConnection, sql: string, { rowsMax, ti
     }
     const result = await prepared.stream()
     const rows: Value[][] = []
-    let chars = 0
+    const within = charsMax()
     while (rows.length <= rowsMax) {
       const chunk = await result.fetchChunk()
       if (!chunk || chunk.rowCount === 0) break
       for (const row of chunk.getRows()) {
         const values = row.map(plainValue)
-        chars += values.reduce<number>((sum, value) => sum + charsOf(value), 0)
-        if (chars > ANSWER_CHARS_MAX) throw new FlowGuardError('query_stopped', `the answer is over ${ANSWER_CHARS_MAX} characters`)
+        within(values)
         rows.push(values)
       }
     }
@@ -123,9 +96,4 @@ async function answered(connection: DuckDBConnection, sql: string, { rowsMax, ti
   } finally {
     clearTimeout(timer)
   }
-}
-
-function charsOf(value: Value): number {
-  if (typeof value === 'string') return value.length
-  return typeof value === 'object' && value !== null ? JSON.stringify(value).length : 1
 }

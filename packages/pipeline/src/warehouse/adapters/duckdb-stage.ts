@@ -1,9 +1,9 @@
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { ATTRIBUTED, parseTimestamp, type Topic } from '@flowguard/contract'
+import { ATTRIBUTED, type Topic } from '@flowguard/contract'
 import { guarded } from '../../kernel/sqlite.ts'
 import type { LogRecord } from '../../log/event-log.ts'
-import { checkedOf } from '../../reader/checked.ts'
+import { eventOf, money, utc, type Fields } from '../events.ts'
 import type { LoadedTopic } from '../schema.ts'
 import type { Batch, LoadStep } from '../warehouse.ts'
 
@@ -179,25 +179,6 @@ function spelledRest(event: Fields | undefined, raw: string): string {
   return `${whole}${SEPARATOR}${JSON.stringify(raw.toWellFormed())}\n`
 }
 
-type Fields = Record<string, unknown>
-
-/** The event as every reader takes it; undefined for what is none of ours. */
-function eventOf(record: LogRecord): Fields | undefined {
-  if (record.topic === ATTRIBUTED) return attributedOf(record.value)
-  const checked = checkedOf(record)
-  return checked.kind === 'invalid' ? undefined : checked.event
-}
-
-/** What this product itself has written. */
-function attributedOf(value: string): Fields | undefined {
-  try {
-    const event = JSON.parse(value) as Fields | null
-    return typeof event?.['order_id'] === 'string' ? event : undefined
-  } catch {
-    return undefined
-  }
-}
-
 /** Half of a surrogate pair, as JSON writes it, where the backslash is not one that is written itself. A whole pair it writes as it is. */
 const HALF_PAIR = /(?<!\\)((?:\\\\)*)\\ud[89a-f][\da-f]{2}/g
 /** DuckDB takes none. */
@@ -206,7 +187,7 @@ const hasHalfPair = (json: string) => json.includes('\\ud')
 /** Whether DuckDB reads out of the raw text exactly what was validated. */
 function isAsWritten(event: Fields, value: string): boolean {
   const { price, received_at } = event
-  if (typeof price === 'number' && Math.round(price * 100) / 100 !== price) return false
+  if (typeof price === 'number' && money(price) !== price) return false
   if (received_at !== undefined && !isUtc(received_at)) return false
   return JSON.stringify(event) === value && !hasHalfPair(value)
 }
@@ -215,17 +196,12 @@ const isUtc = (value: unknown) => typeof value === 'string' && value.length === 
 
 /** The event flat and in plain types: text for what is neither text, a number nor a boolean, paise for a price, UTC for times. */
 function spelledOut(event: Fields): Fields {
-  const flat: Fields = {}
+  const flat: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(event)) {
     if (name === 'click') flat[name] = value
-    else if (name === 'price') flat[name] = Math.round(Number(value) * 100) / 100
+    else if (name === 'price') flat[name] = money(value)
     else if (name === 'received_at') flat[name] = utc(value)
     else flat[name] = typeof value === 'object' && value !== null ? JSON.stringify(value) : value
   }
   return flat
-}
-
-function utc(value: unknown): string | undefined {
-  const ts = typeof value === 'string' ? parseTimestamp(value) : undefined
-  return ts === undefined ? undefined : new Date(ts).toISOString()
 }

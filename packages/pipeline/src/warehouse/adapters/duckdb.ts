@@ -77,6 +77,7 @@ export function openDuckdb(options: DuckdbOptions): Warehouse {
   }
 
   return {
+    dialect: 'duckdb',
     session,
     query: typedQueries(path, async () => (await opened()).instance),
     bronze: duckdbBronze(session, { path, loadDir }),

@@ -1,0 +1,134 @@
+import type { Topic } from '@flowguard/contract'
+import { step } from '../../kernel/crash.ts'
+import { FlowGuardError, hasCode } from '../../kernel/errors.ts'
+import type { Expired } from '../../reader/expired.ts'
+import { BRONZE_COLUMNS, BRONZE_TABLES, type ColumnType } from '../schema.ts'
+import type { Bronze, LoadPlace, Session } from '../warehouse.ts'
+import { quotedText } from './snowflake-sql.ts'
+import { LOADED_AT, stagedBatch, type Piece, type StagedBatch } from './snowflake-stage.ts'
+
+/** What a cell of JSON becomes. */
+const CASTS: Readonly<Record<ColumnType, string>> = {
+  text: 'varchar',
+  'own text': 'varchar',
+  whole: 'number(38,0)',
+  small: 'number(38,0)',
+  money: 'number(18,2)',
+  flag: 'boolean',
+  time: 'timestamp_ntz',
+  day: 'date',
+}
+
+/** The loader's side of Snowflake, on a connection of its own. */
+export function snowflakeBronze(connect: () => Promise<Session>, where: string): Bronze {
+  let session: Session | undefined
+
+  /** On the loader's connection; a new one where that is dead or has failed. */
+  async function on<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    session ??= await connect()
+    try {
+      return await work(session)
+    } catch (error) {
+      session[Symbol.dispose]()
+      session = undefined
+      throw notMade(where, error)
+    }
+  }
+
+  return {
+    places: () => on(placesOn),
+    begin: (from) =>
+      on(async (connection) => {
+        const there = new Set((await placesOn(connection)).map(({ topic, partition }) => `${topic}/${partition}`))
+        const missing = from.filter(({ topic, partition }) => !there.has(`${topic}/${partition}`))
+        // Nothing is written, and the warehouse left asleep, where nothing is new.
+        if (missing.length > 0)
+          await connection.transaction(async () => {
+            for (const { topic, partition, next, logId } of missing) {
+              await connection.run(
+                `insert into bronze.places (topic, "partition", log_id, began, expired, "next", "read", applied, skipped)
+                 select $1, $2, $3, $4, 0, $4, 0, 0, 0
+                 where not exists (select 1 from bronze.places where topic = $1 and "partition" = $2)`,
+                [topic, partition, logId, next],
+              )
+            }
+          })
+        return placesOn(connection)
+      }),
+    expire: (stretches) =>
+      on(async (connection) => {
+        await connection.transaction(async () => {
+          for (const stretch of stretches) await expire(connection, stretch)
+        })
+        return placesOn(connection)
+      }),
+    batch: async (logIdOf: (topic: Topic) => string) => stagedBatch(logIdOf),
+    async load(batch, loadedAt) {
+      const staged = batch as StagedBatch
+      await on((connection) =>
+        connection.transaction(async () => {
+          await move(connection, staged, loadedAt)
+          for (const piece of staged.pieces) await connection.run(mergeOf(piece, loadedAt), [`[${piece.rows.join(',')}]`])
+          step('loader.before-commit')
+        }),
+      )
+      step('loader.after-commit')
+    },
+  }
+}
+
+/** Bronze's own tables not being there is no wrong statement. */
+function notMade(where: string, error: unknown): unknown {
+  if (!hasCode(error, 'query_failed') || !/does not exist|not authorized/i.test((error as Error).message)) return error
+  return new FlowGuardError('warehouse_missing', `${where}: bronze is not there, or not for this role: ${(error as Error).message}`, error)
+}
+
+function placesOn(connection: Session): Promise<LoadPlace[]> {
+  return connection.rows<LoadPlace>(
+    'select topic, "partition", log_id as "logId", began, expired, "next", "read", applied, skipped from bronze.places order by topic, "partition"',
+  )
+}
+
+async function expire(connection: Session, { topic, partition, from, to }: Expired): Promise<void> {
+  const moved = await connection.run(
+    `update bronze.places set "next" = $4, expired = expired + $4 - $3 where topic = $1 and "partition" = $2 and "next" = $3`,
+    [topic, partition, from, to],
+  )
+  if (moved !== 1) throw new FlowGuardError('place_moved', `loader: ${topic}-${partition} no longer stands at ${from}`)
+}
+
+const at = (ms: number) => `'${new Date(ms).toISOString().slice(0, -1)}'::timestamp_ntz`
+
+/** Each place only from where it stood: the lock that it takes is held until the commit, so that nothing is loaded twice, whoever else loads. */
+async function move(connection: Session, batch: StagedBatch, loadedAt: number): Promise<void> {
+  const { steps } = batch
+  if (steps.length === 0) return
+  const values = steps.map((each) => {
+    const { topic, partition, from, next, read, applied, skipped } = each
+    return `(${quotedText(topic)}, ${partition}, ${quotedText(batch.logIdOf(topic))}, ${from}, ${next}, ${read}, ${applied}, ${skipped})`
+  })
+  const moved = await connection.run(
+    `update bronze.places set "next" = s.to_next, "read" = bronze.places."read" + s.n_read, applied = bronze.places.applied + s.n_applied,
+       skipped = bronze.places.skipped + s.n_skipped, loaded_at = ${at(loadedAt)}
+     from (select column1 as s_topic, column2 as s_partition, column3 as s_log, column4 as from_next, column5 as to_next, column6 as n_read,
+         column7 as n_applied, column8 as n_skipped from values ${values.join(', ')}) as s
+     where bronze.places.topic = s.s_topic and bronze.places."partition" = s.s_partition and bronze.places."next" = s.from_next
+       and bronze.places.log_id = s.s_log`,
+  )
+  if (moved !== steps.length) {
+    const from = steps.map((each) => `${each.topic}-${each.partition} at ${each.from}`).join(', ')
+    throw new FlowGuardError('place_moved', `loader: no longer stands where it did (${from})`)
+  }
+}
+
+/** What is there already stays. Offsets rise as they are loaded, so that only the newest partitions of the table are looked at. */
+function mergeOf({ topic, partition, first, last }: Piece, loadedAt: number): string {
+  const columns = BRONZE_COLUMNS[topic]
+  const cells = columns.filter(([name]) => name !== LOADED_AT).map(([name, type], index) => `r.value[${index}]::${CASTS[type]} as ${name}`)
+  const values = columns.map(([name]) => (name === LOADED_AT ? at(loadedAt) : `s.${name}`))
+  return `merge into ${BRONZE_TABLES[topic]} as t
+    using (select ${cells.join(', ')} from (select parse_json(?) as batch) as j, lateral flatten(input => j.batch) as r) as s
+    on t.ingestion_id = s.ingestion_id and t.source_topic = ${quotedText(topic)} and t.source_partition = ${partition}
+      and t.source_offset between ${first} and ${last}
+    when not matched then insert (${columns.map(([name]) => name).join(', ')}) values (${values.join(', ')})`
+}

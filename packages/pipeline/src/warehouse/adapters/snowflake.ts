@@ -1,0 +1,116 @@
+import { FlowGuardError } from '../../kernel/errors.ts'
+import { bronzeSchema, type TypeNames } from '../schema.ts'
+import type { Warehouse } from '../warehouse.ts'
+import { snowflakeBronze } from './snowflake-bronze.ts'
+import { closed, connected, nameOf, type SnowflakeAccess } from './snowflake-connection.ts'
+import type { Connection } from './snowflake-driver.ts'
+import { isUnharmed, typedQueries } from './snowflake-query.ts'
+import { sessionOn, type OwnSession } from './snowflake-session.ts'
+
+/** Kept for whoever comes next: signing in takes longer than most statements. */
+const IDLE_MAX = 4
+/** Sessions end there after four hours; the way there may long be gone by then. */
+const IDLE_MS_MAX = 10 * 60_000
+
+const TYPES: TypeNames = {
+  text: 'varchar',
+  'own text': 'varchar',
+  whole: 'number(38,0)',
+  small: 'number(38,0)',
+  money: 'number(18,2)',
+  flag: 'boolean',
+  time: 'timestamp_ntz',
+  day: 'date',
+}
+
+/** Connections of one role. */
+function pool(open: () => Promise<Connection>) {
+  const idle: { connection: Connection; since: number }[] = []
+  return {
+    async take(): Promise<Connection> {
+      for (let each = idle.pop(); each; each = idle.pop()) {
+        if (performance.now() - each.since < IDLE_MS_MAX && each.connection.isUp()) return each.connection
+        void closed(each.connection)
+      }
+      return open()
+    },
+    give(connection: Connection, isGood: boolean) {
+      if (isGood && idle.length < IDLE_MAX) idle.push({ connection, since: performance.now() })
+      else void closed(connection)
+    },
+    close: () => Promise.all(idle.splice(0).map(({ connection }) => closed(connection))),
+  }
+}
+
+/** Signs in at the first use. The tables are made by `initSnowflake`. */
+export function openSnowflake(access: SnowflakeAccess): Warehouse {
+  const { address } = access
+  const where = nameOf(address)
+  const own = pool(() => connected(access))
+  const readers = address.readerRole === undefined ? own : pool(() => connected(access, address.readerRole))
+  const sessions = new Set<OwnSession>()
+  let isClosed = false
+
+  async function session(): Promise<OwnSession> {
+    if (isClosed) throw new FlowGuardError('warehouse_failed', `${where} is closed`)
+    const connection = await own.take()
+    const made = sessionOn(connection, where, (isGood) => {
+      sessions.delete(made)
+      own.give(connection, isGood && !isClosed)
+    })
+    sessions.add(made)
+    return made
+  }
+
+  async function borrow<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    if (isClosed) throw new FlowGuardError('warehouse_failed', `${where} is closed`)
+    const connection = await readers.take()
+    try {
+      const done = await work(connection)
+      readers.give(connection, !isClosed)
+      return done
+    } catch (error) {
+      readers.give(connection, isUnharmed(error) && !isClosed)
+      throw error
+    }
+  }
+
+  return {
+    dialect: 'snowflake',
+    session,
+    query: typedQueries(where, borrow),
+    bronze: snowflakeBronze(session, where),
+    async [Symbol.asyncDispose]() {
+      isClosed = true
+      await Promise.all([...sessions].map((each) => each.end()))
+      await Promise.all([own.close(), readers.close()])
+    },
+  }
+}
+
+/** Makes what is missing of database, schema and tables, and says what. Twice makes nothing new. */
+export async function initSnowflake(access: SnowflakeAccess): Promise<string[]> {
+  const { address } = access
+  const { database } = address
+  const connection = await connected(access, undefined, true)
+  const session = sessionOn(connection, nameOf(address), () => undefined)
+  try {
+    const made: string[] = []
+    const names = async (sql: string) => new Set((await session.rows<{ name: string }>(sql)).map(({ name }) => name.toLowerCase()))
+    if (!(await names('show databases')).has(database.toLowerCase())) {
+      await session.run(`create database if not exists ${database}`)
+      made.push(`database ${database}`)
+    }
+    await session.run(`use database ${database}`)
+    const before = await names(`show tables in database ${database}`)
+    for (const sql of bronzeSchema(TYPES)) {
+      await session.run(sql)
+      const table = /^create table if not exists bronze\.(\w+)/.exec(sql)?.[1]
+      if (table && !before.has(table)) made.push(`table bronze.${table}`)
+    }
+    return made
+  } finally {
+    await session.end()
+    await closed(connection)
+  }
+}
