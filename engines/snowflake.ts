@@ -70,6 +70,8 @@ export function startSnowflake(folder: RunFolder, { python, env }: PythonTools, 
         const answer = await fetch(url, { method: 'POST', signal: AbortSignal.timeout(ASK_MS_MAX) })
         return ((await answer.json()) as { code?: string }).code === '390103'
       },
+      // What is committed is in its files: no statement that runs on is waited for.
+      stopSignal: 'SIGKILL',
       readyMsMax: READY_MS_MAX,
       stopMsMax: STOP_MS_MAX,
     }),

@@ -7,8 +7,9 @@ sign-in checked (user, key or password, role); a request that is sent again answ
 Snowflake though sooner, a transaction that stands idle in another's way is rolled back.
 """
 
-import asyncio, base64, collections, datetime as dt, decimal, gzip, hashlib, json, os, pathlib, sys, time
+import asyncio, base64, collections, datetime as dt, decimal, gzip, hashlib, json, os, pathlib, re, sys, time
 
+import fakesnow.cursor as cursor
 import fakesnow.info_schema as info_schema
 import fakesnow.server as srv
 import jwt
@@ -127,6 +128,19 @@ for name in ("insert_table_comment_sql", "insert_text_lengths_sql"):
         return "select 1" if table.upper() == "MERGE_CANDIDATES" else upstream(catalog, schema, table, *more)
 
     setattr(info_schema, name, noted)
+
+
+upstream_parse_one = cursor.parse_one
+
+
+def parse_one(text):
+    """In the source of a MERGE it takes the one form of two that say the same."""
+    if text.lstrip()[:5].lower() == "merge":
+        text = re.sub(r"\btable\s*\(\s*(flatten\(input => parse_json\(\?\)\))\s*\)", r"lateral \1", text, flags=re.IGNORECASE)
+    return upstream_parse_one(text)
+
+
+cursor.parse_one = srv.parse_one = parse_one
 
 
 # --- signing in
@@ -262,13 +276,21 @@ async def abort(request):
 
 
 async def session(request):
+    """What a session had not committed goes with it, and what it still did ends."""
     token = srv.to_token(request)
     conn = srv.sessions.get(token)
     answer = await srv.session(request)
     if conn and token not in srv.sessions:
-        last_used.pop(token, None)
-        conn.close()
+        asyncio.ensure_future(ended(token, conn))
     return answer
+
+
+async def ended(token, conn):
+    while token in busy:
+        conn._duck_conn.interrupt()
+        await asyncio.sleep(0.05)
+    last_used.pop(token, None)
+    conn.close()
 
 
 if __name__ == "__main__":

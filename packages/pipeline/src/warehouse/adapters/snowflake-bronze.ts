@@ -121,14 +121,16 @@ async function move(connection: Session, batch: StagedBatch, loadedAt: number): 
   }
 }
 
-/** What is there already stays. Offsets rise as they are loaded, so that only the newest partitions of the table are looked at. */
-function mergeOf({ topic, partition, first, last }: Piece, loadedAt: number): string {
+/** A row's place in the log besides its id: tables are clustered as they are loaded, so that only their newest partitions are looked at. */
+const KEY = ['ingestion_id', 'source_topic', 'source_partition', 'source_offset']
+
+/** What is there already stays. */
+function mergeOf({ topic }: Piece, loadedAt: number): string {
   const columns = BRONZE_COLUMNS[topic]
   const cells = columns.filter(([name]) => name !== LOADED_AT).map(([name, type], index) => `r.value[${index}]::${CASTS[type]} as ${name}`)
   const values = columns.map(([name]) => (name === LOADED_AT ? at(loadedAt) : `s.${name}`))
   return `merge into ${BRONZE_TABLES[topic]} as t
-    using (select ${cells.join(', ')} from (select parse_json(?) as batch) as j, lateral flatten(input => j.batch) as r) as s
-    on t.ingestion_id = s.ingestion_id and t.source_topic = ${quotedText(topic)} and t.source_partition = ${partition}
-      and t.source_offset between ${first} and ${last}
+    using (select ${cells.join(", ")} from table(flatten(input => parse_json(?))) as r) as s
+    on ${KEY.map((name) => `t.${name} = s.${name}`).join(' and ')}
     when not matched then insert (${columns.map(([name]) => name).join(', ')}) values (${values.join(', ')})`
 }

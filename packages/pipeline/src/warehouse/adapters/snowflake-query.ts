@@ -7,7 +7,7 @@ import { needsReading } from './snowflake-sql.ts'
 import { AS_TEXT, nameOf, plainValue, typeOf } from './snowflake-values.ts'
 
 /** Each on a connection of its own. */
-const QUERIES_MAX = 4
+const QUERIES_MAX = 2
 
 type Borrow = <T>(work: (connection: Connection) => Promise<T>) => Promise<T>
 

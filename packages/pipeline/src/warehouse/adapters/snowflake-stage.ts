@@ -7,9 +7,6 @@ import type { Batch, LoadStep } from '../warehouse.ts'
 /** Rows of one statement: one text of JSON, a list for each row in the order of the table's columns, but for when they are loaded. */
 export interface Piece {
   topic: LoadedTopic
-  partition: number
-  first: number
-  last: number
   /** Each a list as JSON. */
   rows: string[]
   chars: number
@@ -26,6 +23,9 @@ export interface StagedBatch extends Batch {
  */
 export const PIECE_CHARS_MAX = 4_000_000
 export const PIECE_ROWS_MAX = 10_000
+
+// oxlint-disable-next-line no-control-regex -- no hash has one
+const CONTROL = /[\u0000-\u001f]/g
 
 type From = (event: Fields) => unknown
 /** What is not the event's own field of the column's name. */
@@ -55,22 +55,20 @@ export const LOADED_AT = 'ingestion_timestamp'
 /** Takes records in as rows: what is slow about them is done here. In memory: a batch has a limit, and its log keeps it. */
 export function stagedBatch(logIdOf: (topic: Topic) => string): StagedBatch {
   const steps = new Map<string, LoadStep>()
-  const open = new Map<string, Piece>()
+  const open = new Map<LoadedTopic, Piece>()
   const pieces: Piece[] = []
   let count = 0
 
   function put(record: LogRecord, row: string): void {
-    const key = `${record.topic}/${record.partition}`
-    let piece = open.get(key)
+    const topic = record.topic as LoadedTopic
+    let piece = open.get(topic)
     if (!piece || piece.rows.length >= PIECE_ROWS_MAX || piece.chars + row.length > PIECE_CHARS_MAX) {
-      const { topic, partition, offset } = record
-      piece = { topic: topic as LoadedTopic, partition, first: offset, last: offset, rows: [], chars: 0 }
+      piece = { topic, rows: [], chars: 0 }
       pieces.push(piece)
-      open.set(key, piece)
+      open.set(topic, piece)
     }
     piece.rows.push(row)
     piece.chars += row.length + 1
-    piece.last = record.offset
   }
 
   return {
@@ -116,7 +114,7 @@ function rowOf(record: LogRecord, event: Fields | undefined, logId: string): Cel
   const own = RENAMED[topic as LoadedTopic]
   const time = topic === ATTRIBUTED ? timeOf(event?.['timestamp']) : timeOf(event?.['ts'])
   const meta: Readonly<Record<string, Cell>> = {
-    content_hash: headers['content_hash'] ?? null,
+    content_hash: headers['content_hash']?.replaceAll(CONTROL, '') ?? null,
     raw_event: value.toWellFormed(),
     schema_version: '1',
     source_topic: topic,

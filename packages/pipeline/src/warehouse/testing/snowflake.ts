@@ -1,28 +1,54 @@
 import { randomBytes } from 'node:crypto'
 import { engineAddress, type EngineAddress } from '../../../../../test/support/engines.ts'
 import { parseAddress, type SnowflakeAddress } from '../../kernel/addresses.ts'
+import { closed, connected, type SnowflakeAccess } from '../adapters/snowflake-connection.ts'
 import { initSnowflake, openSnowflake } from '../adapters/snowflake.ts'
-import type { SnowflakeAccess } from '../adapters/snowflake-connection.ts'
+import type { Warehouse } from '../warehouse.ts'
 
-/** A database of its own on the stand-in, which is not there yet. */
-export function snowflakeAccess(engine: Extract<EngineAddress, 'snowflake' | 'snowflake-proxy'> = 'snowflake'): SnowflakeAccess {
+const newName = () => `t${randomBytes(5).toString('hex')}`
+
+/** A database on the stand-in, by default one that nobody else has and that is yet to be made. */
+export function snowflakeAccess(
+  engine: Extract<EngineAddress, 'snowflake' | 'snowflake-proxy'> = 'snowflake',
+  database: string = newName(),
+): SnowflakeAccess {
   const address = parseAddress(engineAddress(engine)) as SnowflakeAddress
-  return { address: { ...address, database: `t${randomBytes(5).toString('hex')}` }, passphrase: '', password: '' }
+  return { address: { ...address, database }, passphrase: '', password: '' }
 }
 
-/** One made for a test: bronze, empty, at the first use. */
+/** One database a process: to make it takes the stand-in a second, to make its tables a tenth of that. */
+const SHARED = newName()
+
+/** A warehouse with bronze, which is empty, made at the first use. */
 export function snowflakeStore() {
-  const access = snowflakeAccess()
+  const access = snowflakeAccess('snowflake', SHARED)
   let made: Promise<unknown> | undefined
-  const open = () => {
+  const isMade = () => (made ??= initSnowflake(access))
+  const open = (): Warehouse => {
     const warehouse = openSnowflake(access)
-    const isMade = () => (made ??= initSnowflake(access))
     const { bronze } = warehouse
     return {
       ...warehouse,
       session: async () => (await isMade(), warehouse.session()),
-      bronze: { ...bronze, begin: async (...of: Parameters<typeof bronze.begin>) => (await isMade(), bronze.begin(...of)) },
+      query: async (...asked) => (await isMade(), warehouse.query(...asked)),
+      bronze: { ...bronze, begin: async (from) => (await isMade(), bronze.begin(from)) },
     }
   }
-  return { access, open, openReadOnly: open, [Symbol.asyncDispose]: async () => undefined }
+  return {
+    access,
+    open,
+    openReadOnly: open,
+    async [Symbol.asyncDispose]() {
+      const connection = await connected(access)
+      await new Promise<void>((resolve, reject) => {
+        connection.execute({
+          sqlText: 'drop schema if exists bronze cascade',
+          rowMode: 'array',
+          fetchAsString: [],
+          complete: (error) => (error ? reject(error) : resolve()),
+        })
+      })
+      await closed(connection)
+    },
+  }
 }
