@@ -11,13 +11,13 @@ const ANSWER_MS = 10_000
 export type AskWarehouse = (sql: string, limits: Limits) => Promise<Answer>
 
 /**
- * Asks the warehouse of the data folder for as long as the work takes: the file itself, and where a process of FlowGuard has it, that process. The locks
+ * Asks the warehouse for as long as the work takes: Snowflake; or the file itself, and where a process of FlowGuard has it, that process. The locks
  * decide, so that the answer is always of this folder. Throws `warehouse_held` where neither can be asked.
  */
 export async function withWarehouse<T>({ settings }: Context, work: (ask: AskWarehouse) => Promise<T>): Promise<T> {
   await using file = openWarehouseToRead(settings)
   // FlowGuard may have yet to open it.
-  let isHeld = holderOf(settings.DATA_DIR, 'ops') !== undefined
+  let isHeld = file.dialect === 'duckdb' && holderOf(settings.DATA_DIR, 'ops') !== undefined
   return await work(async (sql, limits) => {
     if (!isHeld) {
       try {

@@ -110,6 +110,10 @@ const CODES = {
     advice:
       'Snowflake answers, and does not let this user in: mend user, account, role and private_key_file in WAREHOUSE_URL, or have its administrator do so (docs/DEPLOYMENT.md says what the user needs).',
   },
+  warehouse_unsupported: {
+    retriable: false,
+    advice: 'This is done on the warehouse in DuckDB alone: WAREHOUSE_URL=duckdb:. docs/DEPLOYMENT.md says what works on Snowflake.',
+  },
   warehouse_failed: { retriable: true, advice: 'The warehouse cannot be used just now; see the cause. Nothing is lost: the log keeps it.' },
   query_refused: {
     retriable: false,

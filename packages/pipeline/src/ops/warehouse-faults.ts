@@ -7,12 +7,15 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   model_missing: 422,
   not_level: 409,
   not_whole: 409,
+  warehouse_unsupported: 409,
   query_refused: 422,
   query_failed: 422,
   query_stopped: 422,
   warehouse_held: 503,
   warehouse_missing: 503,
   warehouse_corrupt: 503,
+  warehouse_denied: 503,
+  driver_missing: 503,
   warehouse_failed: 503,
 }
 const RETRY_AFTER = { 'retry-after': '5' }

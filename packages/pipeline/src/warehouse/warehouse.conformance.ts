@@ -125,7 +125,7 @@ export const record = (topic: Topic, offset: number, value: unknown, more: Parti
 
 const written = { event_id: 'e1', user_id: 'u1', received_at: '2026-03-01T11:59:00.500Z', is_bot: false, ts: NOW - 60_123 }
 export const click = (more: object = {}) => ({ event_type: 'click', ...written, ad_id: 'ad1', item_id: 7, ...more })
-const order = (more: object = {}) => ({
+export const order = (more: object = {}) => ({
   event_type: 'order',
   ...written,
   order_id: 'o1',

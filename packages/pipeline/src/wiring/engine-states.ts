@@ -1,18 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import { maskedAddress, type KafkaAddress } from '../kernel/addresses.ts'
 import type { Settings } from '../kernel/config.ts'
-import { FlowGuardError, hasCode } from '../kernel/errors.ts'
+import { FlowGuardError, hasCode, type ErrorCode } from '../kernel/errors.ts'
 import { addressesOf } from '../stores.ts'
 import { flinkStatus } from '../stream/flink/status.ts'
+import type { SnowflakeAccess } from '../warehouse/adapters/snowflake-connection.ts'
 import { flinkSettings } from './flink.ts'
 import { plannedTopics } from './kafka-topics.ts'
+import { snowflakeOf } from './warehouse.ts'
 
 /** The driver of S3 waits for minutes where a network swallows everything; the others have limits of their own. */
 const LAKE_MS_MAX = 15_000
 const POSTGRES_MAJOR_MIN = 15
 const REDIS_MAJOR_MIN = 7
 
-export type EngineSetting = 'LOG_URL' | 'EVENTS_LOG_URL' | 'DATABASE_URL' | 'COUNTERS_URL' | 'LAKE_URL' | 'FLINK_JOBS_URL'
+export type EngineSetting = 'LOG_URL' | 'EVENTS_LOG_URL' | 'DATABASE_URL' | 'COUNTERS_URL' | 'LAKE_URL' | 'FLINK_JOBS_URL' | 'WAREHOUSE_URL'
 
 /** What is not as it should be with an engine that answers. */
 export interface EngineFault {
@@ -39,6 +41,7 @@ export interface EngineLook {
 /** The engines that the settings name; none where everything lies in the data folder. */
 export function engineLooks(settings: Settings): EngineLook[] {
   const { log, events, database, counters } = addressesOf(settings)
+  const snowflake = snowflakeOf(settings)
   const named = (setting: EngineSetting, look: () => Promise<EngineState>): EngineLook => ({
     setting,
     at: maskedAddress(settings[setting]),
@@ -51,6 +54,7 @@ export function engineLooks(settings: Settings): EngineLook[] {
     ...(database.engine === 'postgres' ? [named('DATABASE_URL', () => postgresState(database.url))] : []),
     ...(counters ? [named('COUNTERS_URL', () => countersState(counters.url))] : []),
     ...(['off', 'file:'].includes(settings.LAKE_URL) ? [] : [named('LAKE_URL', () => lakeState(settings))]),
+    ...(snowflake ? [named('WAREHOUSE_URL', () => snowflakeState(snowflake))] : []),
     ...(settings.STREAM_ENGINE === 'flink' ? [named('FLINK_JOBS_URL', () => flinkState(settings))] : []),
   ]
 }
@@ -167,6 +171,14 @@ async function flinkState(settings: Settings): Promise<EngineState> {
   return { detail: `Flink, ${managers} TaskManagers${watermark === null ? '' : `, answered up to ${watermark}`}`, faults }
 }
 
+/** Starts no warehouse there: what it asks needs none. */
+async function snowflakeState(access: SnowflakeAccess): Promise<EngineState> {
+  const { lookAtSnowflake } = await import('../warehouse/adapters/snowflake.ts')
+  const { version, missing } = await inTime(lookAtSnowflake(access), 'warehouse_failed')
+  const faults = missing.map((detail): EngineFault => ({ isFatal: true, detail, advice: '`npx flowguard warehouse init` makes it.' }))
+  return { detail: `Snowflake ${version}${missing.length === 0 ? ', bronze is there' : ''}`, faults }
+}
+
 /** Writes a file, tries to write it once more, which must be refused, and removes it: where that fails, a file of no meaning stays. */
 async function lakeState(settings: Settings): Promise<EngineState> {
   const [{ lakeFilesOf }, { proveFence }] = await Promise.all([import('./lake.ts'), import('../lake/upkeep.ts')])
@@ -182,10 +194,10 @@ async function lakeState(settings: Settings): Promise<EngineState> {
   }
 }
 
-async function inTime<T>(work: Promise<T>): Promise<T> {
+async function inTime<T>(work: Promise<T>, otherwise: ErrorCode = 'lake_unavailable'): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new FlowGuardError('lake_unavailable', `no answer within ${LAKE_MS_MAX / 1_000} s`)), LAKE_MS_MAX)
+    timer = setTimeout(() => reject(new FlowGuardError(otherwise, `no answer within ${LAKE_MS_MAX / 1_000} s`)), LAKE_MS_MAX)
   })
   try {
     return await Promise.race([work, late])

@@ -30,6 +30,7 @@ import { compactDuckdb } from '../warehouse/adapters/duckdb-compact.ts'
 import { WAREHOUSE } from '../warehouse/schema.ts'
 import { LAKE_FOLDER, openLake } from './lake.ts'
 import { removeAbandoned } from './recompute.ts'
+import { needsFile } from './warehouse.ts'
 
 /** Rows (of a log records, of a file of lines lines) of one place in which the person is, or was. */
 export interface FoundIn {
@@ -103,6 +104,7 @@ function refuseWorkers(path: string, now: number): void {
 /** The person in every store, as they are now. Changes nothing. */
 export async function planErasure(erasing: Erasing, userId: string): Promise<Searched> {
   const { settings, clock, onStep } = erasing
+  needsFile(settings, 'erasure')
   const person = personOf(settings, userId)
   using _stopped = stopped(settings, clock)
   using _temp = temporary(settings)
@@ -124,6 +126,8 @@ export interface ErasureDone extends Searched {
 export async function erase(erasing: Erasing, userId: string): Promise<ErasureDone> {
   const { settings, clock, onStep } = erasing
   const folder = settings.DATA_DIR
+  // Nothing is to be called erased that one store still has.
+  needsFile(settings, 'erasure')
   personOf(settings, userId)
   using _stopped = stopped(settings, clock)
   using _temp = temporary(settings)

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ATTRIBUTED, TIMED_TOPICS, type Topic } from '@flowguard/contract'
+import type { Day } from '../etl/days.ts'
 import { createEtl, type Etl, type RunListener } from '../etl/etl.ts'
 import { lineageSender } from '../etl/lineage-sender.ts'
 import { lineageOf } from '../etl/lineage.ts'
@@ -20,7 +21,11 @@ import { exportAfter } from './export.ts'
 import type { Machine } from './machine.ts'
 import { openMachine } from './open-machine.ts'
 import { reconcileAfter } from './reconcile.ts'
+<<<<<<< HEAD
 import { batchEngine } from './spark.ts'
+=======
+import { snowflakeOf, warehouseNamespace } from './warehouse.ts'
+>>>>>>> b4a9432 (warehouse: init, doctor and sql on Snowflake; its loader killed and cut off)
 
 /** How long a run waits for what is in the log when it is asked for; then it begins, and says that not all is loaded. */
 const LEVEL_MS_MAX = 30_000
@@ -38,7 +43,7 @@ export function etlOf(machine: Machine): Promise<Etl> {
 /** The ETL in this process, where FlowGuard does not run on the folder. Throws `warehouse_missing`, or `warehouse_held` where it does. */
 export async function openOwnEtl(settings: Settings, logger: Logger, signal: AbortSignal): Promise<{ etl: Etl } & AsyncDisposable> {
   const file = join(settings.DATA_DIR, WAREHOUSE.file)
-  if (!existsSync(file)) throw new FlowGuardError('warehouse_missing', `${file} is not there`)
+  if (!snowflakeOf(settings) && !existsSync(file)) throw new FlowGuardError('warehouse_missing', `${file} is not there`)
   const machine = openMachine(settings, logger, signal)
   try {
     // Nobody loads meanwhile, so there is nothing to wait for.
@@ -71,10 +76,15 @@ async function openEtl(machine: Machine, levelMsMax: number): Promise<Etl> {
       reference: () => referenceOf(machine),
       awaited: (stop, beforeMs) => awaited(stores, { beforeMs, msMax: levelMsMax }, stop),
       lineage: lineageTo(machine),
+<<<<<<< HEAD
       async after(days) {
         await reconcileAfter(machine, days, levelMsMax)
         await exportAfter(machine)
       },
+=======
+      // Its SQL is DuckDB's.
+      ...(snowflakeOf(settings) ? {} : { after: (days: readonly Day[]) => reconcileAfter(machine, days, levelMsMax) }),
+>>>>>>> b4a9432 (warehouse: init, doctor and sql on Snowflake; its loader killed and cut off)
       clock,
       logger,
     },
@@ -87,7 +97,7 @@ function lineageTo({ settings, closing, logger }: Machine): RunListener | undefi
   const { OPENLINEAGE_URL: url, OPENLINEAGE_API_KEY: apiKey, OPENLINEAGE_NAMESPACE: namespace } = settings
   if (url === '') return undefined
   const sender = closing.use(lineageSender({ url, apiKey, logger }))
-  const lineage = lineageOf({ namespace, warehouse: `duckdb://${namespace}`, producer: `urn:flowguard:${VERSION}` })
+  const lineage = lineageOf({ namespace, warehouse: warehouseNamespace(settings), producer: `urn:flowguard:${VERSION}` })
   return {
     began: (run, models) => sender.send(lineage.began(run, models)),
     ended: (run, models) => sender.send(lineage.ended(run, models)),

@@ -12,6 +12,7 @@ import { WAREHOUSE } from '../warehouse/schema.ts'
 import { rawFeeds, rawLogs, rawLogToAppend } from './logs.ts'
 import type { Machine, StartRole } from './machine.ts'
 import { openMachine } from './open-machine.ts'
+import { needsFile } from './warehouse.ts'
 
 export const start: StartRole = async (machine) => [loader(await optionsOf(machine))]
 
@@ -37,6 +38,7 @@ interface Rebuild {
  * aside. Interrupted, the loader goes on where it stopped at the next start.
  */
 export async function rebuildWarehouse(settings: Settings, { logger, signal, asideAs, onLoaded }: Rebuild): Promise<void> {
+  needsFile(settings, 'warehouse rebuild')
   using _lock = lockFolder(settings.DATA_DIR)
   using _role = lockFolder(settings.DATA_DIR, 'loader')
   await using machine = openMachine(settings, logger, signal)

@@ -10,6 +10,7 @@ import { reconcileView } from '../reconcile/view.ts'
 import { WAREHOUSE } from '../warehouse/schema.ts'
 import type { Machine } from './machine.ts'
 import { openMachine } from './open-machine.ts'
+import { needsFile, snowflakeOf } from './warehouse.ts'
 
 /** How long a run waits until bronze holds what billing has read. */
 const LEVEL_MS_MAX = 30_000
@@ -55,7 +56,10 @@ async function open(machine: Machine, levelMsMax: number): Promise<Reconciling> 
     },
     signal,
   )
-  return { reconcile, book, view: reconcileView(db) }
+  // Its SQL is DuckDB's.
+  const refused = async () => needsFile(settings, 'reconciliation') as never
+  const work = snowflakeOf(settings) ? { run: refused, plan: refused } : reconcile
+  return { reconcile: work, book, view: reconcileView(db) }
 }
 
 /** As of the moment of the first question, on a connection of its own. */
@@ -78,6 +82,7 @@ function guardedBook(path: string, book: ReconcileBook): ReconcileBook {
 
 /** In this process, where FlowGuard does not run on the folder. Throws `warehouse_missing`, or `warehouse_held` where it does. */
 export async function openOwnReconcile(settings: Settings, logger: Logger, signal: AbortSignal): Promise<Reconciling & AsyncDisposable> {
+  needsFile(settings, 'reconciliation')
   const machine = openMachine(settings, logger, signal)
   try {
     const file = machine.path(WAREHOUSE.file)

@@ -1,20 +1,53 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
+import { parseAddress } from '../kernel/addresses.ts'
 import type { Settings } from '../kernel/config.ts'
+import { FlowGuardError } from '../kernel/errors.ts'
 import { hasLoaded, loaderStandings } from '../loader/mirror.ts'
 import { openDuckdb } from '../warehouse/adapters/duckdb.ts'
+import type { SnowflakeAccess } from '../warehouse/adapters/snowflake-connection.ts'
+import { openSnowflake } from '../warehouse/adapters/snowflake.ts'
 import { WAREHOUSE } from '../warehouse/schema.ts'
 import type { Warehouse } from '../warehouse/warehouse.ts'
 
-/** The warehouse of the data folder, to be written by this process. `db` is the pipeline's store, which knows whether there was one. */
+/** The warehouse of the settings, to be written by this process. `db` is the pipeline's store, which knows whether there was one. */
 export function openWarehouse(settings: Settings, db: DatabaseSync): Warehouse {
+  const snowflake = snowflakeOf(settings)
+  if (snowflake) return openSnowflake(snowflake)
   return openDuckdb({ ...placesOf(settings), threads: 1, mayCreate: () => !hasLoaded(loaderStandings(db)) })
 }
 
-/** The same to look at, while no other process has it. */
+/** The same to look at; a file while no other process has it. */
 export function openWarehouseToRead(settings: Settings): Warehouse {
-  return openDuckdb({ ...placesOf(settings), threads: availableParallelism(), readOnly: true })
+  const snowflake = snowflakeOf(settings)
+  return snowflake ? openSnowflake(snowflake) : openDuckdb({ ...placesOf(settings), threads: availableParallelism(), readOnly: true })
+}
+
+/** Makes DuckDB's file, where there is none. Throws as it does when it is opened. */
+export async function makeWarehouseFile(settings: Settings): Promise<void> {
+  await using warehouse = openDuckdb({ ...placesOf(settings), threads: 1 })
+  using _session = await warehouse.session()
+}
+
+export { initSnowflake } from '../warehouse/adapters/snowflake.ts'
+
+/** How Snowflake is signed in to; undefined where the warehouse is a file. */
+export function snowflakeOf(settings: Pick<Settings, 'WAREHOUSE_URL' | 'SNOWFLAKE_PASSWORD' | 'SNOWFLAKE_PRIVATE_KEY_PASSPHRASE'>): SnowflakeAccess | undefined {
+  const address = parseAddress(settings.WAREHOUSE_URL)
+  if (address?.engine !== 'snowflake') return undefined
+  return { address, passphrase: settings.SNOWFLAKE_PRIVATE_KEY_PASSPHRASE, password: settings.SNOWFLAKE_PASSWORD }
+}
+
+/** Throws `warehouse_unsupported` where the warehouse is not a file. */
+export function needsFile(settings: Settings, what: string): void {
+  if (snowflakeOf(settings)) throw new FlowGuardError('warehouse_unsupported', `${what}: not on Snowflake`)
+}
+
+/** As lineage names it: https://openlineage.io/docs/spec/naming */
+export function warehouseNamespace(settings: Settings): string {
+  const snowflake = snowflakeOf(settings)
+  return snowflake ? `snowflake://${snowflake.address.account}` : `duckdb://${settings.OPENLINEAGE_NAMESPACE}`
 }
 
 function placesOf({ DATA_DIR, WAREHOUSE_MEMORY_MB }: Settings) {

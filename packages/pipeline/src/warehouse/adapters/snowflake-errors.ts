@@ -30,12 +30,16 @@ export function snowflakeError(what: string, error: unknown, otherwise: ErrorCod
   if (!(error instanceof Error) || error instanceof FlowGuardError) return error
   const code = codeOf(error) ?? otherwise
   const detail = error.message.replace(/^\d{6} \(\w+\): /, '').trim()
-  return new FlowGuardError(code, code === otherwise ? detail : `${what}: ${detail}`, error)
+  return new FlowGuardError(code, code === 'query_failed' ? detail : `${what}: ${detail}${hintOf(error)}`, error)
 }
+
+/** The driver says no more than that it was refused. */
+const hintOf = (error: Error) => (statusOf(error) === 403 || statusOf(error) === 404 ? ' (is the account right?)' : '')
+const statusOf = (error: Error) => (error as { response?: { statusCode?: number } }).response?.statusCode
 
 function codeOf(error: DriverError): ErrorCode | undefined {
   const code = String(error.code ?? '').padStart(6, '0')
-  const status = (error as { response?: { statusCode?: number } }).response?.statusCode
+  const status = statusOf(error)
   if (status === 403 || status === 404) return 'warehouse_denied'
   if (CODES[code]) return CODES[code]
   if (DENIED.test(code)) return 'warehouse_denied'

@@ -89,28 +89,58 @@ export function openSnowflake(access: SnowflakeAccess): Warehouse {
 }
 
 /** Makes what is missing of database, schema and tables, and says what. Twice makes nothing new. */
-export async function initSnowflake(access: SnowflakeAccess): Promise<string[]> {
-  const { address } = access
-  const { database } = address
-  const connection = await connected(access, undefined, true)
-  const session = sessionOn(connection, nameOf(address), () => undefined)
-  try {
+export function initSnowflake(access: SnowflakeAccess): Promise<string[]> {
+  const { database } = access.address
+  return bare(access, async (session) => {
     const made: string[] = []
-    const names = async (sql: string) => new Set((await session.rows<{ name: string }>(sql)).map(({ name }) => name.toLowerCase()))
-    if (!(await names('show databases')).has(database.toLowerCase())) {
+    if (!(await hasDatabase(session, database))) {
       await session.run(`create database if not exists ${database}`)
       made.push(`database ${database}`)
     }
     await session.run(`use database ${database}`)
-    const before = await names(`show tables in database ${database}`)
+    const before = await tablesOf(session, database)
     for (const sql of bronzeSchema(TYPES)) {
       await session.run(sql)
-      const table = /^create table if not exists bronze\.(\w+)/.exec(sql)?.[1]
-      if (table && !before.has(table)) made.push(`table bronze.${table}`)
+      const table = TABLE.exec(sql)?.[1]
+      if (table && !before.has(table)) made.push(`table ${table}`)
     }
     return made
+  })
+}
+
+/** Its version, and what `initSnowflake` would make. No statement of these wakes a warehouse. */
+export function lookAtSnowflake(access: SnowflakeAccess): Promise<{ version: string; missing: string[] }> {
+  const { database } = access.address
+  return bare(access, async (session) => {
+    const [found] = await session.rows<{ version: string }>('select current_version() as version')
+    const version = found?.version ?? ''
+    if (!(await hasDatabase(session, database))) return { version, missing: [`there is no database ${database}, or not for this role`] }
+    const there = await tablesOf(session, database)
+    const wanted = bronzeSchema(TYPES).flatMap((sql) => TABLE.exec(sql)?.slice(1) ?? [])
+    return { version, missing: wanted.filter((table) => !there.has(table)).map((table) => `there is no table ${table}`) }
+  })
+}
+
+const TABLE = /^create table if not exists (\S+)/
+
+async function bare<T>(access: SnowflakeAccess, work: (session: OwnSession) => Promise<T>): Promise<T> {
+  const connection = await connected(access, undefined, true)
+  const session = sessionOn(connection, nameOf(access.address), () => undefined)
+  try {
+    return await work(session)
   } finally {
     await session.end()
     await closed(connection)
   }
+}
+
+async function hasDatabase(session: OwnSession, database: string): Promise<boolean> {
+  const all = await session.rows<{ name: string }>('show databases')
+  return all.some(({ name }) => name.toLowerCase() === database.toLowerCase())
+}
+
+/** `bronze.orders_raw`, in small letters. */
+async function tablesOf(session: OwnSession, database: string): Promise<ReadonlySet<string>> {
+  const all = await session.rows<{ name: string; schema_name: string }>(`show tables in database ${database}`)
+  return new Set(all.map(({ name, schema_name: schema }) => `${schema}.${name}`.toLowerCase()))
 }
