@@ -12,6 +12,7 @@ import { keyForOps, requestOk } from './http.ts'
 import { withStores } from './look.ts'
 import { bytes, count, counted, dateTime, duration, table } from './output.ts'
 import { initCommand } from './warehouse-init.ts'
+import { initCommand } from './warehouse-init.ts'
 
 const EXPORT_MS_MAX = 30 * 60_000
 

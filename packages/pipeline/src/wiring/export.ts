@@ -12,6 +12,7 @@ import { WAREHOUSE } from '../warehouse/schema.ts'
 import { etlOf } from './etl.ts'
 import type { Machine } from './machine.ts'
 import { openMachine } from './open-machine.ts'
+import { snowflakeOf } from './warehouse.ts'
 
 const shared = new WeakMap<Machine, Promise<() => Promise<Exported>>>()
 
@@ -58,7 +59,7 @@ export async function exportAfter(machine: Machine): Promise<void> {
 /** In this process, where FlowGuard does not run on the folder. Throws `warehouse_missing`, or `warehouse_held` where it does. */
 export async function exportHere(settings: Settings, logger: Logger, signal: AbortSignal): Promise<Exported> {
   const file = join(settings.DATA_DIR, WAREHOUSE.file)
-  if (!existsSync(file)) throw new FlowGuardError('warehouse_missing', `${file} is not there`)
+  if (!snowflakeOf(settings) && !existsSync(file)) throw new FlowGuardError('warehouse_missing', `${file} is not there`)
   await using machine = openMachine(settings, logger, signal)
   return await (
     await exportOf(machine)
