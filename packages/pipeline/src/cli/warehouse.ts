@@ -12,14 +12,14 @@ import { keyForOps, requestOk } from './http.ts'
 import { withStores } from './look.ts'
 import { bytes, count, counted, dateTime, duration, table } from './output.ts'
 import { initCommand } from './warehouse-init.ts'
-import { initCommand } from './warehouse-init.ts'
 
 const EXPORT_MS_MAX = 30 * 60_000
 
 export function warehouseCommand(cli: Cli): Command {
   return new Command('warehouse')
-    .description('the warehouse itself: what other programs look at, and the file made anew')
-    .addHelpText('after', example('warehouse export', 'warehouse rebuild'))
+    .description('the warehouse itself: made, what other programs look at, and the file made anew')
+    .addHelpText('after', example('warehouse init', 'warehouse export', 'warehouse rebuild'))
+    .addCommand(initCommand(cli))
     .addCommand(exportCommand(cli))
     .addCommand(rebuildCommand(cli))
 }

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ATTRIBUTED, TIMED_TOPICS, type Topic } from '@flowguard/contract'
-import type { Day } from '../etl/days.ts'
 import { createEtl, type Etl, type RunListener } from '../etl/etl.ts'
 import { lineageSender } from '../etl/lineage-sender.ts'
 import { lineageOf } from '../etl/lineage.ts'
@@ -21,11 +20,8 @@ import { exportAfter } from './export.ts'
 import type { Machine } from './machine.ts'
 import { openMachine } from './open-machine.ts'
 import { reconcileAfter } from './reconcile.ts'
-<<<<<<< HEAD
 import { batchEngine } from './spark.ts'
-=======
 import { snowflakeOf, warehouseNamespace } from './warehouse.ts'
->>>>>>> b4a9432 (warehouse: init, doctor and sql on Snowflake; its loader killed and cut off)
 
 /** How long a run waits for what is in the log when it is asked for; then it begins, and says that not all is loaded. */
 const LEVEL_MS_MAX = 30_000
@@ -76,15 +72,11 @@ async function openEtl(machine: Machine, levelMsMax: number): Promise<Etl> {
       reference: () => referenceOf(machine),
       awaited: (stop, beforeMs) => awaited(stores, { beforeMs, msMax: levelMsMax }, stop),
       lineage: lineageTo(machine),
-<<<<<<< HEAD
       async after(days) {
-        await reconcileAfter(machine, days, levelMsMax)
+        // Its SQL is DuckDB's.
+        if (!snowflakeOf(settings)) await reconcileAfter(machine, days, levelMsMax)
         await exportAfter(machine)
       },
-=======
-      // Its SQL is DuckDB's.
-      ...(snowflakeOf(settings) ? {} : { after: (days: readonly Day[]) => reconcileAfter(machine, days, levelMsMax) }),
->>>>>>> b4a9432 (warehouse: init, doctor and sql on Snowflake; its loader killed and cut off)
       clock,
       logger,
     },
