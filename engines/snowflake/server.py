@@ -134,8 +134,9 @@ upstream_parse_one = cursor.parse_one
 
 
 def parse_one(text):
-    """In the source of a MERGE it takes the one form of two that say the same."""
+    """A MERGE is taken apart here, which bears one form of the two that say the same: that of the source, and that of its one parameter."""
     if text.lstrip()[:5].lower() == "merge":
+        text = re.sub(r":1\b", "?", text)
         text = re.sub(r"\btable\s*\(\s*(flatten\(input => parse_json\(\?\)\))\s*\)", r"lateral \1", text, flags=re.IGNORECASE)
     return upstream_parse_one(text)
 

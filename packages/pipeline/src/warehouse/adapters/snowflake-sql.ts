@@ -25,26 +25,23 @@ export function needsReading(sql: string): void {
 
 type Bind = string | number | boolean | null
 
-/** `$2` as the `?` that Snowflake has, each with its own value; texts are one text of JSON. */
+/** `$2`, or the second `?`, as the `:2` that Snowflake has; texts are one text of JSON. */
 export function bound(sql: string, params: readonly Param[]): { sqlText: string; binds: Bind[] } {
-  const values = params.map((param): Bind => (Array.isArray(param) ? JSON.stringify(param) : (param as Bind)))
-  const binds: Bind[] = []
-  let at = 0
-  let inOrder = 0
+  let [at, inOrder] = [0, 0]
   let sqlText = ''
   const take = (code: string) => {
-    sqlText += code.replace(/(?<![\w$"])\$(\d+)|\?/g, (_all, number: string | undefined) => {
-      binds.push(values[number === undefined ? inOrder++ : Number(number) - 1] ?? null)
-      return '?'
-    })
+    sqlText += code.replace(/(?<![\w$"])\$(\d+)|\?/g, (_all, number: string | undefined) => `:${number ?? (inOrder += 1)}`)
   }
-  for (const match of sql.matchAll(OPAQUE)) {
-    take(sql.slice(at, match.index))
-    sqlText += match[0]
-    at = match.index + match[0].length
+  if (params.length > 0) {
+    for (const match of sql.matchAll(OPAQUE)) {
+      take(sql.slice(at, match.index))
+      sqlText += match[0]
+      at = match.index + match[0].length
+    }
+    take(sql.slice(at))
   }
-  take(sql.slice(at))
-  return { sqlText, binds }
+  const binds = params.map((param): Bind => (Array.isArray(param) ? JSON.stringify(param) : (param as Bind)))
+  return { sqlText: params.length > 0 ? sqlText : sql, binds }
 }
 
 /** As Snowflake writes text: a backslash is not itself in it. */

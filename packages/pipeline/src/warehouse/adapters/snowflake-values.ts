@@ -9,6 +9,9 @@ const NANOS_A_MICRO = 1_000
 /** What the driver is to leave as it came: it would round numbers. */
 export const AS_TEXT = ['Number', 'JSON'] as const
 
+const NULL = 'NULL'
+const OF_TEXT = ['fixed', 'real', 'variant', 'object', 'array']
+
 /** An unquoted name is in capitals there, and was none in what was asked. */
 export const nameOf = (column: Column): string => {
   const name = column.getName()
@@ -24,7 +27,10 @@ export function typeOf(column: Column): string {
 /** What the driver gives, as answers carry it (see `Value`). */
 export function plainValue(value: unknown, column: Column): Value {
   if (value === null || value === undefined) return null
-  switch (column.getType()) {
+  const type = column.getType()
+  // So the driver writes null where it is asked for text.
+  if (value === NULL && OF_TEXT.includes(type)) return null
+  switch (type) {
     case 'fixed':
     case 'real':
       return number(String(value))
