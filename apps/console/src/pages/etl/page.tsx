@@ -45,9 +45,9 @@ export function EtlPage() {
     { name: 'state', show: ({ state }) => <Badge tone={RUN_TONES[state]}>{state}</Badge> },
     {
       name: 'asked',
-      show: ({ asked_by: by, from_date: from, to_date: to }) => (
+      show: ({ asked_by: by, from_date: from, to_date: to, tables }) => (
         <span className="whitespace-nowrap">
-          {from === null ? 'what is stale' : from === to ? from : `${from} to ${to}`} <span className="text-muted">by {by}</span>
+          {from === null ? 'what is stale' : from === to ? from : `${from} to ${to}`} {tables} <span className="text-muted">by {by}</span>
         </span>
       ),
     },
