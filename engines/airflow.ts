@@ -25,7 +25,8 @@ export async function openAirflow(home: string, more: NodeJS.ProcessEnv): Promis
     AIRFLOW_HOME: home,
     AIRFLOW__CORE__DAGS_FOLDER: join(AIRFLOW_PROJECT, 'dags'),
     AIRFLOW__CORE__LOAD_EXAMPLES: 'False',
-    // Two processes write to its SQLite where there is a scheduler.
+    // Where there is a scheduler several processes write: each waits for the others.
+    AIRFLOW__DATABASE__SQL_ALCHEMY_CONN: `sqlite:///${join(home, 'airflow.db')}?timeout=60`,
     AIRFLOW__CORE__PARALLELISM: '2',
     NO_COLOR: '1',
     ...more,
