@@ -82,7 +82,7 @@ test('without a warehouse there is nothing to export', async () => {
   using folder = temporaryFolder()
   const { code, stderr } = await run(['warehouse', 'export', '--data-dir', folder.path])
   assert.equal(code, 1)
-  assert.match(stderr, /warehouse\.duckdb is not there\n.*Start FlowGuard/)
+  assert.match(stderr, /warehouse\.duckdb is not there\n.*start FlowGuard/)
 })
 
 test('where another process has the warehouse it is asked, and what it says is said; where it does not answer, that', async () => {

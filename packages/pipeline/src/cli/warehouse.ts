@@ -60,7 +60,7 @@ async function exportNow(context: Context): Promise<ExitCode> {
 /** A FlowGuard that runs on the data folder does the work; otherwise this process. */
 async function exported({ settings, io }: Context): Promise<Exported> {
   if (holderOf(settings.DATA_DIR, 'ops') === undefined) {
-    const { exportHere } = await import('../wiring/export.ts')
+    const { exportHere } = await import('../wiring/export-here.ts')
     try {
       return await exportHere(settings, createLogger('warehouse', settings, 'warn'), io.signal)
     } catch (error) {

@@ -75,7 +75,7 @@ async function openEtl(machine: Machine, levelMsMax: number): Promise<Etl> {
       async after(days) {
         // Its SQL is DuckDB's.
         if (!snowflakeOf(settings)) await reconcileAfter(machine, days, levelMsMax)
-        await exportAfter(machine)
+        await exportAfter(machine, () => etlOf(machine))
       },
       clock,
       logger,

@@ -33,7 +33,7 @@ export const start: StartRole = async (machine) => {
     warehouse: await machine.warehouse(),
     etl: await etlOf(machine),
     reconciling: await reconcilingOf(machine),
-    exporting: await exportOf(machine),
+    exporting: await exportOf(machine, () => etlOf(machine)),
     billing: closing.use(await billsOf(settings, path(FILES.pipeline), () => database.ads())),
     counters: settings.COUNTERS_URL === 'sqlite:' ? undefined : counterChanges(db),
     resend: resendTo(settings.GATEWAY_URL, settings.WRITE_KEY),
