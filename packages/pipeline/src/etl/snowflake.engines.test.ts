@@ -65,7 +65,7 @@ async function made(warehouse: Warehouse): Promise<Session> {
       warehouse,
       models: MODELS,
       reference: async () => ({ foods: FOODS, ads: ADS }),
-      loaded: async () => true,
+      awaited: async () => [],
       clock: () => NOW,
       logger: silentLogger,
     },
