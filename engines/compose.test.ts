@@ -57,9 +57,13 @@ test('the drivers that FlowGuard tells people to install are those that were tri
 
 // Nobody has an image of it: it is a service. In compose the warehouse is DuckDB's file, unless WAREHOUSE_URL says otherwise.
 test('Snowflake is no service of compose.yaml, which takes the address of a real one', () => {
-  assert.deepEqual(services.filter(([name]) => /snow/.test(name)), [])
+  assert.deepEqual(
+    services.filter(([name]) => /snow/.test(name)),
+    [],
+  )
   const { environment = {} } = service('pipeline')
-  for (const name of ['WAREHOUSE_URL', 'SNOWFLAKE_PRIVATE_KEY_PASSPHRASE', 'SNOWFLAKE_PASSWORD']) assert.match(environment[name] ?? '', /^\$\{\w+:-/, name)
+  for (const name of ['WAREHOUSE_URL', 'SNOWFLAKE_PRIVATE_KEY_PASSPHRASE', 'SNOWFLAKE_PASSWORD'])
+    assert.match(environment[name] ?? '', /^\$\{\w+:-/, name)
 })
 
 test('every image is of the version that engines/versions.ts says', () => {

@@ -39,7 +39,17 @@ function needed(variable: string): string {
   return value
 }
 
-export type EngineServer = 'kafka-1' | 'kafka-2' | 'kafka-3' | 'postgres' | 'redis' | 's3' | 'prometheus' | 'snowflake' | 'toxiproxy' | FlinkServer
+export type EngineServer =
+  | 'kafka-1'
+  | 'kafka-2'
+  | 'kafka-3'
+  | 'postgres'
+  | 'redis'
+  | 's3'
+  | 'prometheus'
+  | 'snowflake'
+  | 'toxiproxy'
+  | FlinkServer
 export type FlinkServer = 'flink-jobmanager' | 'flink-taskmanager' | 'flink-gateway'
 
 /** One process of an engine. A test that kills or stops one starts it again before it ends, whatever comes of it. */

@@ -12,7 +12,12 @@ const SHARE = 1e-9
  * Every table, row by row: the same columns, the same rows, days of the stretch alone. The order is every column's, as text, by this process: engines sort
  * texts each in their own way. Resolves to the rows of each table.
  */
-export async function assertSameTables(one: Ask, other: Ask, tables: readonly string[], { from, to }: Stretch): Promise<Record<string, number>> {
+export async function assertSameTables(
+  one: Ask,
+  other: Ask,
+  tables: readonly string[],
+  { from, to }: Stretch,
+): Promise<Record<string, number>> {
   const counts: Record<string, number> = {}
   for (const table of tables) {
     const sql = `select * from ${table} where date between date '${from}' and date '${to}'`
@@ -45,6 +50,9 @@ function assertSameRow(table: string, row: Plain, other: Plain): void {
       typeof value === 'number' && typeof found === 'number'
         ? value === found || (!Number.isInteger(value) && Math.abs(value - found) <= SHARE * Math.abs(value))
         : JSON.stringify(value) === JSON.stringify(found)
-    if (!isSame) assert.fail(`${table}.${name}: ${JSON.stringify(value)}, and there ${JSON.stringify(found)}, of ${JSON.stringify(Object.fromEntries(row))}`)
+    if (!isSame)
+      assert.fail(
+        `${table}.${name}: ${JSON.stringify(value)}, and there ${JSON.stringify(found)}, of ${JSON.stringify(Object.fromEntries(row))}`,
+      )
   }
 }

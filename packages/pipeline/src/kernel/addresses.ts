@@ -73,7 +73,8 @@ function snowflakeAddress(text: string): SnowflakeAddress | undefined {
   const { username, password, hostname, port, pathname, searchParams, hash } = new URL(text)
   const [, database = '', ...rest] = pathname.split('/')
   // A password has no place here, where it would be shown.
-  if (!username || password || !/^[\w.-]+$/.test(hostname) || port || hash || rest.length > 0 || !SNOWFLAKE_NAME.test(database)) return undefined
+  if (!username || password || !/^[\w.-]+$/.test(hostname) || port || hash || rest.length > 0 || !SNOWFLAKE_NAME.test(database))
+    return undefined
   const isKnown = [...searchParams.keys()].every((name) => (SNOWFLAKE_PARAMS as readonly string[]).includes(name))
   const param = (name: (typeof SNOWFLAKE_PARAMS)[number]) => searchParams.get(name) ?? undefined
   const [warehouse, role, readerRole] = [param('warehouse'), param('role'), param('reader_role')]
@@ -81,7 +82,17 @@ function snowflakeAddress(text: string): SnowflakeAddress | undefined {
   if (!isKnown || [warehouse, role, readerRole].some((name) => name !== undefined && !SNOWFLAKE_NAME.test(name))) return undefined
   if (accessUrl !== undefined && !/^https?:\/\/[^/]/.test(accessUrl)) return undefined
   const user = decodeURIComponent(username)
-  return { engine: 'snowflake', account: hostname, user, database, warehouse, role, readerRole, keyFile: param('private_key_file'), accessUrl }
+  return {
+    engine: 'snowflake',
+    account: hostname,
+    user,
+    database,
+    warehouse,
+    role,
+    readerRole,
+    keyFile: param('private_key_file'),
+    accessUrl,
+  }
 }
 
 /** The address as it may be shown: without its password, which ends at the last @. One that should have been escaped may be in it, and so may a slash: rather too much is hidden. */

@@ -146,7 +146,12 @@ export const SETTINGS = {
     check: address('duckdb', 'snowflake'),
     secret: 'password',
   },
-  SNOWFLAKE_PRIVATE_KEY_PASSPHRASE: { fallback: '', about: 'of the private key that WAREHOUSE_URL names, where it has one', check: any, secret: 'all' },
+  SNOWFLAKE_PRIVATE_KEY_PASSPHRASE: {
+    fallback: '',
+    about: 'of the private key that WAREHOUSE_URL names, where it has one',
+    check: any,
+    secret: 'all',
+  },
   SNOWFLAKE_PASSWORD: { fallback: '', about: 'signs in to Snowflake where WAREHOUSE_URL names no key', check: any, secret: 'all' },
   WAREHOUSE_MEMORY_MB: {
     fallback: '1024',

@@ -78,14 +78,14 @@ const SNOWFLAKE_WORDS: Words = {
     "select system$abort_transaction('1')",
     'with p as procedure () returns int language sql as $$ begin return 1; end $$ call p()',
     'select 1 ->> drop table bronze.places',
-    "select $1 from @~/secret.csv",
+    'select $1 from @~/secret.csv',
     "execute immediate 'drop table bronze.places'",
     'select 1 // ;\n; drop table bronze.places',
     "select '\\'' ; drop table bronze.places --'",
     'put file:///etc/passwd @~',
     'list @~',
     'use role accountadmin',
-    'alter session set timezone = \'Asia/Kolkata\'',
+    "alter session set timezone = 'Asia/Kolkata'",
     'merge into bronze.places using bronze.places as s on false when not matched then insert (topic) values (1)',
     'truncate table bronze.places',
   ],
@@ -101,7 +101,8 @@ const SNOWFLAKE_WORDS: Words = {
     types: ['number(38,0)', 'number(38,0)'],
   },
   long: "select repeat('x', 100000) from table(generator(rowcount => 700))",
-  endless: 'select sum(a.n * b.n) from (select seq4() as n from table(generator(rowcount => 1000000))) a, (select seq4() as n from table(generator(rowcount => 1000000))) b',
+  endless:
+    'select sum(a.n * b.n) from (select seq4() as n from table(generator(rowcount => 1000000))) a, (select seq4() as n from table(generator(rowcount => 1000000))) b',
   // The stand-in does all of it in one process.
   besideMs: 5_000,
 }
@@ -386,7 +387,8 @@ export function conformsToWarehouse(openStore: () => WarehouseStore): void {
         if (readOnly) await warehouse[Symbol.asyncDispose]()
         await using asked = readOnly ? store.openReadOnly() : undefined
         const query = (asked ?? warehouse).query
-        for (const sql of [...REFUSED, ...WORDS[warehouse.dialect].refused]) await assert.rejects(query(sql, LIMITS), isCode('query_refused'), sql)
+        for (const sql of [...REFUSED, ...WORDS[warehouse.dialect].refused])
+          await assert.rejects(query(sql, LIMITS), isCode('query_refused'), sql)
         assert.deepEqual((await query('select count(*) from bronze.clicks_raw', LIMITS)).rows, [[1]])
         if (warehouse.dialect === 'duckdb')
           assert.ok((await query("select value from duckdb_settings() where name = 'threads'", LIMITS)).rows[0]?.[0] !== '8')
@@ -410,14 +412,8 @@ export function conformsToWarehouse(openStore: () => WarehouseStore): void {
       truncated: true,
     })
     assert.equal((await warehouse.query('select 1', { rowsMax: 1, timeoutMs: 5_000 })).truncated, false)
-    await assert.rejects(
-      warehouse.query(endless, { rowsMax: 1, timeoutMs: 50 }),
-      isCode('query_stopped'),
-    )
-    await assert.rejects(
-      warehouse.query(long, { rowsMax: 1_000, timeoutMs: 20_000 }),
-      isCode('query_stopped'),
-    )
+    await assert.rejects(warehouse.query(endless, { rowsMax: 1, timeoutMs: 50 }), isCode('query_stopped'))
+    await assert.rejects(warehouse.query(long, { rowsMax: 1_000, timeoutMs: 20_000 }), isCode('query_stopped'))
     await assert.rejects(warehouse.query('select nothing', LIMITS), isCode('query_failed'))
     for (const sql of answered) {
       await warehouse.query(sql, LIMITS)
@@ -427,9 +423,7 @@ export function conformsToWarehouse(openStore: () => WarehouseStore): void {
   withWarehouse('typed statements that take long hold up no loading', async (warehouse) => {
     const { endless, besideMs } = WORDS[warehouse.dialect]
     await loadAll(warehouse, [record(CLICKS, 0, click())])
-    const slow = Array.from({ length: 4 }, () =>
-      warehouse.query(endless, { rowsMax: 1, timeoutMs: besideMs }),
-    )
+    const slow = Array.from({ length: 4 }, () => warehouse.query(endless, { rowsMax: 1, timeoutMs: besideMs }))
     const stopped = Promise.allSettled(slow)
     using batch = await warehouse.bronze.batch(() => LOG)
     batch.add([record(CLICKS, 1, click())])

@@ -33,7 +33,9 @@ export async function makeWarehouseFile(settings: Settings): Promise<void> {
 export { initSnowflake } from '../warehouse/adapters/snowflake.ts'
 
 /** How Snowflake is signed in to; undefined where the warehouse is a file. */
-export function snowflakeOf(settings: Pick<Settings, 'WAREHOUSE_URL' | 'SNOWFLAKE_PASSWORD' | 'SNOWFLAKE_PRIVATE_KEY_PASSPHRASE'>): SnowflakeAccess | undefined {
+export function snowflakeOf(
+  settings: Pick<Settings, 'WAREHOUSE_URL' | 'SNOWFLAKE_PASSWORD' | 'SNOWFLAKE_PRIVATE_KEY_PASSPHRASE'>,
+): SnowflakeAccess | undefined {
   const address = parseAddress(settings.WAREHOUSE_URL)
   if (address?.engine !== 'snowflake') return undefined
   return { address, passphrase: settings.SNOWFLAKE_PRIVATE_KEY_PASSPHRASE, password: settings.SNOWFLAKE_PASSWORD }

@@ -130,7 +130,7 @@ function mergeOf({ topic }: Piece, loadedAt: number): string {
   const cells = columns.filter(([name]) => name !== LOADED_AT).map(([name, type], index) => `r.value[${index}]::${CASTS[type]} as ${name}`)
   const values = columns.map(([name]) => (name === LOADED_AT ? at(loadedAt) : `s.${name}`))
   return `merge into ${BRONZE_TABLES[topic]} as t
-    using (select ${cells.join(", ")} from table(flatten(input => parse_json(?))) as r) as s
+    using (select ${cells.join(', ')} from table(flatten(input => parse_json(?))) as r) as s
     on ${KEY.map((name) => `t.${name} = s.${name}`).join(' and ')}
     when not matched then insert (${columns.map(([name]) => name).join(', ')}) values (${values.join(', ')})`
 }

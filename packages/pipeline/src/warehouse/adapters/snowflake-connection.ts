@@ -26,11 +26,18 @@ export const nameOf = ({ account, user, database }: SnowflakeAddress) => `Snowfl
  * What the driver signs in with: the key, or where none is named the password. Throws `warehouse_denied` where the key cannot be used.
  * `isBare`: into no database, as before there is one.
  */
-export function signInOptions({ address, passphrase, password }: SnowflakeAccess, role = address.role, isBare = false): Record<string, unknown> {
+export function signInOptions(
+  { address, passphrase, password }: SnowflakeAccess,
+  role = address.role,
+  isBare = false,
+): Record<string, unknown> {
   const { account, user, database, warehouse, accessUrl, keyFile } = address
   const key = keyFile === undefined ? undefined : privateKeyOf(keyFile, passphrase)
   if (key === undefined && password === '')
-    throw new FlowGuardError('warehouse_denied', `${nameOf(address)}: WAREHOUSE_URL names no private_key_file, and SNOWFLAKE_PASSWORD is empty`)
+    throw new FlowGuardError(
+      'warehouse_denied',
+      `${nameOf(address)}: WAREHOUSE_URL names no private_key_file, and SNOWFLAKE_PASSWORD is empty`,
+    )
   return {
     account,
     username: user,

@@ -56,7 +56,13 @@ export function snowflakeDriver(): Driver {
   const asText = (text: string) => text
   // Left to itself it writes a file into the working folder, and evaluates what is no JSON.
   const quiet = { error: ignore, warn: ignore, info: ignore, debug: ignore, trace: ignore }
-  loaded.configure({ logLevel: 'OFF', additionalLogToConsole: false, customLogger: quiet, jsonColumnVariantParser: asText, xmlColumnVariantParser: asText })
+  loaded.configure({
+    logLevel: 'OFF',
+    additionalLogToConsole: false,
+    customLogger: quiet,
+    jsonColumnVariantParser: asText,
+    xmlColumnVariantParser: asText,
+  })
   return (driver = loaded)
 }
 

@@ -31,48 +31,52 @@ async function killed(access: SnowflakeAccess, env: NodeJS.ProcessEnv, onLoaded:
   assert.equal(signal, 'SIGKILL', 'all was loaded before it was killed')
 }
 
-test(`killed ${KILLS} times and cut off ${CUTS} times in the middle of loading: no row twice, none missing`, { timeout: 800_000 }, async (t) => {
-  t.after(() => network('snowflake').mend())
-  const random = mulberry32(8)
-  const access = snowflakeAccess()
-  await initSnowflake(access)
-  for (let kill = 0; kill < KILLS; kill += 1) {
-    const how = kill % 3
-    const env = how === 2 ? {} : { FLOWGUARD_CRASH: `loader.${how === 0 ? 'before' : 'after'}-commit:2` }
-    await killed(access, env, (end) => void (how === 2 && setTimeout(end, random() * WITHIN_MS)))
-  }
+test(
+  `killed ${KILLS} times and cut off ${CUTS} times in the middle of loading: no row twice, none missing`,
+  { timeout: 800_000 },
+  async (t) => {
+    t.after(() => network('snowflake').mend())
+    const random = mulberry32(8)
+    const access = snowflakeAccess()
+    await initSnowflake(access)
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      const how = kill % 3
+      const env = how === 2 ? {} : { FLOWGUARD_CRASH: `loader.${how === 0 ? 'before' : 'after'}-commit:2` }
+      await killed(access, env, (end) => void (how === 2 && setTimeout(end, random() * WITHIN_MS)))
+    }
 
-  const far = { ...access, address: { ...access.address, accessUrl: snowflakeAccess('snowflake-proxy').address.accessUrl } }
-  await using warehouse = openSnowflake(far)
-  const { bronze } = warehouse
-  let failed = 0
-  const counting = {
-    ...bronze,
-    load: (...of: Parameters<typeof bronze.load>) => bronze.load(...of).catch((error: unknown) => ((failed += 1), Promise.reject(error))),
-  }
-  const feeds = madeUpFeeds(COUNT)
-  const options = { bronze: counting, feeds, mirror: noMirror(), rowsMax: BATCH, ageMs: 0, clock: Date.now, logger: silentLogger }
-  let isDone = false
-  const loading = loadToLevel(options, new AbortController().signal, () => undefined).finally(() => (isDone = true))
-  let cuts = 0
-  while (!isDone && cuts < CUTS) {
-    await wait(random() * WITHIN_MS)
-    await (cuts % 2 === 0 ? network('snowflake').cut() : network('snowflake').reset())
-    await wait(random() * WITHIN_MS)
-    await network('snowflake').mend()
-    cuts += 1
-  }
-  await loading
-  assert.equal(cuts, CUTS, 'all was loaded before the last cut')
-  t.diagnostic(`${failed} loads failed and were settled`)
-  const counts = await warehouse.query(
-    `select (select count(*) from bronze.orders_raw) as orders, (select count(distinct event_id) from bronze.orders_raw) as order_ids,
+    const far = { ...access, address: { ...access.address, accessUrl: snowflakeAccess('snowflake-proxy').address.accessUrl } }
+    await using warehouse = openSnowflake(far)
+    const { bronze } = warehouse
+    let failed = 0
+    const counting = {
+      ...bronze,
+      load: (...of: Parameters<typeof bronze.load>) => bronze.load(...of).catch((error: unknown) => ((failed += 1), Promise.reject(error))),
+    }
+    const feeds = madeUpFeeds(COUNT)
+    const options = { bronze: counting, feeds, mirror: noMirror(), rowsMax: BATCH, ageMs: 0, clock: Date.now, logger: silentLogger }
+    let isDone = false
+    const loading = loadToLevel(options, new AbortController().signal, () => undefined).finally(() => (isDone = true))
+    let cuts = 0
+    while (!isDone && cuts < CUTS) {
+      await wait(random() * WITHIN_MS)
+      await (cuts % 2 === 0 ? network('snowflake').cut() : network('snowflake').reset())
+      await wait(random() * WITHIN_MS)
+      await network('snowflake').mend()
+      cuts += 1
+    }
+    await loading
+    assert.equal(cuts, CUTS, 'all was loaded before the last cut')
+    t.diagnostic(`${failed} loads failed and were settled`)
+    const counts = await warehouse.query(
+      `select (select count(*) from bronze.orders_raw) as orders, (select count(distinct event_id) from bronze.orders_raw) as order_ids,
        (select count(*) from bronze.clicks_raw) as clicks, (select count(distinct event_id) from bronze.clicks_raw) as click_ids`,
-    { rowsMax: 1, timeoutMs: 10_000 },
-  )
-  assert.deepEqual(counts.rows, [[COUNT / 2, COUNT / 2, COUNT / 2, COUNT / 2]])
-  assert.deepEqual(
-    (await bronze.places()).map(({ topic, next, read, applied }) => [topic, next, read, applied]),
-    [CLICKS, ORDERS].map((topic) => [topic, COUNT / 2, COUNT / 2, COUNT / 2]),
-  )
-})
+      { rowsMax: 1, timeoutMs: 10_000 },
+    )
+    assert.deepEqual(counts.rows, [[COUNT / 2, COUNT / 2, COUNT / 2, COUNT / 2]])
+    assert.deepEqual(
+      (await bronze.places()).map(({ topic, next, read, applied }) => [topic, next, read, applied]),
+      [CLICKS, ORDERS].map((topic) => [topic, COUNT / 2, COUNT / 2, COUNT / 2]),
+    )
+  },
+)

@@ -21,14 +21,23 @@ export function typedQueries(where: string, borrow: Borrow): (sql: string, limit
   }
 }
 
-async function answered(connection: Connection, where: string, sql: string, { rowsMax, timeoutMs }: Limits, until: number): Promise<Answer> {
+async function answered(
+  connection: Connection,
+  where: string,
+  sql: string,
+  { rowsMax, timeoutMs }: Limits,
+  until: number,
+): Promise<Answer> {
   const late = Promise.withResolvers<never>()
   late.promise.catch(() => undefined)
   let running: Statement | undefined
-  const timer = setTimeout(() => {
-    running?.cancel(() => undefined)
-    late.reject(tooLate(timeoutMs))
-  }, Math.max(0, until - performance.now()))
+  const timer = setTimeout(
+    () => {
+      running?.cancel(() => undefined)
+      late.reject(tooLate(timeoutMs))
+    },
+    Math.max(0, until - performance.now()),
+  )
   const asked = new Promise<Statement>((resolve, reject) => {
     running = connection.execute({
       sqlText: sql,

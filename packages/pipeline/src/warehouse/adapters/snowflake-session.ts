@@ -63,7 +63,10 @@ export function sessionOn(connection: Connection, where: string, release: (isGoo
     if (!isOpen) return isGood
     interrupt()
     isOpen = false
-    const isOver = await Promise.race([busy.then(() => true), new Promise<boolean>((resolve) => setTimeout(() => resolve(false), STOP_MS_MAX).unref())])
+    const isOver = await Promise.race([
+      busy.then(() => true),
+      new Promise<boolean>((resolve) => setTimeout(() => resolve(false), STOP_MS_MAX).unref()),
+    ])
     isGood &&= isOver && !isWithin
     release(isGood)
     return isGood

@@ -20,7 +20,11 @@ export function needsReading(sql: string): void {
   const more = DOES_MORE.exec(code)?.[0]
   if (more?.startsWith(';')) throw new FlowGuardError('query_refused', 'one statement at a time')
   if (more !== undefined) throw new FlowGuardError('query_refused', `${more} does more than read`)
-  if (!READS.test(code)) throw new FlowGuardError('query_refused', `${code.trim().split(/\W/, 1)[0]} is not a statement that only reads: SELECT, WITH, SHOW or DESCRIBE is`)
+  if (!READS.test(code))
+    throw new FlowGuardError(
+      'query_refused',
+      `${code.trim().split(/\W/, 1)[0]} is not a statement that only reads: SELECT, WITH, SHOW or DESCRIBE is`,
+    )
 }
 
 type Bind = string | number | boolean | null

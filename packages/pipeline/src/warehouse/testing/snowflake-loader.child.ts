@@ -7,5 +7,13 @@ import { madeUpFeeds, noMirror } from './made-up-log.ts'
 
 const [access, count, rowsMax] = process.argv.slice(2).map((each) => JSON.parse(each) as unknown) as [SnowflakeAccess, number, number]
 await using warehouse = openSnowflake(access)
-const options = { bronze: warehouse.bronze, feeds: madeUpFeeds(count), mirror: noMirror(), rowsMax, ageMs: 0, clock: Date.now, logger: silentLogger }
+const options = {
+  bronze: warehouse.bronze,
+  feeds: madeUpFeeds(count),
+  mirror: noMirror(),
+  rowsMax,
+  ageMs: 0,
+  clock: Date.now,
+  logger: silentLogger,
+}
 await loadToLevel(options, new AbortController().signal, (rows) => process.stdout.write(`${rows}\n`))
