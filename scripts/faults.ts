@@ -231,4 +231,19 @@ export const FAULTS: readonly Fault[] = [
     to: 'charges !== 0',
     tests: [`${SRC}/billing/published.test.ts`],
   },
+  {
+    name: 'Spark reads records of the lake that bronze does not have',
+    file: `${SRC}/etl/adapters/spark-bronze.ts`,
+    from: "where ${ranges.join(' or ') || 'false'})`",
+    to: 'where true)`',
+    tests: ['test/spark.test.ts', `${SRC}/etl/adapters/spark-job.test.ts`],
+  },
+  {
+    name: 'Spark does not wait for the lake',
+    file: `${SRC}/etl/adapters/spark.ts`,
+    from: 'if (place.next <= last)',
+    to: 'if (place.next < 0)',
+    tests: ['test/spark.test.ts'],
+    only: 'a lake that has yet to write',
+  },
 ]
