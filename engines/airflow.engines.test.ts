@@ -23,7 +23,7 @@ const DAG = 'flowguard_daily_etl'
 const DAYS_COUNT = 3
 /** Each so-manieth event of a day comes a day late. */
 const LATE_EVERY = 50
-const CHECK_MS_MAX = 60_000
+const CHECK_MS_MAX = 3 * 60_000
 const SCHEDULED_MS_MAX = 10 * 60_000
 const IS_SOAK = process.env['FLOWGUARD_SOAK'] !== undefined
 const DAY_MS_MAX = 5 * 60_000
