@@ -148,6 +148,7 @@ const startFlowGuard = (days: readonly { sent: Sent[] }[]) =>
       ),
       ETL: 'off',
       LOADER_AGE_MS: '200',
+      LAKE_URL: 'off',
     },
   })
 
