@@ -51,7 +51,14 @@ test(
     let failed = 0
     const counting = {
       ...bronze,
-      load: (...of: Parameters<typeof bronze.load>) => bronze.load(...of).catch((error: unknown) => ((failed += 1), Promise.reject(error))),
+      async load(...of: Parameters<typeof bronze.load>) {
+        try {
+          await bronze.load(...of)
+        } catch (error) {
+          failed += 1
+          throw error
+        }
+      },
     }
     const feeds = madeUpFeeds(COUNT)
     const options = { bronze: counting, feeds, mirror: noMirror(), rowsMax: BATCH, ageMs: 0, clock: Date.now, logger: silentLogger }

@@ -16,14 +16,11 @@ test.after(() => rmSync(folder, { recursive: true, force: true }))
 const here = snowflakeAccess()
 const key = readFileSync(here.address.keyFile as string, 'utf8')
 const encrypted = join(folder, 'encrypted.p8')
-writeFileSync(
-  encrypted,
-  createPrivateKey(key).export({ format: 'pem', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: 'open it' }) as string,
-)
+writeFileSync(encrypted, createPrivateKey(key).export({ format: 'pem', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: 'open it' }))
 const other = join(folder, 'other.p8')
-writeFileSync(other, generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey.export({ format: 'pem', type: 'pkcs8' }) as string)
+writeFileSync(other, generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey.export({ format: 'pem', type: 'pkcs8' }))
 const curve = join(folder, 'curve.p8')
-writeFileSync(curve, generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }) as string)
+writeFileSync(curve, generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }))
 
 const at = (address: Partial<SnowflakeAddress>, more: Partial<SnowflakeAccess> = {}): SnowflakeAccess => ({
   ...here,

@@ -27,27 +27,28 @@ export function typeOf(column: Column): string {
 /** What the driver gives, as answers carry it (see `Value`). */
 export function plainValue(value: unknown, column: Column): Value {
   if (value === null || value === undefined) return null
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
   const type = column.getType()
   // So the driver writes null where it is asked for text.
   if (value === NULL && OF_TEXT.includes(type)) return null
   switch (type) {
     case 'fixed':
     case 'real':
-      return number(String(value))
+      return number(text)
     case 'boolean':
       return value === true || value === '1' || value === 'TRUE'
     case 'date':
-      return value instanceof Date ? day(value) : String(value)
+      return value instanceof Date ? day(value) : text
     case 'timestamp_ntz':
     case 'timestamp_ltz':
     case 'timestamp_tz':
-      return value instanceof Date ? instant(value as Moment) : String(value)
+      return value instanceof Date ? instant(value) : text
     case 'variant':
     case 'object':
     case 'array':
-      return json(String(value))
+      return json(text)
     default:
-      return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : String(value)
+      return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : text
   }
 }
 
@@ -79,7 +80,7 @@ function json(text: string): Value {
     typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(source) ? source : value
   try {
     // The types know nothing of the source yet.
-    return JSON.parse(text, exactly as (name: string, value: unknown) => unknown) as Value
+    return JSON.parse(text, exactly) as Value
   } catch {
     return text
   }
