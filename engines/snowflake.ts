@@ -19,7 +19,7 @@ const KEY_BITS = 2_048
 /** Its server, made fit for Snowflake's driver for Node: what it can, and cannot, is said there. */
 const SERVER = join(import.meta.dirname, 'snowflake/server.py')
 
-export const SNOWFLAKE_DRIVER = 'snowflake-sdk'
+const SNOWFLAKE_DRIVER = 'snowflake-sdk'
 
 /** Of the stand-in, which listens on this machine alone: no secret of anybody. As server.py has them. */
 export const SNOWFLAKE_USER = { account: 'fakesnow', name: 'FLOWGUARD', password: 'flowguard-on-this-machine', role: 'FLOWGUARD' } as const

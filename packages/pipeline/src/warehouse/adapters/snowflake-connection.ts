@@ -26,7 +26,7 @@ export const nameOf = ({ account, user, database }: SnowflakeAddress) => `Snowfl
  * What the driver signs in with: the key, or where none is named the password. Throws `warehouse_denied` where the key cannot be used.
  * `isBare`: into no database, as before there is one.
  */
-export function signInOptions(
+function signInOptions(
   { address, passphrase, password }: SnowflakeAccess,
   role = address.role,
   isBare = false,

@@ -11,7 +11,7 @@ const READS = /^\s*\(*\s*(?:select|with|show|describe|desc)\b/i
 const DOES_MORE = /\b(?:call|procedure)\b|;\s*\S|->>|\bsystem\$\w*|\binto\b|@/i
 
 /** The statement without what is not code: each piece is a space, or an empty name. */
-export const codeOf = (sql: string): string => sql.replace(OPAQUE, (piece) => (piece.startsWith('"') ? '""' : ' '))
+const codeOf = (sql: string): string => sql.replace(OPAQUE, (piece) => (piece.startsWith('"') ? '""' : ' '))
 
 /** Throws `query_refused` for what is not one statement that only reads. What it may read is for the role to say. */
 export function needsReading(sql: string): void {

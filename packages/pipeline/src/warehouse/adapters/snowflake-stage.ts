@@ -21,8 +21,8 @@ export interface StagedBatch extends Batch {
  * A text takes 16 MB there, and what it is parsed into as much; so many characters are some MB in UTF-8. More rows a statement would gain little: each
  * costs a fraction of a second beside what is in it.
  */
-export const PIECE_CHARS_MAX = 4_000_000
-export const PIECE_ROWS_MAX = 10_000
+const PIECE_CHARS_MAX = 4_000_000
+const PIECE_ROWS_MAX = 10_000
 
 // oxlint-disable-next-line no-control-regex -- no hash has one
 const CONTROL = /[\u0000-\u001f]/g
