@@ -26,11 +26,7 @@ export const nameOf = ({ account, user, database }: SnowflakeAddress) => `Snowfl
  * What the driver signs in with: the key, or where none is named the password. Throws `warehouse_denied` where the key cannot be used.
  * `isBare`: into no database, as before there is one.
  */
-function signInOptions(
-  { address, passphrase, password }: SnowflakeAccess,
-  role = address.role,
-  isBare = false,
-): Record<string, unknown> {
+function signInOptions({ address, passphrase, password }: SnowflakeAccess, role = address.role, isBare = false): Record<string, unknown> {
   const { account, user, database, warehouse, accessUrl, keyFile } = address
   const key = keyFile === undefined ? undefined : privateKeyOf(keyFile, passphrase)
   if (key === undefined && password === '')
