@@ -6,6 +6,8 @@ import { test } from 'node:test'
 import { ATTRIBUTED, CLICKS, ORDERS, type Ad, type Food } from '@flowguard/contract'
 import { silentLogger } from '../kernel/logging.ts'
 import type { LogRecord } from '../log/event-log.ts'
+import { REPORTS, type ReportName } from '../ops/report-sql.ts'
+import { reportsOf } from '../ops/reports.ts'
 import { openDuckdb } from '../warehouse/adapters/duckdb.ts'
 import { snowflakeStore } from '../warehouse/testing/snowflake.ts'
 import { loadAll, record } from '../warehouse/warehouse.conformance.ts'
@@ -125,5 +127,11 @@ test(
       JSON.stringify(counts),
     )
     t.diagnostic(JSON.stringify(counts))
+    const [asked, theirs] = [reportsOf(near), reportsOf(far)]
+    for (const name of Object.keys(REPORTS) as ReportName[]) {
+      const [mine, found] = [await asked(name, { from: FROM, to: TO }), await theirs(name, { from: FROM, to: TO })]
+      assert.ok(found.rows.length > 0, name)
+      assert.deepEqual(found, mine, name)
+    }
   },
 )

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { APRIL_2, FORMULA, NEXT_SUNDAY, NOW, openBusiness, type Business } from './business.fixture.ts'
 import { T0 } from './fixture.ts'
+import { rendered } from '../etl/dialect.ts'
 import { REPORTS, type ReportName } from './report-sql.ts'
 
 let business: Business
@@ -139,7 +140,10 @@ test('every report tells its columns as its statement has them', async () => {
     ['gmv', 'funnel', 'hours', 'cohorts', 'dishes'],
   )
   for (const { name, columns } of reports) {
-    const { columns: asked } = await business.query(REPORTS[name].sql('2026-03-01', '2026-04-02'), { rowsMax: 1, timeoutMs: 5_000 })
+    const { columns: asked } = await business.query(rendered(REPORTS[name].sql('2026-03-01', '2026-04-02'), 'duckdb'), {
+      rowsMax: 1,
+      timeoutMs: 5_000,
+    })
     assert.deepEqual(
       asked.map((each) => each.name),
       REPORTS[name].columns.map((each) => each.name),

@@ -25,8 +25,9 @@ function routes({ dishesTotal = 1, adsTotal = 1, isCut = false } = {}) {
       return { ...found, ...days }
     }) as unknown as Ask,
     warehouse: {
+      dialect: 'duckdb',
       query: async (sql) =>
-        sql.includes('duckdb_tables')
+        sql.includes('information_schema')
           ? {
               columns: [],
               rows: ['etl.days', 'silver.orders_clean', 'silver.clicks_clean', 'gold.daily_gmv_metrics'].map((name) => [name]),

@@ -35,7 +35,7 @@ export async function openBusiness() {
   const clock = () => now
   const ops = await createOps({
     ...opsDeps(machine, stores, folder.path),
-    warehouse: { query: (sql, limits) => query(sql, limits) },
+    warehouse: { dialect: 'duckdb', query: (sql, limits) => query(sql, limits) },
     etl: createEtl(
       {
         warehouse: machine.warehouse,

@@ -24,7 +24,7 @@ export interface OpsDeps {
   /** Of the same connection: what an operator does with an alert. */
   alerts: Pick<AlertBook, 'acknowledge' | 'resolve'>
   /** The one that this process owns. */
-  warehouse: Pick<Warehouse, 'query'>
+  warehouse: Pick<Warehouse, 'query' | 'dialect'>
   etl: Etl
   reconciling: Reconciling
   /** Brings what other programs look at to what the warehouse holds now. */

@@ -13,7 +13,7 @@ export function dishNames(query: Warehouse['query'], clock: Clock) {
   let isComplete = false
 
   async function look(ids: readonly number[]) {
-    const sql = `select item_id, arg_max(item_name, date), arg_max(category, date) from gold.food_item_performance
+    const sql = `select item_id, max_by(item_name, date), max_by(category, date) from gold.food_item_performance
       where item_id in (${ids.join(', ')}) group by item_id`
     const { rows } = await query(sql, { rowsMax: ids.length, timeoutMs: TIMEOUT_MS })
     if (names.size + rows.length > NAMES_COUNT_MAX) names.clear()

@@ -23,6 +23,9 @@ const rateOf = (part: string, whole: string) => `case when ${whole} = 0 then 0 e
 /** Of counts: sums are wider than a number. */
 const sum = (what: string) => `cast(sum(${what}) as bigint)`
 
+/** 1 is Monday. */
+const WEEKDAY = `(days_between(date '1970-01-05', date) % 7 + 1)`
+
 /** Every report, with its statement. Rates over days are made of the sums, never of the days' rates; users of several days cannot be added up, so they are left out. */
 export const REPORTS = {
   gmv: {
@@ -90,11 +93,11 @@ export const REPORTS = {
     ],
     // An hour without orders has no row: so an average is over the weekdays that were made.
     sql: (from, to) => `with weekdays as (
-        select isodow(date) as weekday, count(*) as days from etl.days where ${during(from, to)} group by isodow(date)
+        select ${WEEKDAY} as weekday, count(*) as days from etl.days where ${during(from, to)} group by ${WEEKDAY}
       ),
       hours as (
-        select isodow(date) as weekday, hour_of_day, ${sum('order_count')} as order_count, cast(sum(total_revenue) as decimal(18, 2)) as total_revenue
-        from gold.hourly_order_patterns where ${during(from, to)} group by isodow(date), hour_of_day
+        select ${WEEKDAY} as weekday, hour_of_day, ${sum('order_count')} as order_count, cast(sum(total_revenue) as decimal(18, 2)) as total_revenue
+        from gold.hourly_order_patterns where ${during(from, to)} group by ${WEEKDAY}, hour_of_day
       )
       select h.weekday, hour_of_day, order_count, total_revenue, round(total_revenue / order_count, 2) as avg_order_value, days,
         ${rateOf('order_count', 'days')} as orders_a_day
@@ -121,7 +124,7 @@ export const REPORTS = {
       ),
       months as (
         select date_trunc('month', date) as month,
-          count(*) = day(last_day(max(date))) and arg_max(computed_at, date) >= last_day(max(date)) + interval 1 day as is_whole
+          count(*) = day(last_day(max(date))) and max_by(computed_at, date) >= last_day(max(date)) + interval 1 day as is_whole
         from made group by date_trunc('month', date)
       ),
       snapshots as (
@@ -138,7 +141,7 @@ export const REPORTS = {
         where date between date_trunc('month', date '${from}') and date '${to}' and orders_this_period > 0
         group by cohort, date_trunc('month', date)
       )
-      select strftime(c.cohort, '%Y-%m') as cohort_month, users, date_diff('month', c.cohort, m.month) as months_since, coalesce(active_users, 0) as active_users,
+      select year_month(c.cohort) as cohort_month, users, datediff('month', c.cohort, m.month) as months_since, coalesce(active_users, 0) as active_users,
         ${rateOf('coalesce(active_users, 0)', 'users')} as retention, coalesce(orders, 0) as orders, coalesce(revenue, 0) as revenue, is_whole
       from cohorts c join months m on m.month >= c.cohort left join active a on a.cohort = c.cohort and a.month = m.month
       order by c.cohort, m.month`,
@@ -162,7 +165,7 @@ export const REPORTS = {
       column('revenue_share', 'of all GMV', 'rate'),
     ],
     sql: (from, to) => `with items as (
-        select item_id, arg_max(item_name, date) as item_name, arg_max(category, date) as category, ${sum('total_orders')} as total_orders,
+        select item_id, max_by(item_name, date) as item_name, max_by(category, date) as category, ${sum('total_orders')} as total_orders,
           cast(sum(total_revenue) as decimal(18, 2)) as total_revenue, ${sum('impression_count')} as impression_count, ${sum('click_count')} as click_count,
           ${sum('attributed_orders')} as attributed_orders
         from gold.food_item_performance where ${during(from, to)} group by item_id

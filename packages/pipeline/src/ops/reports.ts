@@ -1,3 +1,4 @@
+import { rendered } from '../etl/dialect.ts'
 import type { Stretch } from '../etl/model.ts'
 import type { Value, Warehouse } from '../warehouse/warehouse.ts'
 import { shared } from './shared.ts'
@@ -31,12 +32,12 @@ export interface Report extends Stretch {
 }
 
 /** Asks gold, over UTC days, both ends included. Where a run has yet to make the tables there are no rows. Rejects as the warehouse does. */
-export function reportsOf(query: Warehouse['query']) {
-  const ask = (sql: string, rowsMax: number) => query(sql, { rowsMax, timeoutMs: TIMEOUT_MS })
+export function reportsOf({ query, dialect }: Pick<Warehouse, 'query' | 'dialect'>) {
+  const ask = (sql: string, rowsMax: number) => query(rendered(sql, dialect), { rowsMax, timeoutMs: TIMEOUT_MS })
   const share = shared()
 
   async function made(): Promise<ReadonlySet<Value>> {
-    const { rows } = await ask(`select schema_name || '.' || table_name from duckdb_tables()`, REPORT_ROWS_MAX)
+    const { rows } = await ask(`select lower(table_schema) || '.' || lower(table_name) from information_schema.tables`, REPORT_ROWS_MAX)
     return new Set(rows.map(([name]) => name!))
   }
 

@@ -17,7 +17,7 @@ export function businessRoutes(app: FastifyInstance, { ask, warehouse, clock }: 
   const guarded = (summary: string, more: object = {}) => ({ config: { needsKey: true }, schema: { tags: ['business'], summary, ...more } })
   const query: OpsDeps['warehouse']['query'] = (sql, limits) => warehouse.query(sql, limits)
   const named = dishNames(query, clock)
-  const report = reportsOf(query)
+  const report = reportsOf({ query, dialect: warehouse.dialect })
   const share = shared<Figures>()
 
   /** Each page asks every other second. */

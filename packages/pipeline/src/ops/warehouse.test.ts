@@ -23,7 +23,7 @@ before(async () => {
   query = machine.warehouse.query
   ops = await createOps({
     ...opsDeps(machine, stores, folder.path),
-    warehouse: { query: (sql, limits) => query(sql, limits) },
+    warehouse: { dialect: 'duckdb', query: (sql, limits) => query(sql, limits) },
     etl: idleEtl(machine.warehouse),
   })
 })
