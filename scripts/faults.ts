@@ -196,8 +196,8 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'a day made table by table is level before its last table is made',
     file: `${SRC}/etl/parts.ts`,
-    from: 'await leave(await daysOfTables(models, changed, around))',
-    to: 'await daysOfTables(models, changed, around)',
+    from: 'await leave(await readersOf(model.name, days))',
+    to: 'await readersOf(model.name, days)',
     tests: [`${SRC}/etl/parts.test.ts`],
     only: 'a table is not made before',
   },
