@@ -170,7 +170,8 @@ select date, 'Attributed orders' as step, attributed_orders as events from gold.
   coalesce(o.order_count, 0) as order_count, coalesce(o.total_revenue, 0) as total_revenue, case when o.is_peak_hour then 1 else 0 end as peak_hours
 from etl.days d
 cross join (values ${Array.from({ length: 24 }, (_, hour) => `(${hour})`).join(', ')}) as h(hour_of_day)
-left join gold.hourly_order_patterns o on o.date = d.date and o.hour_of_day = h.hour_of_day`,
+left join gold.hourly_order_patterns o on o.date = d.date and o.hour_of_day = h.hour_of_day
+where d.computed_at is not null`,
     day: 'date',
     columns: { date: 'DATE', hour_of_day: 'INTEGER', weekday: 'VARCHAR', order_count: COUNT, total_revenue: MONEY, peak_hours: 'INTEGER' },
     titles: { hour_of_day: 'Hour (UTC)', weekday: 'Weekday' },
@@ -230,7 +231,7 @@ active as (
   group by p.cohort_week, date_trunc('week', m.date)
 ),
 weeks as (
-  select distinct date_trunc('week', date) as week from etl.days
+  select distinct date_trunc('week', date) as week from etl.days where computed_at is not null
 )
 select cast(c.cohort_week as date) as cohort_week, cast(datediff('week', c.cohort_week, w.week) as integer) as weeks_since, c.users,
   coalesce(a.active_users, 0) as active_users

@@ -38,7 +38,10 @@ for (const seed of SEEDS) {
       await make(byPart, date, ...TABLES.slice(0, 1 + random(TABLES.length)))
       await make(byPart, date, ...TABLES.filter(() => random(3) === 0))
     }
+    const forgotten = 'select date from etl.days where computed_at is null and date not in (select day from etl.parts)'
+    assert.deepEqual(await byPart.rows(forgotten), [], 'what does not count as made is due')
     await byPart.run()
+    assert.deepEqual(await byPart.rows('select date from etl.days where computed_at is null'), [])
     assert.deepEqual(await byPart.hashes(), await atOnce.hashes())
     assert.deepEqual(await due(byPart), [])
     assert.equal((await make(byPart, DAYS[1]!, ...TABLES)).error, null)
@@ -58,9 +61,15 @@ test('days made table by table in their order need no other run, and a day is du
   await make(w, last, 'silver.orders_clean', 'silver.clicks_clean')
   const dueThen = await due(w)
   assert.ok(dueThen.length > 0 && dueThen.every(([, why]) => why === 'made in part'), JSON.stringify(dueThen))
+  const notMade = () => w.rows('select date from etl.days where computed_at is null')
+  assert.deepEqual(await notMade(), [{ date: last }], 'it does not count as made')
   assert.match((await w.etl().plan(undefined)).days[0]!.because, /some of its tables are made from was made/)
-  for (const table of TABLES.slice(2)) await make(w, last, table)
+  for (const table of TABLES.slice(2)) {
+    assert.deepEqual(await notMade(), [{ date: last }], table)
+    await make(w, last, table)
+  }
   assert.deepEqual(await due(w), [])
+  assert.deepEqual(await notMade(), [])
   assert.deepEqual(await w.hashes(), await whole.hashes())
   const [run] = await w.etl().runs(1)
   assert.deepEqual([run!.tables, run!.from_date, run!.to_date, run!.days_done], [TABLES.at(-1), last, last, 1])

@@ -20,6 +20,7 @@ const quoted = (text: string) => `'${text}'`
 /**
  * A day that is made table by table (`etl run --table`). `etl.parts` says what is yet to be made of it: at first every table, and after a table was made
  * whatever is made from that, with the days that hang on it. So it may be left anywhere: the day is level once nothing of it is in there, and until then it is due.
+ * A day that no run had made before counts as made from then on: its `computed_at` is null until then.
  */
 export function partOf(session: Session, models: readonly Model[], { date, runId, around, now }: Part) {
   async function leave(days: ReadonlyMap<string, readonly Day[]>) {
@@ -52,7 +53,7 @@ export function partOf(session: Session, models: readonly Model[], { date, runId
       const begun = await session.rows(`select 1 as found from etl.days where date = ${day(date)}`)
       if (begun.length > 0) return
       await session.run(
-        `insert into etl.days (date, run_id, computed_at, orders_rows, clicks_rows, attributed_rows) values (${day(date)}, ${runId}, cast(${quoted(now)} as timestamp), 0, 0, 0)`,
+        `insert into etl.days (date, run_id, computed_at, orders_rows, clicks_rows, attributed_rows) values (${day(date)}, ${runId}, null, 0, 0, 0)`,
       )
       await leave(new Map(models.map(({ name }) => [name, [date]])))
     },
@@ -86,7 +87,10 @@ export function partOf(session: Session, models: readonly Model[], { date, runId
         await session.run(`delete from etl.parts where model = ${quoted(model.name)} and day in (${list(days.map(day))})`)
       for (const table of Object.keys(COUNTED) as Counted[]) if (model.reads.includes(table)) await count(model, table)
       await leave(await readersOf(model.name, days))
-      await session.run(`update etl.days set computed_at = cast(${quoted(now)} as timestamp) where date = ${day(date)}`)
+      await session.run(
+        `update etl.days set computed_at = cast(${quoted(now)} as timestamp)
+         where (date = ${day(date)} and computed_at is not null) or (computed_at is null and date not in (select day from etl.parts))`,
+      )
     },
   }
 }

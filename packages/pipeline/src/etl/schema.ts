@@ -22,7 +22,7 @@ export const ETL_SCHEMA = [
   /** Days that a check kept out: silver and gold have them as they were before. */
   'create table if not exists etl.kept_out (run_id bigint, date date, model varchar, name varchar)',
   'alter table etl.runs add column if not exists days_kept_out bigint default 0',
-  /** The rows of bronze that each day was last made from: bronze only grows, so a day is level where they are as many. */
+  /** The rows of bronze that each day was last made from: bronze only grows, so a day is level where they are as many. `computed_at` is null until every table has it (parts.ts). */
   `create table if not exists etl.days (date date, run_id bigint, computed_at timestamp, orders_rows bigint, clicks_rows bigint, attributed_rows bigint)`,
   /** Of a run that made some tables alone: which. */
   'alter table etl.runs add column if not exists tables varchar',

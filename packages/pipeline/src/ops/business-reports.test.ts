@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test'
 import { APRIL_2, FORMULA, NEXT_SUNDAY, NOW, openBusiness, type Business } from './business.fixture.ts'
 import { T0 } from './fixture.ts'
 import { rendered } from '../etl/dialect.ts'
+import { copiedTables } from '../warehouse/export.ts'
 import { REPORTS, type ReportName } from './report-sql.ts'
 
 let business: Business
@@ -193,4 +194,23 @@ test('a month is whole once every day of it was made, and its last when it was o
     (await business.report('cohorts', '?from=2026-03-01&to=2026-03-30')).rows.map((row) => row[7]),
     [false],
   )
+})
+
+test('a day of which some tables are yet to be made is behind, and where it was never made whole it does not count', async () => {
+  using session = await business.machine.warehouse.session()
+  const DAY = '2026-04-02'
+  const ofDay = async () => (await business.report('gmv', `?from=${DAY}&to=${DAY}`)).fresh
+  const hours = async () => (await business.report('hours', `?from=2026-03-26&to=${DAY}`)).rows.map((row) => [row[0], row[5]])
+  assert.deepEqual([(await ofDay()).days_made, (await ofDay()).behind], [1, null])
+  const before = await hours()
+  assert.deepEqual(before, [[4, 2]])
+  await session.run(`insert into etl.parts (date, model, day) values (date '${DAY}', 'gold.daily_gmv_metrics', date '${DAY}')`)
+  const behind = { from: DAY, to: DAY, days: 1 }
+  assert.deepEqual([(await ofDay()).days_made, (await ofDay()).behind], [1, behind], 'made again in part: what it had is there')
+  assert.deepEqual(await hours(), before)
+  await session.run(`update etl.days set computed_at = null where date = date '${DAY}'`)
+  assert.deepEqual([(await ofDay()).days_made, (await ofDay()).made_at, (await ofDay()).behind], [0, null, behind])
+  assert.deepEqual(await hours(), [], 'neither its orders nor its weekday')
+  const copied = copiedTables([]).find(({ name }) => name === 'etl.days')!.select
+  assert.deepEqual(await session.rows(`select count(*) as n from (${copied})`), [{ n: 32 }])
 })

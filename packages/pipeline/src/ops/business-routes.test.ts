@@ -30,7 +30,7 @@ function routes({ dishesTotal = 1, adsTotal = 1, isCut = false } = {}) {
         sql.includes('information_schema')
           ? {
               columns: [],
-              rows: ['etl.days', 'silver.orders_clean', 'silver.clicks_clean', 'gold.daily_gmv_metrics'].map((name) => [name]),
+              rows: ['etl.days', 'etl.parts', 'silver.orders_clean', 'silver.clicks_clean', 'gold.daily_gmv_metrics'].map((name) => [name]),
               truncated: false,
             }
           : sql.includes('behind')

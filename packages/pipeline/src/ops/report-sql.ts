@@ -91,13 +91,16 @@ export const REPORTS = {
       column('days', 'such weekdays', 'count'),
       column('orders_a_day', 'orders a day', 'number'),
     ],
-    // An hour without orders has no row: so an average is over the weekdays that were made.
-    sql: (from, to) => `with weekdays as (
-        select ${WEEKDAY} as weekday, count(*) as days from etl.days where ${during(from, to)} group by ${WEEKDAY}
+    // An hour without orders has no row: so an average is over the weekdays that were made, and of the orders of these.
+    sql: (from, to) => `with made as (
+        select date from etl.days where ${during(from, to)} and computed_at is not null
+      ),
+      weekdays as (
+        select ${WEEKDAY} as weekday, count(*) as days from made group by ${WEEKDAY}
       ),
       hours as (
         select ${WEEKDAY} as weekday, hour_of_day, ${sum('order_count')} as order_count, cast(sum(total_revenue) as decimal(18, 2)) as total_revenue
-        from gold.hourly_order_patterns where ${during(from, to)} group by ${WEEKDAY}, hour_of_day
+        from gold.hourly_order_patterns where date in (select date from made) group by ${WEEKDAY}, hour_of_day
       )
       select h.weekday, hour_of_day, order_count, total_revenue, round(total_revenue / order_count, 2) as avg_order_value, days,
         ${rateOf('order_count', 'days')} as orders_a_day
@@ -120,7 +123,7 @@ export const REPORTS = {
     // A cohort is all of its month, whatever day the range begins. Who ordered in a month: on any day of it that was made. A month in which nobody of a cohort
     // came back is 0; one of which no day was made is not there. A month is whole once every day of it was made, the last one when it was over.
     sql: (from, to) => `with made as (
-        select date, computed_at from etl.days where date between date_trunc('month', date '${from}') and date '${to}'
+        select date, computed_at from etl.days where date between date_trunc('month', date '${from}') and date '${to}' and computed_at is not null
       ),
       months as (
         select date_trunc('month', date) as month,

@@ -61,14 +61,15 @@ export function reportsOf({ query, dialect }: Pick<Warehouse, 'query' | 'dialect
 }
 
 /** What a report's age is read from, and its rows are made of. */
-const SILVER = ['etl.days', 'silver.orders_clean', 'silver.clicks_clean']
+const SILVER = ['etl.days', 'etl.parts', 'silver.orders_clean', 'silver.clicks_clean']
 
-/** Days are made of so many rows of bronze: where it holds others, the day is behind. */
+/** Days are made of so many rows of bronze: where it holds others, the day is behind; and so it is while some of its tables are yet to be made (etl/parts.ts). */
 function freshSql({ from, to }: Stretch, isMade: boolean): string {
   const during = `between date '${from}' and date '${to}'`
   const made = isMade
-    ? `select date, computed_at, orders_rows + clicks_rows + attributed_rows as made_from from etl.days where date ${during}`
+    ? `select date, computed_at, orders_rows + clicks_rows + attributed_rows as made_from from etl.days where date ${during} and computed_at is not null`
     : 'select null::date as date, null::timestamp as computed_at, 0 as made_from where false'
+  const inPart = isMade ? 'or b.date in (select day from etl.parts)' : ''
   const events = (table: string) => `select event_timestamp from silver.${table} where is_valid and date ${during}`
   const through = isMade ? `(select max(event_timestamp) from (${events('orders_clean')} union all ${events('clicks_clean')}))` : 'null'
   const rowsOf = (table: string) => `select partition_date as date from bronze.${table} where partition_date ${during}`
@@ -78,7 +79,7 @@ function freshSql({ from, to }: Stretch, isMade: boolean): string {
       select date, count(*) as held from (${['orders_raw', 'clicks_raw', 'attributed_raw'].map(rowsOf).join(' union all ')}) group by date
     ),
     behind as (
-      select b.date from bronze b left join days d on d.date = b.date where coalesce(d.made_from <> b.held, true)
+      select b.date from bronze b left join days d on d.date = b.date where coalesce(d.made_from <> b.held, true) ${inPart}
     )
     select (select max(computed_at) from days), ${through}, (select count(*) from days), min(date), max(date), count(*) from behind`
 }

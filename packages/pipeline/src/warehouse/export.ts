@@ -51,6 +51,6 @@ export function copiedTables(gold: readonly string[]): CopiedTable[] {
   return [
     ...gold.map((name) => ({ name, select: name === 'gold.user_cohort_metrics' ? numbered : `select * from ${name}` })),
     { name: 'billing.charges_daily', select: 'select * from billing.charges_daily' },
-    { name: 'etl.days', select: 'select date, computed_at from etl.days' },
+    { name: 'etl.days', select: 'select date, computed_at from etl.days where computed_at is not null' },
   ]
 }
