@@ -239,13 +239,21 @@ test('where another process has the warehouse, it does the work: begun, followed
       to: DAY,
       tables: ['silver.orders_clean'],
     })
-    let waited = 0
-    ops.told = (url) => ({
-      body: { awaited: url === `/api/etl/ready?date=${DAY}` && (waited += 1) < 2 ? ['3 orders wait for the watermark'] : [] },
-    })
-    const ready = await run(['etl', 'ready', ...args.slice(2), '--wait', '20'], { env, isTTY: true })
-    assert.deepEqual([ready.code, ready.stdout], [0, `${DAY} is loaded.\n`])
-    assert.match(ready.stderr, /2026-03-01: 3 orders wait for the watermark/)
+    const readiness = ['etl', 'ready', ...args.slice(2)]
+    const notYet: Told = { body: { awaited: ['the loader has yet to read 3 records of raw.clicks.v1/0'] } }
+    const answers: Told[] = [notYet, { reset: true }, notYet, { body: { awaited: [] } }]
+    ops.told = (url) => (url === `/api/etl/ready?date=${DAY}` ? answers.shift() : undefined)
+    const ready = await run([...readiness, '--wait', '20'], { env, isTTY: true })
+    assert.deepEqual([ready.code, ready.stdout, answers], [0, `${DAY} is loaded.\n`, []])
+    assert.match(ready.stderr, /2026-03-01: the loader has yet to read 3 records/)
+    assert.match(ready.stderr, /2026-03-01: http:.* does not answer/)
+    ops.told = () => notYet
+    const late = await run([...readiness, '--wait', '1'], { env })
+    assert.deepEqual([late.code, late.stdout], [1, `${DAY} is not ready: the loader has yet to read 3 records of raw.clicks.v1/0.\n`])
+    ops.told = () => ({ reset: true })
+    const unheard = await run(readiness, { env })
+    assert.equal(unheard.code, 1)
+    assert.match(unheard.stderr, /does not answer/)
 
     ops.told = () => ({ status: 401, body: { detail: 'no such key' } })
     assert.equal((await run(['etl', 'runs', ...args.slice(4)], { env })).code, 1)

@@ -104,20 +104,29 @@ interface Waiting {
 
 async function ready(context: Context, { date, wait }: Waiting & { date: string }): Promise<ExitCode> {
   const { out, io } = context
-  const awaited = await withEtl(context, async (etl) => {
-    const untilMs = io.clock() + wait * 1_000
-    for (;;) {
-      const found = await etl.awaited(date)
-      if (found.length === 0 || io.clock() >= untilMs || io.signal.aborted) return found
-      out.progress(`  ${date}: ${found.join(', ')}`)
-      await pause(AGAIN_MS, io.signal)
-    }
-  })
+  const untilMs = io.clock() + wait * 1_000
+  const isLast = () => io.signal.aborted || io.clock() >= untilMs
+  let awaited = await awaitedNow(context, date, isLast)
+  while (awaited.length > 0 && !isLast()) {
+    out.progress(`  ${date}: ${awaited.join(', ')}`)
+    await pause(AGAIN_MS, io.signal)
+    awaited = await awaitedNow(context, date, isLast)
+  }
   out.endProgress()
   const isReady = awaited.length === 0
   if (out.isJson) out.json({ date, is_ready: isReady, awaited })
   else out.line(isReady ? `${date} is loaded.` : `${date} is not ready: ${awaited.join(', ')}.`)
   return isReady ? EXIT.done : EXIT.failed
+}
+
+/** Each time anew: FlowGuard may be started or stopped meanwhile. Who does not answer is not ready yet, until there is no more time for it. */
+async function awaitedNow(context: Context, date: string, isLast: () => boolean): Promise<readonly string[]> {
+  try {
+    return await withEtl(context, (etl) => etl.awaited(date))
+  } catch (error) {
+    if (isLast() || !isHeldUp(error)) throw error
+    return [(error as Error).message]
+  }
 }
 
 type BackfillOptions = Partial<Stretch> & Waiting & { resume?: true; plan?: true }
@@ -161,7 +170,7 @@ function printPlan({ out }: Pick<Context, 'out'>, { days, tables, is_counted: is
   if (isCounted) {
     const changing = tables.reduce((sum, { rows }) => sum + (rows ? rows.added + rows.changed + rows.removed : 0), 0)
     out.line(`\n${changing === 0 ? 'No row would change.' : `${count(changing)} rows would change.`} Nothing was written.`)
-  } else out.line('\nTo count the rows that would change takes too long here. Nothing was written.')
+  } else out.line('\nThe rows that would change are not counted here. Nothing was written.')
 }
 
 function tableRow({ table: name, from, to, days, hanging, rows_now: now, rows }: PlannedTable): string[] {
@@ -175,7 +184,7 @@ interface Run extends Waiting {
 }
 
 /** What another process's work holds up: a run, a folder that another command has open, FlowGuard as it is started again. */
-const IN_TURN = ['etl_running', 'warehouse_held', 'unreachable'] as const
+const isHeldUp = (error: unknown) => (['etl_running', 'warehouse_held', 'unreachable'] as const).some((code) => hasCode(error, code))
 
 /** Again until the run has begun, within the limit. */
 async function run(context: Context, given: Run): Promise<ExitCode> {
@@ -186,7 +195,7 @@ async function run(context: Context, given: Run): Promise<ExitCode> {
     try {
       return await runOnce(context, given, () => (isBegun = true))
     } catch (error) {
-      if (isBegun || io.signal.aborted || io.clock() >= untilMs || !IN_TURN.some((code) => hasCode(error, code))) throw error
+      if (isBegun || io.signal.aborted || io.clock() >= untilMs || !isHeldUp(error)) throw error
       out.progress(`  waiting for its turn: ${(error as Error).message}`)
       await pause(AGAIN_MS, io.signal)
     }

@@ -21,8 +21,11 @@ export interface EtlDeps {
   engine?: BatchEngine | undefined
   /** The catalogue and the ads as they are now. */
   reference: () => Promise<{ foods: readonly Food[]; ads: readonly Ad[] }>
-  /** Resolves, within a limit, to what has yet to happen, in words: that all that the log holds by now is loaded, and the orders placed before that instant answered. */
-  awaited: (signal: AbortSignal, beforeMs: number) => Promise<readonly string[]>
+  /**
+   * Resolves, within a limit, to what has yet to happen, in words: that all that the log holds by now is loaded, and the orders placed before that instant answered.
+   * A run waits longer than a question about it.
+   */
+  awaited: (asked: { beforeMs: number; by: 'run' | 'question' }, signal: AbortSignal) => Promise<readonly string[]>
   /** Hears of every run; nothing of a run waits for it, or hangs on it. */
   lineage?: RunListener | undefined
   /** Once the days are made: what hangs on them, and is no part of the run. Never rejects. */
@@ -151,7 +154,8 @@ export function createEtl(
       let since = performance.now()
       const seconds = () => (performance.now() - since) / 1_000
       try {
-        const isLevel = (await awaited(signal, Date.parse(asked ? nextDay(asked.to) : dayOf(clock())))).length === 0
+        const beforeMs = Date.parse(asked ? nextDay(asked.to) : dayOf(clock()))
+        const isLevel = (await awaited({ beforeMs, by: 'run' }, signal)).length === 0
         signal.throwIfAborted()
         since = performance.now()
         await session.transaction(() => copyReference(session, reference))
@@ -235,8 +239,8 @@ export function createEtl(
     models: () => withStore((_store, session) => modelDocs(session, models)),
     checks: (day) => withStore(async (store) => checksNow(models, await store.checks(CHECK_RUNS_SHOWN, day))),
     async awaited(day) {
-      const endMs = Date.parse(nextDay(day))
-      return [...(endMs > clock() ? ['the day is not over'] : []), ...(await awaited(signal, endMs))]
+      const beforeMs = Date.parse(nextDay(day))
+      return [...(beforeMs > clock() ? ['the day is not over'] : []), ...(await awaited({ beforeMs, by: 'question' }, signal))]
     },
   }
 }

@@ -10,7 +10,7 @@ const COUNT_MS_MAX = 20_000
 export interface Plan {
   days: readonly PlannedDay[]
   tables: readonly PlannedTable[]
-  /** Whether rows were counted: by making them all, beside the tables, and comparing. */
+  /** Whether rows were counted: by making them all, beside the tables, and comparing. Not where that takes too long, nor on a warehouse that cannot. */
   is_counted: boolean
 }
 

@@ -25,6 +25,11 @@ import { snowflakeOf, warehouseNamespace } from './warehouse.ts'
 
 /** How long a run waits for what is in the log when it is asked for; then it begins, and says that not all is loaded. */
 const LEVEL_MS_MAX = 30_000
+/**
+ * The same for a question. Not at once: while events come in something is always on its way to the warehouse, and only what was there when it was asked counts.
+ * Short, for who asks over HTTP gives up after a while (cli/http.ts), and asks again.
+ */
+const QUESTION_MS_MAX = 10_000
 const LEVEL_POLL_MS = 100
 
 const shared = new WeakMap<Machine, Promise<Etl>>()
@@ -43,7 +48,10 @@ export async function openOwnEtl(settings: Settings, logger: Logger, signal: Abo
   const machine = openMachine(settings, logger, signal)
   try {
     // Nobody loads meanwhile, so there is nothing to wait for.
-    const etl = await openEtl(machine, 0)
+    const opened = openEtl(machine, 0)
+    // What follows a run asks for it, too.
+    shared.set(machine, opened)
+    const etl = await opened
     await etl.runs(1)
     return {
       etl,
@@ -70,7 +78,8 @@ async function openEtl(machine: Machine, levelMsMax: number): Promise<Etl> {
       models,
       engine,
       reference: () => referenceOf(machine),
-      awaited: (stop, beforeMs) => awaited(stores, { beforeMs, msMax: levelMsMax }, stop),
+      awaited: ({ beforeMs, by }, stop) =>
+        awaited(stores, { beforeMs, msMax: by === 'run' ? levelMsMax : Math.min(levelMsMax, QUESTION_MS_MAX) }, stop),
       lineage: lineageTo(machine),
       async after(days) {
         // Its SQL is DuckDB's.

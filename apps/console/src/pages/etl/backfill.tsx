@@ -98,7 +98,7 @@ function Planned({ plan: { days, tables, is_counted: isCounted } }: { plan: Plan
             <strong className="num">{count(tables.reduce((sum, table) => sum + changing(table), 0))}</strong> rows of them would change.
           </>
         ) : (
-          'what would change takes too long to count.'
+          'what would change is not counted here.'
         )}
       </p>
       <div className="grid gap-x-4 md:grid-cols-2">
