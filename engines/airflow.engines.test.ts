@@ -1,7 +1,7 @@
 /** The DAG of engines/airflow in a real Airflow, over a FlowGuard that runs: its tables are those that FlowGuard makes by itself. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -168,6 +168,7 @@ test('three days, each run by the DAG when it is over, late events and all, come
     await send(machine, sent)
     const before = (await runsOf(machine)).length
     await dag.made(date)
+    assert.ok(existsSync(join(machine.dataDir, WAREHOUSE.copy)), 'what dashboards read')
     const runs = (await runsOf(machine)).slice(0, -before || undefined)
     assert.ok(runs.every(({ state }) => state === 'done'))
     const tables = runs.flatMap((run) => (run.from_date === date ? [run.tables] : []))

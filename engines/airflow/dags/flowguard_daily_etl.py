@@ -10,6 +10,7 @@ refused or waits its turn where it must. So a task can be cleared, and a day run
 | `silver_…`, `gold_…` | makes one table's rows of the day, and of the days that hang on it, with their checks: `flowguard etl run --table` |
 | `quality` | fails where a check that stops has failed for the day: `flowguard etl checks` |
 | `reconcile` | holds the stream's answers and charges against the warehouse: `flowguard reconcile` |
+| `export` | brings what dashboards read to what gold has now: `flowguard warehouse export`; on Snowflake they read gold itself, and it has little to do |
 | `late_days` | makes older days that got rows since they were made, or were never made: `flowguard etl backfill --resume` |
 
 **Which day**: that of the run's logical date, and never one that is not over: a run without a logical date, or with today's, makes yesterday. The parameter
@@ -101,6 +102,8 @@ with DAG(
     late_days = BashOperator(task_id="late_days", bash_command=flowguard(f"etl backfill --resume --wait {TURN_SECONDS}"))
     quality = BashOperator(task_id="quality", bash_command=flowguard(f"etl checks --date {DAY}"))
     reconcile = BashOperator(task_id="reconcile", bash_command=flowguard(f"reconcile --date {DAY}"))
+    # A run of single tables is followed by none; that of `late_days` is.
+    export = BashOperator(task_id="export", bash_command=flowguard("warehouse export"))
     # An older day that cannot be made fails the run, and keeps this day's from nothing.
     list(made.values()) >> late_days
-    list(made.values()) >> quality >> reconcile
+    list(made.values()) >> quality >> [reconcile, export]

@@ -111,6 +111,10 @@ test('where another process has the warehouse it is asked, and what it says is s
     ops.told = () => ({ body: { file: null, bytes: 0, tables: [], charged_days: 0, seconds: 0.5 } satisfies Exported })
     assert.match((await run(command, { env })).stdout, /Nothing is copied: other programs ask this warehouse itself\./)
 
+    // As where a scheduler runs: no data folder, an address.
+    const elsewhere = ['warehouse', 'export', '--data-dir', folder.file('none'), '--ops-url', ops.url]
+    assert.match((await run(elsewhere, { env })).stdout, /Nothing is copied/)
+
     ops.told = () => ({ status: 503, body: { detail: 'the disk is full: nothing was taken; try again later' } })
     const full = await run(command, { env })
     assert.equal(full.code, 1)

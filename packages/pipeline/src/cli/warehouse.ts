@@ -8,7 +8,7 @@ import { outOfReach, type OutOfReach } from '../ops/out-of-reach.ts'
 import type { Exported } from '../warehouse/export.ts'
 import { WAREHOUSE } from '../warehouse/schema.ts'
 import { action, EXIT, example, type Cli, type Context, type ExitCode } from './cli.ts'
-import { keyForOps, requestOk } from './http.ts'
+import { isElsewhere, keyForOps, requestOk } from './http.ts'
 import { withStores } from './look.ts'
 import { bytes, count, counted, dateTime, duration, table } from './output.ts'
 import { initCommand } from './warehouse-init.ts'
@@ -59,7 +59,7 @@ async function exportNow(context: Context): Promise<ExitCode> {
 
 /** A FlowGuard that runs on the data folder does the work; otherwise this process. */
 async function exported({ settings, io }: Context): Promise<Exported> {
-  if (holderOf(settings.DATA_DIR, 'ops') === undefined) {
+  if (holderOf(settings.DATA_DIR, 'ops') === undefined && !isElsewhere(settings)) {
     const { exportHere } = await import('../wiring/export-here.ts')
     try {
       return await exportHere(settings, createLogger('warehouse', settings, 'warn'), io.signal)
