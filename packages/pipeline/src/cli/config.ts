@@ -1,6 +1,5 @@
 import { Command } from 'commander'
-import { maskedAddress } from '../kernel/addresses.ts'
-import { SETTINGS, type SettingName } from '../kernel/config.ts'
+import { SETTINGS, shown, type SettingName } from '../kernel/config.ts'
 import { action, EXIT, example, type Cli, type Context, type ExitCode } from './cli.ts'
 import { table } from './output.ts'
 
@@ -13,8 +12,7 @@ export function configCommand(cli: Cli): Command {
 
 async function showConfig({ settings, out }: Context): Promise<ExitCode> {
   const rows = (Object.keys(SETTINGS) as SettingName[]).map((name) => {
-    const { about, ...rest } = SETTINGS[name]
-    return { name, value: 'secret' in rest ? masked(settings[name], rest.secret) : settings[name], source: settings.sources[name], about }
+    return { name, value: shown(name, settings[name]), source: settings.sources[name], about: SETTINGS[name].about }
   })
   const c = out.colors
   if (out.isJson) out.json(rows)
@@ -28,9 +26,4 @@ async function showConfig({ settings, out }: Context): Promise<ExitCode> {
     out.line(table([{ title: 'setting' }, { title: 'value' }, { title: 'from' }, { title: 'what it is' }], cells, c))
   }
   return EXIT.done
-}
-
-function masked(secret: string, what: 'all' | 'password'): string {
-  if (what === 'password') return maskedAddress(secret)
-  return secret === '' ? '' : '********'
 }

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { test } from 'node:test'
-import { isLoopback, readSettings, ROOT, SETTINGS, type SettingName } from './config.ts'
+import { isLoopback, readSettings, ROOT, SETTINGS, shown, type SettingName } from './config.ts'
 import { hasCode } from './errors.ts'
 
 function folder(dotEnv?: string) {
@@ -67,6 +67,17 @@ test('every setting that is wrong is named, with where it came from', () => {
       return true
     },
   )
+})
+
+test('what is secret is not shown, nor said where it is wrong', () => {
+  using at = folder()
+  const env = { SPARK_CONF: 'hadoop.fs.s3a.secret.key=hunter2', OPENLINEAGE_API_KEY: 'hunter2\n', LOG_URL: 'postgres://me:hunter2@h:1/db' }
+  assert.throws(
+    () => readSettings({}, env, at.path),
+    ({ message }: Error) => Object.keys(env).every((name) => message.includes(`${name}=`)) && !message.includes('hunter2'),
+  )
+  assert.equal(shown('SPARK_CONF', 'spark.hadoop.fs.s3a.secret.key=hunter2'), '********')
+  assert.deepEqual([shown('SPARK_CONF', ''), shown('SPARK_MASTER', 'local[2]')], ['', 'local[2]'])
 })
 
 test('the addresses for clients follow host and port, and are ones that can be called', () => {

@@ -173,6 +173,13 @@ export const SETTINGS = {
     fallback: '',
     about: 'what it is to be told besides: spark.driver.memory=4g spark.jars.packages=…',
     check: (text) => (/^(spark\.[\w.-]+=\S+(\s+|$))*$/.test(text) ? undefined : 'must be spark.name=value, with spaces between'),
+    // A store's keys may be among it.
+    secret: 'all',
+  },
+  SPARK_TABLE_MINUTES: {
+    fallback: '360',
+    about: 'how long it may be at one table of a run; then it is ended, and the run fails',
+    check: (text) => (/^[1-9]\d{0,3}$/.test(text) ? undefined : 'must be a whole number from 1 to 9999'),
   },
   WAREHOUSE_EXPORT: {
     fallback: 'on',
@@ -254,7 +261,7 @@ export function readSettings(flags: Partial<Record<SettingName, string>>, env: N
     ]
     const [source, text] = found.find(([, value]) => value !== undefined) ?? ['default', SETTINGS[name].fallback]
     const fault = SETTINGS[name].check(text ?? '')
-    if (fault) faults.push(`${name}=${maskedAddress(text ?? '')} (${source}) ${fault}`)
+    if (fault) faults.push(`${name}=${shown(name, text ?? '')} (${source}) ${fault}`)
     values[name] = text ?? ''
     sources[name] = source
   }
@@ -273,6 +280,13 @@ export function readSettings(flags: Partial<Record<SettingName, string>>, env: N
     CORS_ORIGINS: read.CORS_ORIGINS || localOrigins(read.STORE_PORT, read.OPS_PORT),
     sources: sources as Record<SettingName, Source>,
   }
+}
+
+/** A setting's value as it may be shown. What is no address has none to hide, and one that is wrongly written may yet hold a password. */
+export function shown(name: SettingName, text: string): string {
+  const { secret }: Setting = SETTINGS[name]
+  if (secret === 'all') return text === '' ? '' : '********'
+  return maskedAddress(text)
 }
 
 function localOrigins(...ports: string[]): string {
