@@ -32,6 +32,7 @@ const LOADED_MAX = 1_000_000
 const BATCH_COUNT = 20_000
 const MIB = 1024 * 1024
 const SPARK_MEMORY = '4g'
+const TABLE_MS_MAX = 3_600_000
 
 function note(text: string): void {
   process.stderr.write(`${text} …\n`)
@@ -116,6 +117,7 @@ async function bySpark(connection: DuckDBConnection, folder: string): Promise<{ 
     job: { ...job, given },
     scratch: join(here, 'scratch'),
     log: join(here, 'logs/spark.log'),
+    tableMsMax: TABLE_MS_MAX,
     onTable: () => (readyAt ??= performance.now()),
     signal: new AbortController().signal,
   })

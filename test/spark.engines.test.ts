@@ -10,6 +10,7 @@ import { CLICKS, DAY_MS, dayOf, ORDERS } from '@flowguard/contract'
 import { childrenOf, isAlive } from '../engines/processes.ts'
 import { sparkEngine, type SparkOptions } from '../packages/pipeline/src/etl/adapters/spark.ts'
 import { ROOT } from '../packages/pipeline/src/kernel/config.ts'
+import { silentLogger } from '../packages/pipeline/src/kernel/logging.ts'
 import { WAREHOUSE } from '../packages/pipeline/src/warehouse/schema.ts'
 import { loadedFolder, written, type Written } from './support/batch.ts'
 import { sparkHome } from './support/engines.ts'
@@ -39,6 +40,8 @@ function optionsFor(folder: Awaited<ReturnType<typeof loadedFolder>>, more: Part
     folder: join(folder.path, WAREHOUSE.temp, WAREHOUSE.load, 'spark'),
     logs: join(folder.path, 'logs/spark'),
     lakeMsMax: 0,
+    tableMsMax: 600_000,
+    logger: silentLogger,
     ...more,
   }
 }

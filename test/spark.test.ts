@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { sparkEngine, type SparkOptions } from '../packages/pipeline/src/etl/adapters/spark.ts'
+import { forgetExchanged, sparkEngine, type SparkOptions } from '../packages/pipeline/src/etl/adapters/spark.ts'
 import type { SparkJob } from '../packages/pipeline/src/etl/adapters/spark-job.ts'
 import { readEntries } from '../packages/pipeline/src/lake/manifest.ts'
+import { silentLogger } from '../packages/pipeline/src/kernel/logging.ts'
 import { WAREHOUSE } from '../packages/pipeline/src/warehouse/schema.ts'
 import { loadedFolder, written } from './support/batch.ts'
 
@@ -12,8 +13,8 @@ const DAY = '2026-02-20'
 const click = (id: string, hour: number) =>
   written({ event_type: 'click', event_id: id, timestamp: `${DAY}T0${hour}:00:00.000Z`, user_id: 'u1', item_id: 1, ad_id: 'ad-9' })
 
-/** Spark as far as it is FlowGuard's: a program in its place keeps the job that it is given, and fails. */
-function failingSpark(folder: Awaited<ReturnType<typeof loadedFolder>>) {
+/** Spark as far as it is FlowGuard's: a program in its place keeps the job that it is given, and fails; or says that it is done, and has made nothing. */
+function fakeSpark(folder: Awaited<ReturnType<typeof loadedFolder>>, isDone = false) {
   const script = join(folder.path, 'fake.mjs')
   const file = join(folder.path, 'job.json')
   writeFileSync(
@@ -23,6 +24,7 @@ function failingSpark(folder: Awaited<ReturnType<typeof loadedFolder>>) {
       const { given } = JSON.parse(bytes)
       const own = given.flatMap(({ paths }) => paths).map((path) => path.replace('file://', ''))
       writeFileSync(${JSON.stringify(file)}, bytes)
+      if (${isDone}) { console.log('flowguard {"ready":"4","done":true}'); process.exit(0) }
       console.log('flowguard ' + JSON.stringify({ failed: own.every((path) => existsSync(path)) ? 'out of luck' : 'what it is to read is not there' }))
       process.exit(1)
     })`,
@@ -37,6 +39,8 @@ function failingSpark(folder: Awaited<ReturnType<typeof loadedFolder>>) {
     folder: join(folder.path, WAREHOUSE.temp, WAREHOUSE.load, 'spark'),
     logs: join(folder.path, 'logs/spark'),
     lakeMsMax: 0,
+    tableMsMax: 60_000,
+    logger: silentLogger,
   }
   return { options, engine: sparkEngine(options), job: () => JSON.parse(readFileSync(file, 'utf8')) as SparkJob }
 }
@@ -49,7 +53,7 @@ test('Spark reads the files that the manifest lists, up to the records that bron
   for await (const { files } of readEntries(folder.files)) listed.push(...files.map(({ name }) => name))
   // What lies around in the lake is no part of it.
   await folder.files.put(`topic=raw.clicks.v1/day=${DAY}/hour=01/000000000009-0123456789abcdef.parquet`, Buffer.from('stray'))
-  const { engine, options, job } = failingSpark(folder)
+  const { engine, options, job } = fakeSpark(folder)
   const failed = await folder.run(engine, DAY, DAY)
   assert.equal(failed.state, 'failed')
   assert.match(failed.error ?? '', /^Spark failed before its first table: out of luck \(its log: .*run-2-.*\.log\)$/)
@@ -79,7 +83,7 @@ test('a lake that has yet to write what bronze has is waited for, and said; one 
   await using folder = await loadedFolder([click('c1', 1)])
   await folder.add([click('c2', 2)], Date.parse('2026-03-31T00:00:00Z'))
   await folder.read()
-  const { engine, options } = failingSpark(folder)
+  const { engine, options } = fakeSpark(folder)
   const behind = await folder.run(engine, DAY, DAY)
   assert.match(behind.error ?? '', /lake\/? does not have what the warehouse has: it ends before raw\.clicks\.v1-\d 2, the warehouse has 2/)
   const patient = sparkEngine({ ...options, lakeMsMax: 60_000 })
@@ -88,4 +92,46 @@ test('a lake that has yet to write what bronze has is waited for, and said; one 
   using session = await folder.machine.warehouse.session()
   await session.run("update bronze.places set log_id = 'another' where topic = 'raw.clicks.v1'")
   assert.match((await folder.run(patient, DAY, DAY)).error ?? '', /does not have all that the warehouse has: it is of another log/)
+})
+
+test('what Spark says that it made, and is not there, fails the run: the days stay as they were', async () => {
+  await using folder = await loadedFolder([click('c1', 1), click('c2', 2)])
+  await folder.run(undefined, DAY, DAY)
+  await folder.keep()
+  const { engine, options } = fakeSpark(folder, true)
+  const run = await folder.run(engine, DAY, DAY)
+  assert.equal(run.state, 'failed')
+  assert.match(run.error ?? '', /^Spark made silver\.\w+, and nothing of it is in /)
+  assert.ok(run.error?.includes(options.folder))
+  assert.equal((await folder.assertAsKept())['silver.clicks_clean'], 2)
+})
+
+test('what cannot be removed behind a run changes nothing of it, and is said', async () => {
+  await using folder = await loadedFolder([click('c1', 1)])
+  await folder.run(undefined, DAY, DAY)
+  const said: object[] = []
+  const logger = { ...silentLogger, warn: (what: object) => said.push(what) } as unknown as SparkOptions['logger']
+  const refused = Promise.reject(new Error('access denied'))
+  refused.catch(() => undefined)
+  const files = Object.assign(Object.create(folder.files) as typeof folder.files, {
+    async *list(prefix: string) {
+      if (prefix === '_spark/') yield { name: '_spark/left.parquet', bytes: 1 }
+      else if (!prefix.startsWith('_spark/')) yield* folder.files.list(prefix)
+    },
+    remove: () => refused,
+  })
+  for (const [isDone, error] of [
+    [false, /^Spark failed before its first table: /],
+    [true, /^Spark made silver\.\w+, and nothing of it is in /],
+  ] as const) {
+    const { options } = fakeSpark(folder, isDone)
+    const run = await folder.run(sparkEngine({ ...options, logger, files, isRemote: true }), DAY, DAY)
+    assert.match(run.error ?? '', error)
+  }
+  // Before and behind each of them.
+  assert.deepEqual(
+    said.map((each) => (each as { err: Error }).err.message),
+    Array.from({ length: 4 }, () => 'access denied'),
+  )
+  await assert.rejects(forgetExchanged(files), /access denied/)
 })

@@ -12,7 +12,7 @@ import type { Machine } from './machine.ts'
 const LAKE_MORE_MS = 60_000
 
 /** Who works out silver and gold. `isLive`: the lake is written meanwhile, so that it is worth waiting for. Throws `settings_invalid` where Spark cannot be the one. */
-export function batchEngine({ settings, closing }: Machine, isLive: boolean): BatchEngine {
+export function batchEngine({ settings, logger, closing }: Machine, isLive: boolean): BatchEngine {
   if (settings.BATCH_ENGINE === 'warehouse') return inWarehouse
   if (settings.WAREHOUSE_URL !== 'duckdb:')
     throw new FlowGuardError(
@@ -39,6 +39,8 @@ export function batchEngine({ settings, closing }: Machine, isLive: boolean): Ba
     folder: join(settings.DATA_DIR, WAREHOUSE.temp, WAREHOUSE.load, 'spark'),
     logs: join(settings.DATA_DIR, 'logs/spark'),
     lakeMsMax: isLive ? 2 * Number(settings.LAKE_AGE_MS) + LAKE_MORE_MS : 0,
+    tableMsMax: Number(settings.SPARK_TABLE_MINUTES) * 60_000,
+    logger,
   })
 }
 

@@ -11,7 +11,7 @@ import { submitSpark } from './spark-process.ts'
 const NEVER = new AbortController().signal
 
 /** A program in the place of Python's: what it does is the script's text. */
-function fake(text: string) {
+function fake(text: string, tableMsMax = 60_000) {
   const folder = mkdtempSync(join(tmpdir(), 'flowguard-spark-'))
   const script = join(folder, 'run.mjs')
   const log = join(folder, 'logs/run-1.log')
@@ -28,6 +28,7 @@ function fake(text: string) {
           job: { name: 'a job', master: 'local', conf: {}, given: [], models: [] },
           scratch: join(folder, 'scratch'),
           log,
+          tableMsMax,
           onTable: (name) => tables.push(name),
           signal,
         },
@@ -85,6 +86,33 @@ test('one that fails says at which table and why; one that is killed, what it sa
   const second = await failing(killed.submit())
   assert.match(second.message, /failed at gold\.b: it ended by SIGKILL: java\.lang\.OutOfMemoryError: Java heap space \(its log: /)
   assert.match(second.advice, /spark\.driver\.memory/)
+})
+
+test('one that is at a table for too long is ended, and says at which; each table has that long for itself', async () => {
+  using hung = fake(`tell({ ready: '4' }); tell({ at: 'silver.a' }); tell({ at: 'gold.b' }); setInterval(() => {}, 1000)`, 500)
+  const error = await failing(hung.submit())
+  assert.equal(error.code, 'spark_failed')
+  assert.match(error.message, /failed at gold\.b: it was not done with that \(SPARK_TABLE_MINUTES\) after 0\.5 s/)
+  using steady = fake(
+    `import { setTimeout as pause } from 'node:timers/promises'
+    tell({ ready: '4' })
+    for (const at of 'abcdefghi') { tell({ at }); await pause(250) }
+    tell({ done: true }); process.exit(0)`,
+    2_000,
+  )
+  await steady.submit()
+  assert.equal(steady.tables.length, 9)
+})
+
+test('a line that is torn, or of another, is for the log', async () => {
+  const lines = ['flowguard {"at": "silv', 'flowguard null', 'flowguard is up']
+  using spark = fake(`
+    tell({ ready: '4' })
+    for (const line of ${JSON.stringify(lines)}) console.log(line)
+    tell({ at: 'gold.b' }); tell({ done: true }); process.exit(0)`)
+  await spark.submit()
+  assert.deepEqual(spark.tables, ['gold.b'])
+  assert.deepEqual(readFileSync(spark.log, 'utf8').trim().split('\n'), lines)
 })
 
 test('a run that is stopped stops it, with all that it has started', async () => {

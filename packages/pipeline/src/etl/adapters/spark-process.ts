@@ -18,6 +18,8 @@ interface Submission {
   /** This submission's own: what Spark writes down while it works. */
   scratch: string
   log: string
+  /** How long it may be at one table. */
+  tableMsMax: number
   onTable: (name: string) => void
   signal: AbortSignal
 }
@@ -36,7 +38,7 @@ type Told = { ready?: string; at?: string; failed?: string; done?: boolean }
  * Submits the job and resolves once everything is made. Throws `spark_missing`, or `spark_failed` with the last that was said and where the log is; where the signal aborts,
  * with its reason, once Spark has ended. A process that dies takes its Spark along: what that waits on is a pipe from here.
  */
-export async function submitSpark(program: SparkProgram, { job, scratch, log, onTable, signal }: Submission): Promise<void> {
+export async function submitSpark(program: SparkProgram, { job, scratch, log, tableMsMax, onTable, signal }: Submission): Promise<void> {
   signal.throwIfAborted()
   mkdirSync(dirname(log), { recursive: true })
   forgetLogs(dirname(log))
@@ -54,10 +56,12 @@ export async function submitSpark(program: SparkProgram, { job, scratch, log, on
     force()
   }
   let isReady = false
-  const late = setTimeout(() => {
-    last.failed = `it was not ready after ${READY_MS_MAX / 1_000} s`
-    stop()
-  }, READY_MS_MAX)
+  const late = (msMax: number, what: string) =>
+    setTimeout(() => {
+      last.failed ??= `${what} after ${msMax / 1_000} s`
+      stop()
+    }, msMax)
+  let limit = late(READY_MS_MAX, 'it was not ready')
   try {
     signal.addEventListener('abort', stop, { once: true })
     const { stdin, stdout } = child
@@ -68,11 +72,16 @@ export async function submitSpark(program: SparkProgram, { job, scratch, log, on
     stdin.on('error', () => undefined)
     stdin.write(`${JSON.stringify(job)}\n`)
     createInterface({ input: stdout }).on('line', (line) => {
-      if (!line.startsWith(TOLD)) return void writeSync(fd, `${line}\n`)
-      const told = JSON.parse(line.slice(TOLD.length)) as Told
-      last = { ...last, ...told }
-      if (told.ready !== undefined) clearTimeout(late)
+      const told = toldIn(line)
+      if (!told) return void writeSync(fd, `${line}\n`)
+      // What went wrong first is why.
+      last = last.failed === undefined ? { ...last, ...told } : last
       isReady ||= told.ready !== undefined
+      if (isReady) {
+        // Whatever it told: from one table to the next.
+        clearTimeout(limit)
+        limit = late(tableMsMax, 'it was not done with that (SPARK_TABLE_MINUTES)')
+      }
       if (told.at !== undefined) onTable(told.at)
     })
     // Java may hang on behind Python.
@@ -82,10 +91,21 @@ export async function submitSpark(program: SparkProgram, { job, scratch, log, on
     signal.throwIfAborted()
     if (last.done !== true || how !== 'with code 0') throw failure(last, { how, log, isReady })
   } finally {
-    clearTimeout(late)
+    clearTimeout(limit)
     clearTimeout(forced)
     signal.removeEventListener('abort', stop)
     closeSync(fd)
+  }
+}
+
+/** Undefined where it is not its own: a line that was torn, or that another has written. */
+function toldIn(line: string): Told | undefined {
+  if (!line.startsWith(TOLD)) return undefined
+  try {
+    const told: unknown = JSON.parse(line.slice(TOLD.length))
+    return typeof told === 'object' && told !== null ? told : undefined
+  } catch {
+    return undefined
   }
 }
 

@@ -4,6 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { FlowGuardError } from '../../kernel/errors.ts'
 import { pause } from '../../kernel/lifecycle.ts'
+import type { Logger } from '../../kernel/logging.ts'
 import type { LakeFiles } from '../../lake/files.ts'
 import { countEntries, readEntries, readEntry, type Entry } from '../../lake/manifest.ts'
 import type { LoadedTopic } from '../../warehouse/schema.ts'
@@ -30,6 +31,9 @@ export interface SparkOptions {
   logs: string
   /** How long a run waits for the lake to have what the warehouse has. */
   lakeMsMax: number
+  /** How long Spark may be at one table. */
+  tableMsMax: number
+  logger: Logger
 }
 
 /** Readers of the lake pass over it. */
@@ -39,11 +43,16 @@ const WAITING_FOR_LAKE = 'waiting for the lake'
 
 /** Silver and gold by Spark SQL over the lake's files, handed to the warehouse as Parquet. One run at a time, whose leftovers the next one removes. */
 export function sparkEngine(options: SparkOptions): BatchEngine {
-  const { files, folder, isRemote } = options
+  const { files, folder, isRemote, logger } = options
 
+  /** Whatever came of the run, this changes nothing of it: what cannot be removed now, the next run removes. */
   async function forget(): Promise<void> {
-    rmSync(folder, { recursive: true, force: true })
-    if (isRemote) await forgetExchanged(files)
+    try {
+      rmSync(folder, { recursive: true, force: true })
+      if (isRemote) await forgetExchanged(files)
+    } catch (error) {
+      logger.warn({ err: error }, 'what warehouse and Spark handed each other cannot be removed: the next run tries again')
+    }
   }
 
   return {
@@ -69,7 +78,8 @@ export function sparkEngine(options: SparkOptions): BatchEngine {
         const job: SparkJob = sparkJob({ name: `flowguard etl run ${runId}`, master: options.master, conf, tables, lake, at })
         const log = join(options.logs, `run-${runId}-${tag.slice(0, 8)}.log`)
         onStep('starting Spark')
-        await submitSpark(options.program, { job, scratch, log, onTable: (name) => onStep(`${name} on Spark`), signal })
+        const onTable = (name: string) => onStep(`${name} on Spark`)
+        await submitSpark(options.program, { job, scratch, log, tableMsMax: options.tableMsMax, onTable, signal })
         if (isRemote) await fetched(files, here, `${EXCHANGE}${tag}/`)
         const columns = new Map<string, string>()
         for (const { model } of tables) columns.set(model.name, await columnsOf(session, model))
@@ -123,9 +133,10 @@ async function columnsOf(session: Session, { name }: Model): Promise<string> {
   return found.map(({ column_name: column }) => column).join(', ')
 }
 
+/** Spark writes a file also where there are no rows: where there is none, it was lost on the way. */
 function selectMade({ name }: Model, columns: string, folder: string): string {
   const parts = existsSync(folder) ? readdirSync(folder).filter((each) => each.endsWith('.parquet')) : []
-  if (parts.length === 0) return `select * from ${name} limit 0`
+  if (parts.length === 0) throw new FlowGuardError('spark_failed', `Spark made ${name}, and nothing of it is in ${folder}`)
   return `select ${columns} from read_parquet([${parts.map((each) => literal(join(folder, each), 'duckdb')).join(', ')}])`
 }
 
