@@ -55,6 +55,23 @@ function kept(file: string): string {
   return readFileSync(file, 'utf8').trim()
 }
 
+interface Own {
+  script: string
+  args?: readonly string[]
+  /** An address, and maybe a password in it: others on the machine see arguments, so it is handed over by the environment, and shown nowhere. */
+  database: string
+}
+
+async function own({ python }: PythonTools, { script, args = [], database }: Own, options: { cwd?: string; env: NodeJS.ProcessEnv }) {
+  try {
+    const env = { ...options.env, FLOWGUARD_DATABASE_URI: database }
+    return await command(python, [join(OWN, script), FILES, ...args], { ...options, env, msMax: PREPARE_MS_MAX })
+  } catch (error) {
+    if (error instanceof EngineError) throw new EngineError(error.message.replaceAll(database, 'the database'))
+    throw error
+  }
+}
+
 /** Makes its tables and the admin, and imports the dashboards over the database, `duckdb:////folder/reports.duckdb`. With `ask.py` every chart answers as well. */
 export function prepareSuperset(
   tools: PythonTools,
@@ -62,12 +79,12 @@ export function prepareSuperset(
   database: string,
   script: 'prepare.py' | 'ask.py' = 'prepare.py',
 ): Promise<string> {
-  return command(tools.python, [join(OWN, script), FILES, database], { cwd: home.folder, env: home.env, msMax: PREPARE_MS_MAX })
+  return own(tools, { script, database }, { cwd: home.folder, env: home.env })
 }
 
-/** The dashboards as Superset's own import takes them, by its pages or by `superset import-dashboards`. */
+/** The dashboards as Superset's own import takes them, by its pages or by `superset import-dashboards`; the database is in it too, so it is for its owner alone. */
 export async function zipDashboards(tools: PythonTools, database: string, file: string): Promise<void> {
-  await command(tools.python, [join(OWN, 'contents.py'), FILES, database, file], { env: tools.env, msMax: PREPARE_MS_MAX })
+  await own(tools, { script: 'contents.py', args: [file], database }, { env: tools.env })
 }
 
 /** The server, prepared before. */

@@ -5,7 +5,8 @@
  *   npm run superset                              http://127.0.0.1:8088
  *   npm run superset -- --port 8090               there
  *   npm run superset -- --data-dir DIR            of another data folder
- *   npm run superset -- --database URI            over another database (SQLAlchemy's address): snowflake://…
+ *   npm run superset -- --database URI            over another database (SQLAlchemy's address)
+ *   SUPERSET_DATABASE=URI npm run superset        the same, where a password is in it: an argument can be seen by others. snowflake://…
  *   npm run superset -- import                    imports, and serves nothing
  *   npm run superset -- zip FILE                  the dashboards for a Superset that you have
  */
@@ -36,13 +37,14 @@ async function main(): Promise<void> {
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new EngineError(`--port ${values.port} is no port`)
   const flags = values['data-dir'] === undefined ? {} : { DATA_DIR: values['data-dir'] }
   const { DATA_DIR } = readSettings(flags, process.env, resolve(import.meta.dirname, '..'))
-  const database = values.database ?? fileUri(join(DATA_DIR, WAREHOUSE.copy), task)
+  const database = values.database ?? process.env['SUPERSET_DATABASE'] ?? fileUri(join(DATA_DIR, WAREHOUSE.copy), task)
 
   using stopping = untilStopped()
   const tools = await installSuperset()
   if (task === 'zip') {
     await zipDashboards(tools, database, resolve(file!))
     say(`${file} is written: Superset's pages import it (Dashboards, Import), or superset import-dashboards --path ${file} --username NAME`)
+    say(`the address of the database is in it, with its password where it has one: only you may read it`)
     return
   }
   using folder = openRunFolder(join(DATA_DIR, 'superset'))

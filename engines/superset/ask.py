@@ -1,7 +1,7 @@
 """
 For tests: prepares Superset, and has it answer every chart's stored question; prints what came of each as JSON, one a line.
 
-    python3 ask.py FILES DATABASE_URI
+    python3 ask.py FILES        with what prepare.py wants
 """
 
 import json
@@ -34,6 +34,6 @@ def answers():
 
 if __name__ == "__main__":
     with create_app().app_context():
-        prepare(Path(sys.argv[1]), sys.argv[2], os.environ["FLOWGUARD_ADMIN_PASSWORD"])
+        prepare(Path(sys.argv[1]), os.environ["FLOWGUARD_DATABASE_URI"], os.environ["FLOWGUARD_ADMIN_PASSWORD"])
         for line in answers():
             print(line)

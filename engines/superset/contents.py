@@ -1,8 +1,9 @@
 """The dashboards' files over a database, as Superset takes them. As a program: a zip of them.
 
-    python3 contents.py FILES DATABASE_URI ZIP
+    python3 contents.py FILES ZIP        with FLOWGUARD_DATABASE_URI
 """
 
+import os
 import sys
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -24,6 +25,10 @@ def contents_of(folder: Path, database_uri: str) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    with ZipFile(sys.argv[3], "w", ZIP_DEFLATED) as bundle:
-        for name, text in contents_of(Path(sys.argv[1]), sys.argv[2]).items():
+    path = Path(sys.argv[2])
+    # The address may have a password in it: one that is there already may be open to others.
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file, ZipFile(file, "w", ZIP_DEFLATED) as bundle:
+        for name, text in contents_of(Path(sys.argv[1]), os.environ["FLOWGUARD_DATABASE_URI"]).items():
             bundle.writestr(f"flowguard/{name}", text)

@@ -2,7 +2,7 @@
 Makes Superset's own tables, its roles and an admin, and imports the dashboards: what four of its commands do, in one process, for each takes ten seconds to begin.
 Run again it changes what is not so, and puts the dashboards back to what the files say.
 
-    python3 prepare.py FILES DATABASE_URI        with SUPERSET_HOME, SUPERSET_SECRET_KEY and FLOWGUARD_ADMIN_PASSWORD
+    python3 prepare.py FILES        with SUPERSET_HOME, SUPERSET_SECRET_KEY, FLOWGUARD_ADMIN_PASSWORD and FLOWGUARD_DATABASE_URI
 """
 
 import logging
@@ -50,4 +50,4 @@ def prepare(files: Path, database_uri: str, password: str) -> None:
 
 if __name__ == "__main__":
     with create_app().app_context():
-        prepare(Path(sys.argv[1]), sys.argv[2], os.environ["FLOWGUARD_ADMIN_PASSWORD"])
+        prepare(Path(sys.argv[1]), os.environ["FLOWGUARD_DATABASE_URI"], os.environ["FLOWGUARD_ADMIN_PASSWORD"])
