@@ -1,6 +1,7 @@
 import { FlowGuardError } from '../kernel/errors.ts'
 import type { Session } from '../warehouse/warehouse.ts'
 import { daysOfTables, type Around, type Day } from './days.ts'
+import { literal } from './dialect.ts'
 import type { Model } from './model.ts'
 import { COUNTED, type Counted } from './schema.ts'
 
@@ -15,7 +16,6 @@ export interface Part {
 
 const day = (date: Day) => `date '${date}'`
 const list = (items: readonly string[]) => items.join(', ')
-const quoted = (text: string) => `'${text}'`
 
 /**
  * A day that is made table by table (`etl run --table`). `etl.parts` says what is yet to be made of it: at first every table, and after a table was made
@@ -23,6 +23,8 @@ const quoted = (text: string) => `'${text}'`
  * A day that no run had made before counts as made from then on: its `computed_at` is null until then.
  */
 export function partOf(session: Session, models: readonly Model[], { date, runId, around, now }: Part) {
+  const quoted = (text: string) => literal(text, session.dialect)
+
   async function leave(days: ReadonlyMap<string, readonly Day[]>) {
     const rows = [...days].flatMap(([model, of]) => of.map((each) => `(${day(date)}, ${quoted(model)}, ${day(each)})`))
     if (rows.length > 0) await session.run(`insert into etl.parts (date, model, day) values ${list(rows)}`)
