@@ -2,6 +2,7 @@
 
 The job comes as one line of JSON on standard input, which then stays open: where it ends, whoever asked for this has died, and so does this. What it is at is told
 on standard output, in lines that begin with `flowguard `; everything else is for the log. Nothing here knows any table: packages/pipeline/src/etl/adapters/spark-job.ts does.
+With `--version` it says which pyspark it would take, and starts nothing.
 """
 
 import glob
@@ -93,6 +94,11 @@ def run(job):
 
 
 def main():
+    if sys.argv[1:] == ["--version"]:
+        import pyspark
+
+        print(pyspark.__version__)
+        return
     job = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=end_with_the_other, daemon=True).start()
     try:

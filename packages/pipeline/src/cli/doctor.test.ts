@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import test from 'node:test'
@@ -118,6 +118,29 @@ test('listening beyond this machine needs a key', async () => {
   const laidOpen = await withPages(await made('operator'))
   assert.deepEqual([laidOpen?.state, /may do everything/.test(laidOpen?.detail ?? '')], ['fail', true], 'a key that does all lies open')
   assert.equal((await doctor(folder.path, { HOST: '0.0.0.0', WRITE_KEYS: 'off' })).of('write keys')?.state, 'warn')
+})
+
+test('a Spark that a run could not start is a fault; one that it could is said, and not started', async () => {
+  using folder = temporaryFolder()
+  const [python, home] = [folder.file('python3'), folder.file('java')]
+  mkdirSync(join(home, 'bin'), { recursive: true })
+  const program = (path: string, text: string) => writeFileSync(path, `#!/bin/sh\n${text}\n`, { mode: 0o755 })
+  const found = async () => (await doctor(folder.path, { BATCH_ENGINE: 'spark' })).of('BATCH_ENGINE')
+  const before = { ...process.env }
+  Object.assign(process.env, { PYSPARK_DRIVER_PYTHON: python, JAVA_HOME: home })
+  try {
+    program(python, `[ "$2" = --version ] && echo 4.1.4`)
+    assert.match((await found())?.detail ?? '', /java\/bin\/java: it is not there/)
+    program(join(home, 'bin/java'), `echo 'openjdk version "17.0.15" 2025-04-15' >&2`)
+    assert.deepEqual(await found(), { name: 'BATCH_ENGINE', state: 'ok', detail: 'spark: Spark 4.1.4, Java 17.0.15' })
+    program(python, `echo "ModuleNotFoundError: No module named 'pyspark'" >&2; exit 1`)
+    const missing = await found()
+    assert.deepEqual([missing?.state, /No module named 'pyspark'/.test(missing?.detail ?? '')], ['fail', true])
+    assert.match(missing?.advice ?? '', /SPARK_HOME/)
+  } finally {
+    for (const name of ['PYSPARK_DRIVER_PYTHON', 'JAVA_HOME']) if (before[name] === undefined) delete process.env[name]
+    Object.assign(process.env, before)
+  }
 })
 
 test('a clock before 2024 is a fault', async () => {

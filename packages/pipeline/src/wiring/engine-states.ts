@@ -7,14 +7,25 @@ import { flinkStatus } from '../stream/flink/status.ts'
 import type { SnowflakeAccess } from '../warehouse/adapters/snowflake-connection.ts'
 import { flinkSettings } from './flink.ts'
 import { plannedTopics } from './kafka-topics.ts'
+import { installedSpark } from './spark.ts'
 import { snowflakeOf } from './warehouse.ts'
 
 /** The driver of S3 waits for minutes where a network swallows everything; the others have limits of their own. */
 const LAKE_MS_MAX = 15_000
 const POSTGRES_MAJOR_MIN = 15
 const REDIS_MAJOR_MIN = 7
+const SPARK_MAJOR_MIN = 4
+const JAVA_MAJOR_MIN = 17
 
-export type EngineSetting = 'LOG_URL' | 'EVENTS_LOG_URL' | 'DATABASE_URL' | 'COUNTERS_URL' | 'LAKE_URL' | 'FLINK_JOBS_URL' | 'WAREHOUSE_URL'
+export type EngineSetting =
+  | 'LOG_URL'
+  | 'EVENTS_LOG_URL'
+  | 'DATABASE_URL'
+  | 'COUNTERS_URL'
+  | 'LAKE_URL'
+  | 'FLINK_JOBS_URL'
+  | 'WAREHOUSE_URL'
+  | 'BATCH_ENGINE'
 
 /** What is not as it should be with an engine that answers. */
 export interface EngineFault {
@@ -56,6 +67,7 @@ export function engineLooks(settings: Settings): EngineLook[] {
     ...(['off', 'file:'].includes(settings.LAKE_URL) ? [] : [named('LAKE_URL', () => lakeState(settings))]),
     ...(snowflake ? [named('WAREHOUSE_URL', () => snowflakeState(snowflake))] : []),
     ...(settings.STREAM_ENGINE === 'flink' ? [named('FLINK_JOBS_URL', () => flinkState(settings))] : []),
+    ...(settings.BATCH_ENGINE === 'spark' ? [named('BATCH_ENGINE', () => sparkState(settings))] : []),
   ]
 }
 
@@ -169,6 +181,15 @@ async function flinkState(settings: Settings): Promise<EngineState> {
     faults.push({ isFatal: false, detail, advice: '`npx flowguard stream flink deploy` starts it.' })
   }
   return { detail: `Flink, ${managers} TaskManagers${watermark === null ? '' : `, answered up to ${watermark}`}`, faults }
+}
+
+/** Whether a run could start it: that takes too long to try. */
+async function sparkState(settings: Settings): Promise<EngineState> {
+  const { spark, java } = await installedSpark(settings)
+  return {
+    detail: `Spark ${spark}, Java ${java}`,
+    faults: [...tooOld('Spark', spark, SPARK_MAJOR_MIN), ...tooOld('Java', java, JAVA_MAJOR_MIN)],
+  }
 }
 
 /** Starts no warehouse there: what it asks needs none. */

@@ -1,5 +1,8 @@
+import { execFile } from 'node:child_process'
 import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
 import { sparkEngine } from '../etl/adapters/spark.ts'
+import type { SparkProgram } from '../etl/adapters/spark-process.ts'
 import { inWarehouse, type BatchEngine } from '../etl/engine.ts'
 import { parseAddress } from '../kernel/addresses.ts'
 import { ROOT, type Settings } from '../kernel/config.ts'
@@ -10,6 +13,7 @@ import type { Machine } from './machine.ts'
 
 /** Beyond twice the lake's interval: for a flush that takes its time. */
 const LAKE_MORE_MS = 60_000
+const LOOK_MS_MAX = 15_000
 
 /** Who works out silver and gold. `isLive`: the lake is written meanwhile, so that it is worth waiting for. Throws `settings_invalid` where Spark cannot be the one. */
 export function batchEngine({ settings, logger, closing }: Machine, isLive: boolean): BatchEngine {
@@ -26,11 +30,7 @@ export function batchEngine({ settings, logger, closing }: Machine, isLive: bool
     ? `s3a://${[address.bucket, address.prefix].filter((part) => part !== '').join('/')}`
     : `file://${resolve(lakeFolder(address?.engine === 'file' ? address.path : '', settings))}`
   return sparkEngine({
-    program: {
-      python: process.env['PYSPARK_DRIVER_PYTHON'] ?? process.env['PYSPARK_PYTHON'] ?? 'python3',
-      script: join(ROOT, 'engines/spark/run.py'),
-      env: environment(settings),
-    },
+    program: programOf(settings),
     master: settings.SPARK_MASTER,
     conf: { ...(isRemote && s3Conf()), ...confIn(settings.SPARK_CONF) },
     files,
@@ -42,6 +42,33 @@ export function batchEngine({ settings, logger, closing }: Machine, isLive: bool
     tableMsMax: Number(settings.SPARK_TABLE_MINUTES) * 60_000,
     logger,
   })
+}
+
+function programOf(settings: Settings): SparkProgram {
+  return {
+    python: process.env['PYSPARK_DRIVER_PYTHON'] ?? process.env['PYSPARK_PYTHON'] ?? 'python3',
+    script: join(ROOT, 'engines/spark/run.py'),
+    env: environment(settings),
+  }
+}
+
+/** What a run would start; starts no Spark. Throws `spark_missing`. */
+export async function installedSpark(settings: Settings): Promise<{ spark: string; java: string }> {
+  const { python, script, env } = programOf(settings)
+  const java = env['JAVA_HOME'] ? join(env['JAVA_HOME'], 'bin/java') : 'java'
+  const [spark, javaText] = await Promise.all([printed(python, [script, '--version'], env), printed(java, ['-version'], env)])
+  return { spark, java: /"([^"]+)"/.exec(javaText)?.[1] ?? javaText }
+}
+
+async function printed(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
+  try {
+    const { stdout, stderr } = await promisify(execFile)(program, args, { env, timeout: LOOK_MS_MAX, killSignal: 'SIGKILL' })
+    return (stdout || stderr).trim()
+  } catch (error) {
+    const { code, stderr } = error as NodeJS.ErrnoException & { stderr?: string }
+    const why = stderr?.trim().split('\n').at(-1) || (code === 'ENOENT' ? 'it is not there' : (error as Error).message)
+    throw new FlowGuardError('spark_missing', `${program}: ${why}`, error)
+  }
 }
 
 /** Spark's own settings too (JAVA_HOME, SPARK_CONF_DIR, AWS_…), as whoever starts FlowGuard has them. */
