@@ -47,7 +47,8 @@ function fakeSpark(folder: Awaited<ReturnType<typeof loadedFolder>>, isDone = fa
 
 test('Spark reads the files that the manifest lists, up to the records that bronze has; where it fails, silver and gold are as they were', async () => {
   await using folder = await loadedFolder([click('c1', 1), click('c2', 2)])
-  assert.equal((await folder.run(undefined, DAY, DAY)).state, 'done')
+  const made = await folder.run(undefined, DAY, DAY)
+  assert.deepEqual([made.state, made.engine], ['done', 'warehouse'])
   await folder.keep()
   const listed: string[] = []
   for await (const { files } of readEntries(folder.files)) listed.push(...files.map(({ name }) => name))
@@ -55,7 +56,7 @@ test('Spark reads the files that the manifest lists, up to the records that bron
   await folder.files.put(`topic=raw.clicks.v1/day=${DAY}/hour=01/000000000009-0123456789abcdef.parquet`, Buffer.from('stray'))
   const { engine, options, job } = fakeSpark(folder)
   const failed = await folder.run(engine, DAY, DAY)
-  assert.equal(failed.state, 'failed')
+  assert.deepEqual([failed.state, failed.engine], ['failed', 'spark'])
   assert.match(failed.error ?? '', /^Spark failed before its first table: out of luck \(its log: .*run-2-.*\.log\)$/)
   assert.equal((await folder.assertAsKept())['silver.clicks_clean'], 2)
   assert.ok(!existsSync(options.folder), 'nothing is left of what they handed each other')

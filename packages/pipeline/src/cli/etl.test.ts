@@ -51,6 +51,7 @@ test('where FlowGuard does not run, the command opens the warehouse itself: plan
   )
   assert.equal((await cli('runs', '--limit', '1')).stdout.trim().split('\n').length, 2)
   assert.equal((JSON.parse((await cli('runs', '2', '--json')).stdout) as RunDetail).steps.length, detail.steps.length)
+  assert.match((await cli('runs', '2')).stdout, /^made by warehouse$/m)
   const none = await cli('runs', '9')
   assert.deepEqual([none.code, none.stdout], [1, ''])
   assert.match(none.stderr, /There is no run 9/)
@@ -167,6 +168,7 @@ const RUN: RunDetail = {
   from_date: DAY,
   to_date: DAY,
   tables: null,
+  engine: 'warehouse',
   is_level: true,
   days: 1,
   days_done: 1,

@@ -298,6 +298,7 @@ function printRuns(context: Pick<Context, 'out'>, runs: readonly RunShown[]): vo
 function printRun(context: Pick<Context, 'out'>, { checks, steps, failed_rows: rows, ...run }: RunDetail): void {
   const { out } = context
   printRuns(context, [run])
+  if (run.engine) out.line(out.colors.dim(`made by ${run.engine}`))
   if (run.error !== null) out.line(`\n${out.colors.red(printable(run.error))}`)
   if (steps.length > 0) {
     const stepRows = steps.map((each) => [

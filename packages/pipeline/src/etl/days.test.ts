@@ -35,7 +35,7 @@ test('an order that is loaded while a run makes its day for the clicks alone is 
   const session = warehouse.session()
   const store = etlStore(session)
   const due: DueDay = { date: day(0), why: 'stale', changed: ['bronze.clicks_raw'], bronzeRows: 2, newRows: 1 }
-  const runId = await store.begin({ askedBy: 'operator', asked: undefined, only: undefined, due: [due] }, 0)
+  const runId = await store.begin({ askedBy: 'operator', engine: 'warehouse', asked: undefined, only: undefined, due: [due] }, 0)
   await runChunk(
     { session, engine: inWarehouse, store, models: MODELS, clock: Date.now, signal: new AbortController().signal },
     {

@@ -4,6 +4,8 @@ import { selectOf, type Model, type Stretch } from './model.ts'
 
 /** Who works out the rows of silver and gold. Where they lie, and what they are checked by, is the warehouse, whoever it is. */
 export interface BatchEngine {
+  /** As BATCH_ENGINE names it. */
+  name: 'warehouse' | 'spark'
   /** Of a run's first chunk, in days: few where little is to be done to begin with one. */
   chunkDaysFirst: number
   /**
@@ -29,6 +31,7 @@ export interface BatchRows extends AsyncDisposable {
 
 /** Each stretch by its own statement, when it is its turn. */
 export const inWarehouse: BatchEngine = {
+  name: 'warehouse',
   chunkDaysFirst: CHUNK_DAYS_FIRST,
   begin: async ({ session }) => ({
     select: (model, stretch) => selectOf(model, stretch, session.dialect),

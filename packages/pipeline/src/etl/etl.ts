@@ -147,7 +147,7 @@ export function createEtl(
       signal.addEventListener('abort', stop, { once: true })
       // Noted before it waits, so that what was asked for is not forgotten where the process dies meanwhile.
       const first = await survey(store, asked, only)
-      const runId = await store.begin({ askedBy, asked, only, due: first.due }, clock())
+      const runId = await store.begin({ askedBy, engine: engine.name, asked, only, due: first.due }, clock())
       progress = { run_id: runId, days: first.due.length, days_done: 0, chunk: 0, chunks: 0, from: null, to: null, at: WAITING }
       began(runId)
       await told(store, session, runId, 'began')

@@ -26,6 +26,8 @@ export const ETL_SCHEMA = [
   `create table if not exists etl.days (date date, run_id bigint, computed_at timestamp, orders_rows bigint, clicks_rows bigint, attributed_rows bigint)`,
   /** Of a run that made some tables alone: which. */
   'alter table etl.runs add column if not exists tables varchar',
+  /** Who worked the rows out; null: a run of an older version. */
+  'alter table etl.runs add column if not exists engine varchar',
   /** While `date` is made table by table: rows of `day` in `model` that are yet to be made (parts.ts). */
   'create table if not exists etl.parts (date date, model varchar, day date)',
 ] as const

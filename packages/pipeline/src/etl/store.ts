@@ -1,6 +1,7 @@
 import type { Row, Session } from '../warehouse/warehouse.ts'
 import type { Severity } from './checks.ts'
 import type { Day, DueDay, KnownDay, Why } from './days.ts'
+import type { BatchEngine } from './engine.ts'
 import type { Stretch } from './model.ts'
 import { valuesOf } from './dialect.ts'
 import { FAILED_ROWS_MAX, type Checked, type CheckState, type KeptOutDay } from './quality.ts'
@@ -18,6 +19,8 @@ export interface RunShown {
   to_date: Day | null
   /** Which it made, with commas; null: all. */
   tables: string | null
+  /** Who worked its rows out; null: of an older version. */
+  engine: BatchEngine['name'] | null
   /** Whether all that the log held was loaded when it began, and the orders of its days were answered. */
   is_level: boolean
   days: number
@@ -145,16 +148,31 @@ export function etlStore(session: Session) {
       return found?.date ?? undefined
     },
     async begin(
-      run: { askedBy: string; asked: Stretch | undefined; only: readonly string[] | undefined; due: readonly DueDay[] },
+      run: {
+        askedBy: string
+        engine: BatchEngine['name']
+        asked: Stretch | undefined
+        only: readonly string[] | undefined
+        due: readonly DueDay[]
+      },
       now: number,
     ): Promise<number> {
       return session.transaction(async () => {
         const [last] = await session.rows<{ id: number }>('select coalesce(max(run_id), 0) as id from etl.runs')
         const id = last!.id + 1
         await session.run(
-          `insert into etl.runs (run_id, started_at, state, asked_by, from_date, to_date, is_level, days, days_done, days_kept_out, rows_in, rows_out, seconds, checks_failed, tables)
-           values ($1, $2::timestamp, 'running', $3, $4::date, $5::date, false, $6, 0, 0, 0, 0, 0, 0, $7)`,
-          [id, textOf(now), run.askedBy, run.asked?.from ?? null, run.asked?.to ?? null, run.due.length, run.only?.join(', ') ?? null],
+          `insert into etl.runs (run_id, started_at, state, asked_by, from_date, to_date, is_level, days, days_done, days_kept_out, rows_in, rows_out, seconds, checks_failed, tables, engine)
+           values ($1, $2::timestamp, 'running', $3, $4::date, $5::date, false, $6, 0, 0, 0, 0, 0, 0, $7, $8)`,
+          [
+            id,
+            textOf(now),
+            run.askedBy,
+            run.asked?.from ?? null,
+            run.asked?.to ?? null,
+            run.due.length,
+            run.only?.join(', ') ?? null,
+            run.engine,
+          ],
         )
         await addDays(id, run.due)
         await session.run('delete from etl.failed_rows where run_id <= $1', [id - RUNS_WITH_ROWS])

@@ -39,6 +39,7 @@ function Shown({ run }: { run: RunDetail }) {
             ...(ended === null ? [] : [['ended', <Time key="ended" iso={utc(ended)} />] as const]),
             ['took', duration(seconds * 1_000)],
             ['days', `${done} of ${days}`],
+            ...(run.engine === null ? [] : [['made by', run.engine] as const]),
             ...(run.tables === null ? [] : [['tables', run.tables] as const]),
             ...(run.days_kept_out === 0 ? [] : [['kept out', [...new Set(run.kept_out.map(({ date }) => date))].join(', ')] as const]),
             ['all was loaded first', isLevel ? 'yes' : 'no'],

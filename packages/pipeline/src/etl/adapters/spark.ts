@@ -56,6 +56,7 @@ export function sparkEngine(options: SparkOptions): BatchEngine {
   }
 
   return {
+    name: 'spark',
     // To start it takes longer than a week's rows.
     chunkDaysFirst: CHUNK_DAYS_MAX,
     async begin(batch): Promise<BatchRows> {
