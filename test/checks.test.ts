@@ -64,12 +64,12 @@ function soundTree(): string {
     'packages/tracker/package.json',
     'packages/tracker/tsconfig.json',
   ]
-  // Tests, and what writes of the models, look at parts that are not there.
-  const filter = (path: string) => !/\.test\.ts$|models-page\.ts$/.test(path)
+  // Tests, and what writes of the models or reads the settings, look at parts that are not there.
+  const filter = (path: string) => !/\.test\.ts$|scripts.(models-page|superset)\.ts$/.test(path)
   for (const name of configs) cpSync(join(checkout, name), join(folder, name), { recursive: true, filter })
   // What engines/ exports for its tests, which are not there, is not held to be used.
   plant(folder, 'knip.json', readFileSync(join(checkout, 'knip.json'), 'utf8').replace('"engines/**/*.ts", ', ''))
-  const tools = /^(@types\/node|@grafana\/.*|knip|ox.*|typescript)$/
+  const tools = /^(@types\/node|@grafana\/.*|knip|ox.*|typescript|yaml)$/
   writePackage(folder, 'package.json', (own) => ({
     ...own,
     devDependencies: Object.fromEntries(Object.entries(own['devDependencies'] ?? {}).filter(([name]) => tools.test(name))),
