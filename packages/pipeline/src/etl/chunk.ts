@@ -130,7 +130,10 @@ async function rowsRead(session: Session, table: string, stretch: Stretch): Prom
   return counted!.n
 }
 
-/** Every model's table as its SELECT has it. One of another shape is of an older version: it goes. Where one is new, all days are due again. */
+/**
+ * Every model's table as its SELECT has it. One of another shape is of an older version: it goes. Where one is new, all days are due again, and that is written first: on
+ * Snowflake every other table is a transaction of its own, and no table must be empty while its days count as made.
+ */
 export async function makeTables(session: Session, models: readonly Model[]): Promise<void> {
   let isOutdated = false
   for (const model of models) {
@@ -143,10 +146,10 @@ export async function makeTables(session: Session, models: readonly Model[]): Pr
     if (exists) {
       const there = await columnsOf(session, `select * from ${model.name}`)
       if (JSON.stringify(there) === JSON.stringify(await columnsOf(session, select))) continue
-      await session.run(`drop table ${model.name}`)
     }
+    if (!isOutdated) await session.run('delete from etl.days')
     isOutdated = true
+    if (exists) await session.run(`drop table ${model.name}`)
     await createTable(session, model.name, select)
   }
-  if (isOutdated) await session.run('delete from etl.days')
 }

@@ -159,15 +159,23 @@ export interface Column {
   column_type: string
 }
 
+let shapes = 0
+
 /** The columns that a statement gives. */
 export async function columnsOf(session: Session, select: string): Promise<Column[]> {
   if (session.dialect === 'duckdb') return session.rows(`select column_name, column_type from (describe ${select})`)
-  // Nothing is computed for a view.
-  await session.run(`create or replace view etl.shape as ${select}`)
-  return session.rows(
-    `select lower(column_name) as column_name, data_type as column_type from information_schema.columns
-     where lower(table_schema) = 'etl' and lower(table_name) = 'shape' order by ordinal_position`,
-  )
+  // Others may be asking for columns too. Nothing is computed for a view.
+  shapes += 1
+  const name = `shape_${process.pid}_${shapes}`
+  await session.run(`create or replace view etl.${name} as ${select}`)
+  try {
+    return await session.rows(
+      `select lower(column_name) as column_name, data_type as column_type from information_schema.columns
+       where lower(table_schema) = 'etl' and lower(table_name) = '${name}' order by ordinal_position`,
+    )
+  } finally {
+    await session.run(`drop view if exists etl.${name}`)
+  }
 }
 
 /** A table without rows, of the columns that the statement gives. */

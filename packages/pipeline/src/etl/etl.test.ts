@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { hasCode } from '../kernel/errors.ts'
+import { FlowGuardError, hasCode } from '../kernel/errors.ts'
+import { makeTables } from './chunk.ts'
 import { MODELS, openWarehouse } from './fixture.ts'
 import { parseModel } from './model.ts'
+import { ETL_SCHEMA } from './schema.ts'
 import { randomOf, timeline, type Given } from './timeline.fixture.ts'
 
 const IS_SOAK = process.env['FLOWGUARD_SOAK'] !== undefined
@@ -218,4 +220,58 @@ test('the models come to the same where the machine’s own zone is not UTC', ()
   })
   assert.equal(child.status, 0, child.stdout)
   assert.match(child.stdout, new RegExp(`pass ${ZONED.count}\\b`))
+})
+
+test('no column is added in a way that Snowflake refuses, and runs of a file without the newer ones are shown', async () => {
+  assert.deepEqual(
+    ETL_SCHEMA.filter((sql) => /add column if not exists/.test(sql) && /default/.test(sql)),
+    [],
+  )
+  await using w = await openWarehouse()
+  await w.orders({ user_id: 'u', at: '2026-03-01 10:00:00' })
+  await w.run('2026-03-01')
+  for (const column of ['days_kept_out', 'tables']) await w.exec(`alter table etl.runs drop column ${column}`)
+  await w.reopen()
+  assert.deepEqual(
+    (await w.etl().runs(1)).map((run) => [run.state, run.days_kept_out, run.tables]),
+    [['done', 0, null]],
+  )
+  const { days_kept_out: kept } = await w.run('2026-03-01')
+  assert.equal(kept, 0)
+})
+
+test('where every table is a transaction of its own, one cut off in the middle leaves no day that counts as made', async () => {
+  await using w = await openWarehouse()
+  await w.orders({ user_id: 'u', at: '2026-03-01 10:00:00' })
+  await w.run('2026-03-01')
+  const [first, second] = MODELS
+  for (const model of [first, second]) await w.exec(`alter table ${model!.name} add column of_before bigint`)
+  const session = w.session()
+  const cutOff = {
+    ...session,
+    async run(sql: string) {
+      if (sql.startsWith(`create table ${second!.name}`)) throw new Error('cut off')
+      return session.run(sql)
+    },
+  }
+  await assert.rejects(makeTables(cutOff, MODELS), /cut off/)
+  assert.deepEqual(await w.rows('select date from etl.days'), [])
+  await makeTables(session, MODELS)
+  assert.deepEqual((await w.etl().plan(undefined)).days.length, 1, 'it is due')
+  await w.run()
+  assert.equal((await w.rows('select date from gold.daily_gmv_metrics')).length, 1)
+})
+
+test('while another process makes the tables, this one writes nothing', async () => {
+  let isHeld = true
+  await using w = await openWarehouse({
+    hold() {
+      if (isHeld) throw new FlowGuardError('warehouse_held', 'planted')
+    },
+  })
+  await assert.rejects(w.etl().runs(1), (error) => hasCode(error, 'warehouse_held'))
+  await assert.rejects(w.etl().start(undefined, 'operator'), (error) => hasCode(error, 'warehouse_held'))
+  assert.deepEqual(await w.rows(`select 1 as found from information_schema.tables where table_schema = 'etl'`), [])
+  isHeld = false
+  assert.deepEqual(await w.etl().runs(1), [])
 })

@@ -19,6 +19,8 @@ export interface EtlDeps {
   models: readonly Model[]
   /** Who works out the rows: the warehouse, where none is given. */
   engine?: BatchEngine | undefined
+  /** Before each use: keeps the ETL of every other process off these tables, where the warehouse itself does not. Throws `warehouse_held`. */
+  hold?: (() => void) | undefined
   /** The catalogue and the ads as they are now. */
   reference: () => Promise<{ foods: readonly Food[]; ads: readonly Ad[] }>
   /**
@@ -96,7 +98,7 @@ const CHECK_RUNS_SHOWN = 14
 
 /** Silver and gold of the warehouse that this process owns: one run at a time. Stopping cuts a run off between two commits. */
 export function createEtl(
-  { warehouse, models, engine = inWarehouse, reference, awaited, lineage, after, clock, logger }: EtlDeps,
+  { warehouse, models, engine = inWarehouse, hold, reference, awaited, lineage, after, clock, logger }: EtlDeps,
   signal: AbortSignal,
 ): Etl {
   let opening: Promise<void> | undefined
@@ -107,6 +109,7 @@ export function createEtl(
   let docs: readonly ModelDoc[] | undefined
 
   async function withStore<T>(work: (store: EtlStore, session: Session) => Promise<T>): Promise<T> {
+    hold?.()
     using session = await warehouse.session()
     const store = etlStore(session)
     // Whoever asks meanwhile waits: two must not make the same tables.

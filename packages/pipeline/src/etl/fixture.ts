@@ -6,7 +6,7 @@ import { ROOT } from '../kernel/config.ts'
 import { silentLogger } from '../kernel/logging.ts'
 import { openDuckdb } from '../warehouse/adapters/duckdb.ts'
 import type { Param, Row } from '../warehouse/warehouse.ts'
-import { createEtl, type RunListener } from './etl.ts'
+import { createEtl, type EtlDeps, type RunListener } from './etl.ts'
 import { readModels, type Model, type Stretch } from './model.ts'
 
 export const MODELS = readModels(join(ROOT, 'packages/pipeline/models'))
@@ -43,7 +43,8 @@ export async function openWarehouse({
   models = MODELS,
   prepare,
   lineage,
-}: { models?: readonly Model[]; prepare?: (path: string) => Promise<void>; lineage?: RunListener } = {}) {
+  hold,
+}: { models?: readonly Model[]; prepare?: (path: string) => Promise<void>; lineage?: RunListener; hold?: EtlDeps['hold'] } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'flowguard-etl-'))
   const path = join(folder, 'warehouse.duckdb')
   await prepare?.(path)
@@ -58,6 +59,7 @@ export async function openWarehouse({
     reference: async () => ({ foods: FOODS, ads: ADS }),
     awaited: async () => [],
     lineage,
+    hold,
     clock: () => now,
     logger: silentLogger,
   })

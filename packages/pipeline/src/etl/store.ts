@@ -80,6 +80,8 @@ interface FailedRow {
 
 /** Failed rows of older runs are gone: they are for whoever looks at what is wrong now. */
 const RUNS_WITH_ROWS = 100
+/** Runs of an older version kept nothing out. */
+const RUN_COLUMNS = '* exclude (days_kept_out), coalesce(days_kept_out, 0) as days_kept_out'
 /** Of a file of an older version, whose checks only warned. */
 const CHECK_COLUMNS = `model, name, coalesce(severity, 'warn') as severity,
   coalesce(c.state, case when failing_rows > 0 then 'failed' else 'passed' end) as state, c.from_date, c.to_date, coalesce(c.days, 0) as days,
@@ -269,7 +271,7 @@ export function etlStore(session: Session) {
       for (const { date, model, name } of done.keptOut)
         await session.run('insert into etl.kept_out values ($1, $2::date, $3, $4)', [runId, date, model, name])
       await session.run(
-        `update etl.runs set days_done = days_done + $2, rows_in = rows_in + $3, rows_out = rows_out + $4, days_kept_out = days_kept_out + $5, seconds = $6,
+        `update etl.runs set days_done = days_done + $2, rows_in = rows_in + $3, rows_out = rows_out + $4, days_kept_out = coalesce(days_kept_out, 0) + $5, seconds = $6,
          checks_failed = (select count(*) from etl.checks c where c.run_id = $1 and c.state = 'failed') where run_id = $1`,
         [runId, done.days, done.rowsIn, done.rowsOut, done.keptOut.length, done.seconds],
       )
@@ -283,9 +285,9 @@ export function etlStore(session: Session) {
         textOf(now),
       ])
     },
-    runs: (countMax: number) => session.rows<RunShown>(`select * from etl.runs order by run_id desc limit ${countMax}`),
+    runs: (countMax: number) => session.rows<RunShown>(`select ${RUN_COLUMNS} from etl.runs order by run_id desc limit ${countMax}`),
     async run(runId: number): Promise<RunDetail | undefined> {
-      const [run] = await session.rows<RunShown>('select * from etl.runs where run_id = $1', [runId])
+      const [run] = await session.rows<RunShown>(`select ${RUN_COLUMNS} from etl.runs where run_id = $1`, [runId])
       if (!run) return undefined
       const of = <T>(table: string, order: string) =>
         session.rows<T>(`select * exclude (run_id) from etl.${table} where run_id = $1 order by ${order}`, [runId])
