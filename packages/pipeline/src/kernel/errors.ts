@@ -93,7 +93,7 @@ const CODES = {
   warehouse_held: {
     retriable: true,
     advice:
-      'Another process has the warehouse file open. Where that is FlowGuard, it answers for all: is OPS_URL its address? Any other is to be ended.',
+      'Another process has the warehouse file open, or on Snowflake makes the tables of this data folder. Where that is FlowGuard, it answers for all: is OPS_URL its address? Any other is to be ended.',
   },
   warehouse_corrupt: {
     retriable: false,
@@ -103,7 +103,7 @@ const CODES = {
   warehouse_missing: {
     retriable: false,
     advice:
-      'In DuckDB: start FlowGuard, which makes it. On Snowflake: `npx flowguard warehouse init`. Where it was lost: put it back, or stop FlowGuard and restore it from the logs with `npx flowguard warehouse rebuild`.',
+      'In DuckDB: start FlowGuard, which makes it. On Snowflake: `npx flowguard warehouse init`. Where it was lost: put it back, or stop FlowGuard and restore it from the logs with `npx flowguard warehouse rebuild`; on Snowflake, or where WAREHOUSE_URL names another one now, begin with a new DATA_DIR: `npx flowguard replay` fills it from the lake of the old one.',
   },
   warehouse_denied: {
     retriable: false,

@@ -8,6 +8,7 @@ import { readModels } from '../etl/model.ts'
 import { ROOT, VERSION, type Settings } from '../kernel/config.ts'
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { pause } from '../kernel/lifecycle.ts'
+import { lockFolder } from '../kernel/lock.ts'
 import type { Logger } from '../kernel/logging.ts'
 import { groups, type GroupPartition } from '../ops/groups.ts'
 import type { Stores } from '../ops/stores.ts'
@@ -23,8 +24,8 @@ import { reconcileAfter } from './reconcile.ts'
 import { batchEngine } from './spark.ts'
 import { snowflakeOf, warehouseNamespace } from './warehouse.ts'
 
-/** How long a run waits for what is in the log when it is asked for; then it begins, and says that not all is loaded. */
-const LEVEL_MS_MAX = 30_000
+/** How long a run waits for what is in the log when it is asked for, where the loader does not take longer to load it; then it begins, and says that not all is loaded. */
+const LEVEL_MS_MIN = 30_000
 /**
  * The same for a question. Not at once: while events come in something is always on its way to the warehouse, and only what was there when it was asked counts.
  * Short, for who asks over HTTP gives up after a while (cli/http.ts), and asks again.
@@ -32,11 +33,14 @@ const LEVEL_MS_MAX = 30_000
 const QUESTION_MS_MAX = 10_000
 const LEVEL_POLL_MS = 100
 
+/** A batch is loaded when it is old, and what the stream answered to it in the next. */
+export const levelMsMaxOf = ({ LOADER_AGE_MS }: Pick<Settings, 'LOADER_AGE_MS'>) => Math.max(LEVEL_MS_MIN, 2 * Number(LOADER_AGE_MS))
+
 const shared = new WeakMap<Machine, Promise<Etl>>()
 
 /** One for all roles of a process: there is one run at a time. */
 export function etlOf(machine: Machine): Promise<Etl> {
-  const made = shared.get(machine) ?? openEtl(machine, LEVEL_MS_MAX)
+  const made = shared.get(machine) ?? openEtl(machine, levelMsMaxOf(machine.settings))
   shared.set(machine, made)
   return made
 }
@@ -77,6 +81,7 @@ async function openEtl(machine: Machine, levelMsMax: number): Promise<Etl> {
       warehouse: await machine.warehouse(),
       models,
       engine,
+      hold: snowflakeOf(settings) && (() => holdEtl(machine)),
       reference: () => referenceOf(machine),
       awaited: ({ beforeMs, by }, stop) =>
         awaited(stores, { beforeMs, msMax: by === 'run' ? levelMsMax : Math.min(levelMsMax, QUESTION_MS_MAX) }, stop),
@@ -91,6 +96,20 @@ async function openEtl(machine: Machine, levelMsMax: number): Promise<Etl> {
     },
     signal,
   )
+}
+
+const holding = new WeakSet<Machine>()
+
+/** In place of the lock that DuckDB has on its file: one process makes the tables of a data folder, from its first use on. */
+function holdEtl(machine: Machine): void {
+  if (holding.has(machine)) return
+  try {
+    machine.closing.use(lockFolder(machine.settings.DATA_DIR, 'etl'))
+  } catch (error) {
+    if (!hasCode(error, 'data_locked')) throw error
+    throw new FlowGuardError('warehouse_held', `another process makes its tables: ${(error as Error).message}`, error)
+  }
+  holding.add(machine)
 }
 
 /** To the receiver of the settings, where there is one. */
@@ -129,22 +148,28 @@ async function awaited(
   const first = await now()
   const raw = (partition: GroupPartition) => (TIMED_TOPICS as readonly Topic[]).includes(partition.topic)
   const targets = (['stream', 'loader'] as const).flatMap((name) => (first.get(name) ?? []).filter(raw).map((each) => ({ name, ...each })))
+  let answersTo: readonly GroupPartition[] | undefined
   for (;;) {
     // Looked at first: the answers of those that wait no more lie before the ends that are read then.
     const pending = waitsBefore(stores, beforeMs)
     const current = await now()
     const nextOf = (name: 'stream' | 'loader', { topic, partition }: GroupPartition) =>
       current.get(name)?.find((each) => each.topic === topic && each.partition === partition)?.next ?? 0
-    const answers = (current.get('loader') ?? []).filter(({ topic, lag }) => topic === ATTRIBUTED && lag !== 0)
     const behind = targets.filter((each) => nextOf(each.name, each) < each.end)
+    const answersNow = (current.get('loader') ?? []).filter(({ topic }) => topic === ATTRIBUTED)
+    // All are given that there will be: those to what comes meanwhile are not waited for.
+    if (!behind.some(({ name }) => name === 'stream') && (pending === 0 || beforeMs > stores.clock())) answersTo ??= answersNow
+    const answers = (answersTo ?? answersNow).filter((each) => nextOf('loader', each) < each.end)
     const isLoaded = behind.length === 0 && answers.length === 0
-    if ((isLoaded && (pending === 0 || beforeMs > stores.clock())) || signal.aborted || performance.now() >= until) {
+    if ((isLoaded && answersTo) || signal.aborted || performance.now() >= until) {
       const records = (count: number) => `${count} ${count === 1 ? 'record' : 'records'}`
       return [
         ...behind.map(
           (each) => `the ${each.name} has yet to read ${records(each.end - nextOf(each.name, each))} of ${each.topic}/${each.partition}`,
         ),
-        ...answers.map(({ topic, partition, lag }) => `the loader has yet to read ${records(lag)} of ${topic}/${partition}`),
+        ...answers.map(
+          (each) => `the loader has yet to read ${records(each.end - nextOf('loader', each))} of ${each.topic}/${each.partition}`,
+        ),
         ...(pending === 0 ? [] : [`${pending} ${pending === 1 ? 'order waits' : 'orders wait'} for the watermark`]),
       ]
     }
