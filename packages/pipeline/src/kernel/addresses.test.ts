@@ -40,6 +40,8 @@ test('what is no address is none', () => {
     's3://',
     's3://A',
     'mysql://a',
+    'snowflake://a%zz@acme-prod/FLOWGUARD',
+    'kafka://me:50%@a:9092',
     'redis:',
     'postgres:db',
   ])

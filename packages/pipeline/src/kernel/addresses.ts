@@ -49,6 +49,16 @@ const SNOWFLAKE_NAME = /^[a-z_][\w$]*$/i
 
 /** What an address says, or undefined where it is none. */
 export function parseAddress(text: string): Address | undefined {
+  try {
+    return addressIn(text)
+  } catch (error) {
+    // A % that escapes nothing.
+    if (error instanceof URIError) return undefined
+    throw error
+  }
+}
+
+function addressIn(text: string): Address | undefined {
   if (text === 'sqlite:') return { engine: 'sqlite' }
   if (text === 'duckdb:') return { engine: 'duckdb' }
   if (text.startsWith('snowflake://')) return snowflakeAddress(text)

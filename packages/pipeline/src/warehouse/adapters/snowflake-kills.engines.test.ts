@@ -75,6 +75,8 @@ test(
     await loading
     assert.equal(cuts, CUTS, 'all was loaded before the last cut')
     t.diagnostic(`${failed} loads failed and were settled`)
+    // A few cuts may all fall between two loads.
+    if (IS_SOAK) assert.ok(failed > 0, 'no cut was in the middle of a load')
     const counts = await warehouse.query(
       `select (select count(*) from bronze.orders_raw) as orders, (select count(distinct event_id) from bronze.orders_raw) as order_ids,
        (select count(*) from bronze.clicks_raw) as clicks, (select count(distinct event_id) from bronze.clicks_raw) as click_ids`,

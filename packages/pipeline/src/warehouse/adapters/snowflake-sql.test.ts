@@ -21,6 +21,8 @@ test('what hides behind quotes and comments is found, and what only looks like m
     "select '\\'' || $$ ' $$; call p()",
     'select 1 /* */ ->> call p()',
     'select "a""b"; begin',
+    `select "SYSTEM$ABORT_TRANSACTION"('1')`,
+    `select identifier /* */ ('system$abort_transaction')('1')`,
   ])
     assert.throws(
       () => needsReading(sql),
@@ -30,6 +32,7 @@ test('what hides behind quotes and comments is found, and what only looks like m
   for (const sql of [
     "select 'into; call p()' as a",
     'select 1 as "call" -- ; call',
+    'select "the system", identifier from t where identifier in (1)',
     '( select 1 ) ;',
     'with a as (select 1) select * from a',
     'desc table t',

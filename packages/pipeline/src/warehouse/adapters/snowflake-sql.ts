@@ -6,12 +6,13 @@ const OPAQUE = /--[^\n]*|\/\/[^\n]*|\/\*[^]*?(?:\*\/|$)|'(?:[^'\\]|\\[^]|'')*(?:
 const READS = /^\s*\(*\s*(?:select|with|show|describe|desc)\b/i
 /**
  * What may stand in such a statement and do more: a procedure (`with p as procedure … call p()`, `table(p())` of what is called by name), statements
- * behind one another, Snowflake's own functions that end sessions and transactions, and files.
+ * behind one another, Snowflake's own functions that end sessions and transactions, by whatever name they are called, and files.
  */
-const DOES_MORE = /\b(?:call|procedure)\b|;\s*\S|->>|\bsystem\$\w*|\binto\b|@/i
+const DOES_MORE = /\b(?:call|procedure)\b|\bidentifier(?=\s*\()|;\s*\S|->>|\bsystem\$\w*|\binto\b|@/i
 
-/** The statement without what is not code: each piece is a space, or an empty name. */
-const codeOf = (sql: string): string => sql.replace(OPAQUE, (piece) => (piece.startsWith('"') ? '""' : ' '))
+/** The statement without what is not code: each piece is a space, or an empty name; a function of Snowflake's own keeps its name. */
+const codeOf = (sql: string): string =>
+  sql.replace(OPAQUE, (piece) => (!piece.startsWith('"') ? ' ' : /^"system\$/i.test(piece) ? piece : '""'))
 
 /** Throws `query_refused` for what is not one statement that only reads. What it may read is for the role to say. */
 export function needsReading(sql: string): void {
