@@ -70,6 +70,16 @@ test('readers that go by batches are given more time', () => {
   assert.deepEqual(look(102, { next: 5, lag: 3 }), ['reader_stopped'])
 })
 
+test('a batch may wait as long, and grow as large, as its reader is set to let it', () => {
+  const faults = readerFaults({ loader: { ms: 300_000, records: 1_000 } })
+  const look = (second: number, state: Parameters<typeof group>[1], name: Group['name'] = 'loader') =>
+    faults.look([group(name, state)], RULES, START + second * 1_000).map(({ rule }) => rule)
+  for (let second = 0; second <= 396; second += 2) assert.deepEqual(look(second, { next: 5, lag: 700 }), [])
+  assert.deepEqual(look(402, { next: 5, lag: 700 }), ['reader_stopped'])
+  for (let second = 404; second <= 462; second += 2) look(second, { next: second, lag: 1_100 + second })
+  assert.deepEqual(look(466, { next: 466, lag: 1_600 }), ['reader_behind'])
+})
+
 test('a reader is behind once many wait for long and do not become fewer; one that catches up is not', () => {
   const rising = looking()
   for (let second = 0; second <= 58; second += 2) assert.deepEqual(rising(second, { next: second + 1, lag: 200 + second }), [])

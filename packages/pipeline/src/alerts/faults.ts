@@ -6,7 +6,7 @@ import { pause, type Clock, type Part } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
 import type { Audit } from '../ops/audit.ts'
 import type { AlertBook } from './book.ts'
-import { readerFaults, type Fault, type Read } from './reader-faults.ts'
+import { readerFaults, type Batches, type Fault, type Read } from './reader-faults.ts'
 import type { PipelineRules } from './rules.ts'
 
 const LOOK_MS = 2_000
@@ -29,6 +29,7 @@ interface Options {
   /** Why the file of rules is not followed; undefined where it is. */
   rulesFault: () => string | undefined
   readers: () => Promise<readonly Read[]>
+  batches?: Batches | undefined
   /** The latest run of the ETL that is done or failed. Rejects where nobody can say. */
   settledRun: (signal: AbortSignal) => Promise<Pick<RunShown, 'run_id' | 'state' | 'error' | 'days_kept_out'> | undefined>
   /** What came of the checks of silver and gold. Rejects likewise. */
@@ -48,6 +49,7 @@ export function pipelineFaults({
   rules,
   rulesFault,
   readers,
+  batches,
   settledRun,
   checks,
   unexplained,
@@ -55,7 +57,7 @@ export function pipelineFaults({
   clock,
   logger,
 }: Options): Part {
-  const ofReaders = readerFaults()
+  const ofReaders = readerFaults(batches)
   const runs = seldom(settledRun, logger)
   const quality = seldom(checks, logger)
   const books = seldom(audit, logger)

@@ -11,6 +11,13 @@ const BATCHING: readonly string[] = ['loader', 'lake']
 const BATCHING_MORE_MS = 90_000
 const STOPPED =
   'Records wait, and it reads none; nothing is lost. `npx flowguard health-check` and `npx flowguard logs` say why; where its process is gone, start it again.'
+interface Batch {
+  ms: number
+  records: number
+}
+/** Of readers by name: how long one of their batches may wait, and of how many records, where that is more than BATCHING_MORE_MS has room for. */
+export type Batches = Readonly<Record<string, Batch>>
+const NO_BATCH: Batch = { ms: 0, records: 0 }
 /** As a reader among the others: its place is before when it has answered. */
 export const FLINK = 'flink'
 const FLINK_STOPPED =
@@ -42,14 +49,19 @@ interface Known {
 }
 
 /** What is wrong with readers, from one look at their places after the other. */
-export function readerFaults() {
+export function readerFaults(batches: Batches = {}) {
   const known = new Map<string, Known>()
 
   function look(reader: Read, rules: PipelineRules, now: number): Fault[] {
     const read = reader.partitions.reduce((sum, { next }) => sum + next, 0)
     const before = known.get(reader.name) ?? { read: -1, stillSince: undefined, behindSince: undefined, dead: [] }
     known.set(reader.name, before)
-    return [...stopped(reader, read, before, rules, now), ...behind(reader, before, rules, now), ...dying(reader, before, rules, now)]
+    const batch = batches[reader.name] ?? NO_BATCH
+    return [
+      ...stopped(reader, read, before, rules, now, batch),
+      ...behind(reader, before, rules, now, batch),
+      ...dying(reader, before, rules, now),
+    ]
   }
 
   return {
@@ -58,12 +70,20 @@ export function readerFaults() {
   }
 }
 
-function stopped({ name, lag }: Read, read: number, known: Known, { reader_stopped: rule }: PipelineRules, now: number): Fault[] {
+function stopped(
+  { name, lag }: Read,
+  read: number,
+  known: Known,
+  { reader_stopped: rule }: PipelineRules,
+  now: number,
+  batch: Batch,
+): Fault[] {
   const isStill = lag > 0 && read === known.read
   known.read = read
   known.stillSince = isStill ? (known.stillSince ?? now) : undefined
   if (!rule || known.stillSince === undefined) return []
-  const allowedMs = rule.for_seconds * SECOND_MS + (BATCHING.includes(name) ? BATCHING_MORE_MS : name === FLINK ? FLINK_MORE_MS : 0)
+  const allowedMs =
+    rule.for_seconds * SECOND_MS + batch.ms + (BATCHING.includes(name) ? BATCHING_MORE_MS : name === FLINK ? FLINK_MORE_MS : 0)
   const stillMs = now - known.stillSince
   if (stillMs < allowedMs) return []
   return [
@@ -83,8 +103,8 @@ function stopped({ name, lag }: Read, read: number, known: Known, { reader_stopp
   ]
 }
 
-function behind({ name, lag }: Read, known: Known, { reader_behind: rule }: PipelineRules, now: number): Fault[] {
-  if (!rule || lag < rule.at_least) {
+function behind({ name, lag }: Read, known: Known, { reader_behind: rule }: PipelineRules, now: number, batch: Batch): Fault[] {
+  if (!rule || lag < rule.at_least + batch.records) {
     known.behindSince = undefined
     return []
   }
@@ -104,9 +124,9 @@ function behind({ name, lag }: Read, known: Known, { reader_behind: rule }: Pipe
       title: `The reader ${name} is ${lag} records behind`,
       detail:
         'More comes in than it reads, or something slows it down: the disk, another process, a store at its limit. docs/OPERATIONS.md says what to look at.',
-      reason: `${lag} records wait; ${rule.at_least} or more have for ${Math.round((now - since.at) / SECOND_MS)} s, and they do not become fewer`,
+      reason: `${lag} records wait; ${rule.at_least + batch.records} or more have for ${Math.round((now - since.at) / SECOND_MS)} s, and they do not become fewer`,
       value: lag,
-      expected: { low: 0, high: rule.at_least - 1 },
+      expected: { low: 0, high: rule.at_least + batch.records - 1 },
     },
   ]
 }

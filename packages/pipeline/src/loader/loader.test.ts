@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CLICKS } from '@flowguard/contract'
 import { FlowGuardError, hasCode, type ErrorCode } from '../kernel/errors.ts'
+import { pause } from '../kernel/lifecycle.ts'
 import { silentLogger } from '../kernel/logging.ts'
 import type { EventLog, LogRecord } from '../log/event-log.ts'
 import { logWithout } from '../reader/testing/deleted.ts'
@@ -98,6 +99,30 @@ test('what the log holds is loaded in batches of the size given, and the mirror 
   assert.equal(told, 2_500)
   const [standing] = loaderStandings(store.db)
   assert.deepEqual([standing?.next, standing?.read, standing?.applied], [2_500, 2_500, 2_500])
+})
+
+test('a batch without rows may wait longer, until one comes', async () => {
+  const { bronze, places } = bronzeOf()
+  let applied = 0
+  const placesNow = () => places[0]
+  const quiet: Bronze = {
+    ...bronze,
+    async batch(of) {
+      const batch = await bronze.batch(of)
+      const steps = () => batch.steps.map((step) => ({ ...step, applied }))
+      return Object.defineProperty(Object.create(batch) as Batch, 'steps', { get: steps })
+    },
+  }
+  const { store, options } = optionsOf(quiet, logOf(10), { quietMs: 60_000 })
+  using _store = store
+  const stop = new AbortController()
+  const running = loader(options)(stop.signal)
+  for (let turn = 0; turn < 20; turn += 1) await pause(options.ageMs, NEVER)
+  assert.equal(placesNow()?.next, 0, 'not for heartbeats alone')
+  applied = 1
+  while (placesNow()?.next !== 10) await pause(options.ageMs, AbortSignal.timeout(5_000))
+  stop.abort()
+  await running
 })
 
 test('the next batch is made ready while the last is loaded', async () => {

@@ -18,6 +18,8 @@ export interface LoaderOptions {
   /** A batch is loaded once it has so many records, or the first of them is so old. */
   rowsMax: number
   ageMs: number
+  /** The same of one that has no rows, only heartbeats; `ageMs` where it is not given. */
+  quietMs?: number
   clock: Clock
   logger: Logger
 }
@@ -121,7 +123,7 @@ async function begin({ bronze, feeds, mirror, logger }: LoaderOptions): Promise<
 
 /** The next batch: full, or old while no other is under way, or what there is when the signal aborts. Undefined where there is nothing more to load. */
 async function filled(
-  { bronze, feeds, rowsMax, ageMs }: LoaderOptions,
+  { bronze, feeds, rowsMax, ageMs, quietMs = ageMs }: LoaderOptions,
   places: readonly LoadPlace[],
   signal: AbortSignal,
   { observer, isBusy, isToLevel }: { observer: ReaderObserver; isBusy: () => boolean; isToLevel: boolean },
@@ -129,6 +131,7 @@ async function filled(
   const batch = await bronze.batch(logIdIn(feeds))
   const gathered = observer.gather()
   gatheredFor.set(batch, gathered)
+  const hasRows = () => batch.steps.some(({ applied }) => applied > 0)
   let firstAt: number | undefined
   try {
     while (!signal.aborted) {
@@ -143,7 +146,7 @@ async function filled(
       }
       observer.turn()
       if (batch.count > 0) firstAt ??= performance.now()
-      const isOld = firstAt !== undefined && performance.now() - firstAt >= ageMs && !isBusy()
+      const isOld = firstAt !== undefined && performance.now() - firstAt >= (hasRows() ? ageMs : quietMs) && !isBusy()
       if (batch.count >= rowsMax || isOld) return batch
       if (batch.count > before) continue
       if (isToLevel) break

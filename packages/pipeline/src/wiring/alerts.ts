@@ -17,7 +17,9 @@ import { readerLoop } from '../reader/loop.ts'
 import { passedIn, pendingIn } from '../stream/pending.ts'
 import { METRICS } from '@flowguard/contract'
 import { reconcileView } from '../reconcile/view.ts'
+import { LOADER } from '../loader/mirror.ts'
 import { auditOver, checksOver, settledRunOver } from './ops-questions.ts'
+import { batchingOf, snowflakeOf } from './warehouse.ts'
 
 interface Alerts {
   book: AlertBook
@@ -50,12 +52,15 @@ export async function faultParts(machine: Machine): Promise<readonly Part[]> {
   const { book, rules, watching } = await alertsOf(machine)
   const stores = closing.use(openStores({ ...placesOf(settings), clock }))
   const found = reconcileView(db)
+  const batching = batchingOf(settings)
   const faults = pipelineFaults({
     book,
     inTransaction: (work) => guarded(path, () => transaction(db, work)),
     rules: () => rules.now().pipeline,
     rulesFault: rules.fault,
     readers: async () => [...(await groups(stores)).readers, ...(settings.STREAM_ENGINE === 'flink' ? [flinkAsReader(topics, db)] : [])],
+    // Into a file it loads all the time.
+    batches: snowflakeOf(settings) ? { [LOADER]: { ms: batching.quietMs, records: batching.rowsMax } } : {},
     settledRun: settledRunOver(settings),
     checks: checksOver(settings),
     unexplained: (since) => guarded(path, () => found.unexplainedSince(since)),

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { CLICKS } from '@flowguard/contract'
 import { readSettings, ROOT } from '../kernel/config.ts'
 import { hasCode } from '../kernel/errors.ts'
 import { holderOf, lockFolder } from '../kernel/lock.ts'
 import { silentLogger } from '../kernel/logging.ts'
+import { noTally } from '../reader/places.ts'
 import { temporaryFolder } from '../reader/testing/fixture.ts'
-import { levelMsMaxOf, openOwnEtl } from './etl.ts'
+import { isLevelWith, levelMsMaxOf, openOwnEtl } from './etl.ts'
 
 /** Nobody is there. */
 const WAREHOUSE_URL = 'snowflake://ME@acme-prod/FLOWGUARD?access_url=http://127.0.0.1:9'
@@ -25,4 +27,14 @@ test('on Snowflake one process makes the tables of a data folder; another is tol
 test('a run waits for two batches of the loader, half a minute at least', () => {
   const msMaxOf = (flags: object) => levelMsMaxOf(readSettings({ DATA_DIR: '/nowhere', ...flags }, {}, ROOT))
   assert.deepEqual([msMaxOf({}), msMaxOf({ WAREHOUSE_URL }), msMaxOf({ LOADER_AGE_MS: '60000' })], [30_000, 600_000, 120_000])
+})
+
+test('heartbeats alone that are yet to be loaded are not waited for', () => {
+  const at = (next: number, read: number, heartbeats: number) =>
+    [{ topic: CLICKS, partition: 0, next, end: 40, lag: 40 - next, time: null, heartbeats, tally: { ...noTally(), read } }] as const
+  const isLevel = (stream: ReturnType<typeof at>, loaded: ReturnType<typeof at>) =>
+    isLevelWith(new Map(Object.entries({ stream, loader: loaded })), stream[0])
+  assert.ok(isLevel(at(40, 40, 15), at(30, 30, 5)))
+  assert.ok(!isLevel(at(40, 40, 14), at(30, 30, 5)), 'one is an event')
+  assert.ok(!isLevel(at(39, 39, 14), at(30, 30, 5)), 'nobody has read the last one')
 })

@@ -155,7 +155,7 @@ async function awaited(
     const current = await now()
     const nextOf = (name: 'stream' | 'loader', { topic, partition }: GroupPartition) =>
       current.get(name)?.find((each) => each.topic === topic && each.partition === partition)?.next ?? 0
-    const behind = targets.filter((each) => nextOf(each.name, each) < each.end)
+    const behind = targets.filter((each) => nextOf(each.name, each) < each.end && !(each.name === 'loader' && isLevelWith(current, each)))
     const answersNow = (current.get('loader') ?? []).filter(({ topic }) => topic === ATTRIBUTED)
     // All are given that there will be: those to what comes meanwhile are not waited for.
     if (!behind.some(({ name }) => name === 'stream') && (pending === 0 || beforeMs > stores.clock())) answersTo ??= answersNow
@@ -175,6 +175,15 @@ async function awaited(
     }
     await pause(LEVEL_POLL_MS, signal)
   }
+}
+
+/** Whether the loader has as many events as the stream, which has read all: heartbeats make no rows, and their places may be loaded late. */
+export function isLevelWith(current: ReadonlyMap<string, readonly GroupPartition[]>, { topic, partition, end }: GroupPartition): boolean {
+  const [stream, loaded] = (['stream', 'loader'] as const).map((name) =>
+    current.get(name)?.find((each) => each.topic === topic && each.partition === partition),
+  )
+  const events = (of: GroupPartition) => of.tally.read - of.heartbeats
+  return stream !== undefined && loaded !== undefined && stream.next >= end && events(stream) === events(loaded)
 }
 
 /** Orders. */

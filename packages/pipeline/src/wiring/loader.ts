@@ -12,7 +12,7 @@ import { WAREHOUSE } from '../warehouse/schema.ts'
 import { rawFeeds, rawLogs, rawLogToAppend } from './logs.ts'
 import type { Machine, StartRole } from './machine.ts'
 import { openMachine } from './open-machine.ts'
-import { needsFile } from './warehouse.ts'
+import { batchingOf, needsFile } from './warehouse.ts'
 
 export const start: StartRole = async (machine) => [loader(await optionsOf(machine))]
 
@@ -21,8 +21,7 @@ async function optionsOf(machine: Machine): Promise<LoaderOptions> {
   const { db, path, derived } = await machine.pipeline()
   const { bronze } = await machine.warehouse()
   const feeds = [...(await rawFeeds(machine, RAW_TOPICS)), { log: derived, topics: [ATTRIBUTED] as const }]
-  const limits = { rowsMax: Number(settings.LOADER_ROWS), ageMs: Number(settings.LOADER_AGE_MS) }
-  return { bronze, feeds, mirror: mirrorIn(db, path), ...limits, clock, logger }
+  return { bronze, feeds, mirror: mirrorIn(db, path), ...batchingOf(settings), clock, logger }
 }
 
 interface Rebuild {

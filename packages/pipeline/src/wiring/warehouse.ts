@@ -41,6 +41,15 @@ export function snowflakeOf(
   return { address, passphrase: settings.SNOWFLAKE_PRIVATE_KEY_PASSPHRASE, password: settings.SNOWFLAKE_PASSWORD }
 }
 
+/** A load without rows wakes Snowflake for the places alone: so much seldomer. */
+const QUIET_TIMES = 10
+
+/** When the loader loads: LoaderOptions. */
+export function batchingOf(settings: Settings): { rowsMax: number; ageMs: number; quietMs: number } {
+  const ageMs = Number(settings.LOADER_AGE_MS)
+  return { rowsMax: Number(settings.LOADER_ROWS), ageMs, quietMs: snowflakeOf(settings) ? QUIET_TIMES * ageMs : ageMs }
+}
+
 /** Throws `warehouse_unsupported` where the warehouse is not a file. */
 export function needsFile(settings: Settings, what: string): void {
   if (snowflakeOf(settings)) throw new FlowGuardError('warehouse_unsupported', `${what}: not on Snowflake`)
