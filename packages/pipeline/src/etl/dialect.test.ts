@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { FUNCTIONS_ROW, FUNCTIONS_SQL, ITEMS_ROWS, ITEMS_SQL } from './dialect.fixture.ts'
-import { literal, rendered, valuesOf, type Dialect } from './dialect.ts'
+import { columnsOf, literal, rendered, valuesOf, type Dialect } from './dialect.ts'
 import { MODELS, openWarehouse } from './fixture.ts'
+import type { Session } from '../warehouse/warehouse.ts'
 import { ANY_STRETCH, selectOf } from './model.ts'
 
 const DIALECTS = ['duckdb', 'snowflake', 'spark'] as const satisfies readonly Dialect[]
@@ -58,4 +59,22 @@ test('a text stands in a statement as it is', async () => {
     ],
   )
   assert.equal(literal(`a\\'b`, 'snowflake'), `'a\\\\''b'`)
+})
+
+test('what is made on Snowflake to see columns has a name that nobody else has, and goes again, also where it cannot be looked at', async () => {
+  const said: string[] = []
+  const session = {
+    dialect: 'snowflake',
+    run: async (sql: string) => said.push(sql),
+    rows: async () => (said.length > 2 ? Promise.reject(new Error('planted')) : []),
+  } as unknown as Session
+  await columnsOf(session, 'select 1 as a')
+  await assert.rejects(columnsOf(session, 'select 1 as a'), /planted/)
+  const names = said.map((sql) => /etl\.\w+/.exec(sql)?.[0])
+  assert.deepEqual(
+    said.map((sql) => sql.split(' ', 1)[0]),
+    ['create', 'drop', 'create', 'drop'],
+  )
+  assert.equal(new Set(names).size, 2)
+  assert.deepEqual([names[0], names[2]], [names[1], names[3]])
 })
