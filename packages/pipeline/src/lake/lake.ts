@@ -3,7 +3,7 @@ import { pause, type Clock, type Part } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
 import { observeReader, type Gathered, type ReaderObserver } from '../kernel/observer.ts'
 import { LAKE, type Mirror } from '../loader/mirror.ts'
-import { addInTurns, expiredIn, IDLE_MS, logIdIn, READ_COUNT_MAX, tirelessly, type Feed } from '../reader/batching.ts'
+import { addInTurns, expiredIn, IDLE_MS, logIdIn, QUIET_TIMES, READ_COUNT_MAX, tirelessly, type Feed } from '../reader/batching.ts'
 import { sayExpired } from '../reader/expired.ts'
 import type { LoadPlace } from '../warehouse/warehouse.ts'
 import { commit, type LakeStand } from './commit.ts'
@@ -25,8 +25,6 @@ export interface LakeOptions {
   logger: Logger
 }
 
-/** Where only heartbeats came in, there is nothing to write but the place: that can wait longer. */
-const QUIET_TIMES = 10
 /** The log is not what it was: no reader goes on then. */
 const LOG_FAULTS = ['log_replaced', 'log_truncated', 'file_invalid'] as const
 

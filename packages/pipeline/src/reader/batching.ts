@@ -16,6 +16,9 @@ export interface Feed {
   topics: readonly Topic[]
 }
 
+/** Where only heartbeats came in, there is nothing to write but the place: that can wait so many times as long. */
+export const QUIET_TIMES = 10
+
 export const READ_COUNT_MAX = 5_000
 export const IDLE_MS = 50
 /** How many records are made ready before others get their turn of the event loop. */

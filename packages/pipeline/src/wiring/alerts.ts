@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { alertBook, type AlertBook } from '../alerts/book.ts'
 import { pipelineFaults } from '../alerts/faults.ts'
-import { FLINK, type Read } from '../alerts/reader-faults.ts'
+import { FLINK, type Batches, type Read } from '../alerts/reader-faults.ts'
 import { watchedRules, type WatchedRules } from '../alerts/rules-file.ts'
 import { guarded, transaction } from '../kernel/sqlite.ts'
 import type { Part } from '../kernel/lifecycle.ts'
@@ -17,7 +17,9 @@ import { readerLoop } from '../reader/loop.ts'
 import { passedIn, pendingIn } from '../stream/pending.ts'
 import { METRICS } from '@flowguard/contract'
 import { reconcileView } from '../reconcile/view.ts'
-import { LOADER } from '../loader/mirror.ts'
+import type { Settings } from '../kernel/config.ts'
+import { LAKE, LOADER } from '../loader/mirror.ts'
+import { QUIET_TIMES } from '../reader/batching.ts'
 import { auditOver, checksOver, settledRunOver } from './ops-questions.ts'
 import { batchingOf, snowflakeOf } from './warehouse.ts'
 
@@ -52,15 +54,13 @@ export async function faultParts(machine: Machine): Promise<readonly Part[]> {
   const { book, rules, watching } = await alertsOf(machine)
   const stores = closing.use(openStores({ ...placesOf(settings), clock }))
   const found = reconcileView(db)
-  const batching = batchingOf(settings)
   const faults = pipelineFaults({
     book,
     inTransaction: (work) => guarded(path, () => transaction(db, work)),
     rules: () => rules.now().pipeline,
     rulesFault: rules.fault,
     readers: async () => [...(await groups(stores)).readers, ...(settings.STREAM_ENGINE === 'flink' ? [flinkAsReader(topics, db)] : [])],
-    // Into a file it loads all the time.
-    batches: snowflakeOf(settings) ? { [LOADER]: { ms: batching.quietMs, records: batching.rowsMax } } : {},
+    batches: batchesOf(settings),
     settledRun: settledRunOver(settings),
     checks: checksOver(settings),
     unexplained: (since) => guarded(path, () => found.unexplainedSince(since)),
@@ -69,6 +69,16 @@ export async function faultParts(machine: Machine): Promise<readonly Part[]> {
     logger,
   })
   return [...watching, faults]
+}
+
+/** Readers that leave heartbeats waiting while nothing else comes in. */
+export function batchesOf(settings: Settings): Batches {
+  const { quietMs, rowsMax } = batchingOf(settings)
+  return {
+    [LAKE]: { ms: QUIET_TIMES * Number(settings.LAKE_AGE_MS), records: 0 },
+    // Into a file it loads all the time.
+    ...(snowflakeOf(settings) && { [LOADER]: { ms: quietMs, records: rowsMax } }),
+  }
 }
 
 /** Flink, for who looks whether readers stand still. */

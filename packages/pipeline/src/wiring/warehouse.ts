@@ -5,6 +5,7 @@ import { parseAddress } from '../kernel/addresses.ts'
 import type { Settings } from '../kernel/config.ts'
 import { FlowGuardError } from '../kernel/errors.ts'
 import { hasLoaded, loaderStandings } from '../loader/mirror.ts'
+import { QUIET_TIMES } from '../reader/batching.ts'
 import { openDuckdb } from '../warehouse/adapters/duckdb.ts'
 import type { SnowflakeAccess } from '../warehouse/adapters/snowflake-connection.ts'
 import { openSnowflake } from '../warehouse/adapters/snowflake.ts'
@@ -41,10 +42,7 @@ export function snowflakeOf(
   return { address, passphrase: settings.SNOWFLAKE_PRIVATE_KEY_PASSPHRASE, password: settings.SNOWFLAKE_PASSWORD }
 }
 
-/** A load without rows wakes Snowflake for the places alone: so much seldomer. */
-const QUIET_TIMES = 10
-
-/** When the loader loads: LoaderOptions. */
+/** When the loader loads: LoaderOptions. A load without rows wakes Snowflake for the places alone. */
 export function batchingOf(settings: Settings): { rowsMax: number; ageMs: number; quietMs: number } {
   const ageMs = Number(settings.LOADER_AGE_MS)
   return { rowsMax: Number(settings.LOADER_ROWS), ageMs, quietMs: snowflakeOf(settings) ? QUIET_TIMES * ageMs : ageMs }
