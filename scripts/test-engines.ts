@@ -27,7 +27,7 @@ const TEST_MS_MAX = 15 * 60_000
 
 const root = resolve(import.meta.dirname, '..')
 
-async function runOnEngines(names: readonly EngineName[], files: readonly string[]): Promise<TestResult> {
+async function runOnEngines(names: readonly EngineName[], files: readonly string[], concurrency = TEST_CONCURRENCY): Promise<TestResult> {
   const startedAt = performance.now()
   const installed = await installEngines(names)
   // As others do, tests read and write with it what FlowGuard wrote and reads.
@@ -41,27 +41,28 @@ async function runOnEngines(names: readonly EngineName[], files: readonly string
   await using control = await serveControl(engines.servers)
   print(` ok   the engines are running  ${seconds(performance.now() - begunAt)}`)
   Object.assign(process.env, testEnvironment(names, folder, ports, installed.drivers), { FLOWGUARD_TEST_ENGINES: control.url })
-  return await runTests({ root, files, concurrency: TEST_CONCURRENCY, testMsMax: TEST_MS_MAX, signal: stopping.signal })
+  return await runTests({ root, files, concurrency, testMsMax: TEST_MS_MAX, signal: stopping.signal })
 }
 
 /**
  * By themselves, behind all else: what takes a gigabyte and compiles for minutes is not to be beside the tests of others. All of a file or none of it, by its
  * path.
  */
-const APART: readonly { of: RegExp; names: readonly EngineName[] }[] = [
-  { of: /snowflake/, names: ['snowflake', 'toxiproxy'] },
+const APART: readonly { of: RegExp; names: readonly EngineName[]; concurrency?: number }[] = [
+  // What needs no engine but programs of its own, that wait more than they compute.
+  { of: /snowflake|airflow|superset/, names: ['snowflake', 'toxiproxy'], concurrency: 2 },
   { of: /spark/, names: ['spark'] },
   { of: /flink/, names: ['kafka', 'flink'] },
 ]
 
 async function runInTurn(files: readonly string[]): Promise<TestResult> {
   const together = files.filter((file) => !APART.some(({ of }) => of.test(file)))
-  const groups = [
+  const groups: { names: readonly EngineName[]; files: readonly string[]; concurrency?: number }[] = [
     { names: enginesNamed(undefined), files: together },
-    ...APART.map(({ of, names }) => ({ names, files: files.filter((file) => of.test(file)) })),
+    ...APART.map(({ of, ...how }) => ({ ...how, files: files.filter((file) => of.test(file)) })),
   ]
   const results: TestResult[] = []
-  for (const { names, files: own } of groups) if (own.length > 0) results.push(await runOnEngines(names, own))
+  for (const { names, files: own, concurrency } of groups) if (own.length > 0) results.push(await runOnEngines(names, own, concurrency))
   return { tally: sum(results.map(({ tally }) => tally)), cases: results.flatMap(({ cases }) => cases) }
 }
 
