@@ -2,13 +2,13 @@ import type { Topic } from '@flowguard/contract'
 import { step } from '../../kernel/crash.ts'
 import { FlowGuardError, hasCode } from '../../kernel/errors.ts'
 import type { Expired } from '../../reader/expired.ts'
-import { BRONZE_COLUMNS, BRONZE_TABLES, type ColumnType } from '../schema.ts'
+import { BRONZE_COLUMNS, BRONZE_TABLES, type TypeNames } from '../schema.ts'
 import type { Bronze, LoadPlace, Session } from '../warehouse.ts'
 import { quotedText } from './snowflake-sql.ts'
 import { LOADED_AT, stagedBatch, type Piece, type StagedBatch } from './snowflake-stage.ts'
 
-/** What a cell of JSON becomes. */
-const CASTS: Readonly<Record<ColumnType, string>> = {
+/** Of bronze's columns; a cell of JSON is cast to them. */
+export const SNOWFLAKE_TYPES: TypeNames = {
   text: 'varchar',
   'own text': 'varchar',
   whole: 'number(38,0)',
@@ -127,7 +127,9 @@ const KEY = ['ingestion_id', 'source_topic', 'source_partition', 'source_offset'
 /** What is there already stays. */
 function mergeOf({ topic }: Piece, loadedAt: number): string {
   const columns = BRONZE_COLUMNS[topic]
-  const cells = columns.filter(([name]) => name !== LOADED_AT).map(([name, type], index) => `r.value[${index}]::${CASTS[type]} as ${name}`)
+  const cells = columns
+    .filter(([name]) => name !== LOADED_AT)
+    .map(([name, type], index) => `r.value[${index}]::${SNOWFLAKE_TYPES[type]} as ${name}`)
   const values = columns.map(([name]) => (name === LOADED_AT ? at(loadedAt) : `s.${name}`))
   return `merge into ${BRONZE_TABLES[topic]} as t
     using (select ${cells.join(', ')} from table(flatten(input => parse_json(?))) as r) as s

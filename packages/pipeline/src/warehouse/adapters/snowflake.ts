@@ -1,7 +1,7 @@
 import { FlowGuardError } from '../../kernel/errors.ts'
-import { bronzeSchema, type TypeNames } from '../schema.ts'
+import { bronzeSchema } from '../schema.ts'
 import type { Warehouse } from '../warehouse.ts'
-import { snowflakeBronze } from './snowflake-bronze.ts'
+import { SNOWFLAKE_TYPES, snowflakeBronze } from './snowflake-bronze.ts'
 import { closed, connected, nameOf, type SnowflakeAccess } from './snowflake-connection.ts'
 import type { Connection } from './snowflake-driver.ts'
 import { isUnharmed, typedQueries } from './snowflake-query.ts'
@@ -11,17 +11,6 @@ import { sessionOn, type OwnSession } from './snowflake-session.ts'
 const IDLE_MAX = 4
 /** Sessions end there after four hours; the way there may long be gone by then. */
 const IDLE_MS_MAX = 10 * 60_000
-
-const TYPES: TypeNames = {
-  text: 'varchar',
-  'own text': 'varchar',
-  whole: 'number(38,0)',
-  small: 'number(38,0)',
-  money: 'number(18,2)',
-  flag: 'boolean',
-  time: 'timestamp_ntz',
-  day: 'date',
-}
 
 /** Connections of one role. */
 function pool(open: () => Promise<Connection>) {
@@ -99,7 +88,7 @@ export function initSnowflake(access: SnowflakeAccess): Promise<string[]> {
     }
     await session.run(`use database ${database}`)
     const before = await tablesOf(session, database)
-    for (const sql of bronzeSchema(TYPES)) {
+    for (const sql of bronzeSchema(SNOWFLAKE_TYPES)) {
       await session.run(sql)
       const table = TABLE.exec(sql)?.[1]
       if (table && !before.has(table)) made.push(`table ${table}`)
@@ -116,7 +105,7 @@ export function lookAtSnowflake(access: SnowflakeAccess): Promise<{ version: str
     const version = found?.version ?? ''
     if (!(await hasDatabase(session, database))) return { version, missing: [`there is no database ${database}, or not for this role`] }
     const there = await tablesOf(session, database)
-    const wanted = bronzeSchema(TYPES).flatMap((sql) => TABLE.exec(sql)?.slice(1) ?? [])
+    const wanted = bronzeSchema(SNOWFLAKE_TYPES).flatMap((sql) => TABLE.exec(sql)?.slice(1) ?? [])
     return { version, missing: wanted.filter((table) => !there.has(table)).map((table) => `there is no table ${table}`) }
   })
 }
