@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { step } from '../../kernel/crash.ts'
 import { FlowGuardError, hasCode } from '../../kernel/errors.ts'
-import type { Expired } from '../../reader/expired.ts'
 import { BRONZE_SOURCES, type BronzeColumn, type Kind, type Source } from '../bronze-columns.ts'
 import { BRONZE_TABLES } from '../schema.ts'
-import type { Bronze, LoadPlace, Session } from '../warehouse.ts'
+import type { Bronze, Session } from '../warehouse.ts'
+import { expire, placesOn } from './bronze-places.ts'
 import { spellOut, stagedBatch, type StagedBatch, type StagedFile } from './duckdb-stage.ts'
 import { quoted } from './duckdb-query.ts'
 
@@ -109,20 +109,6 @@ export function duckdbBronze(connect: () => Promise<Session>, { path, loadDir }:
       }
     },
   }
-}
-
-function placesOn(connection: Session): Promise<LoadPlace[]> {
-  return connection.rows<LoadPlace>(
-    'select topic, "partition", log_id as "logId", began, expired, "next", "read", applied, skipped from bronze.places order by topic, "partition"',
-  )
-}
-
-async function expire(connection: Session, { topic, partition, from, to }: Expired): Promise<void> {
-  const moved = await connection.run(
-    `update bronze.places set "next" = $4, expired = expired + $4 - $3 where topic = $1 and "partition" = $2 and "next" = $3`,
-    [topic, partition, from, to],
-  )
-  if (moved !== 1) throw new FlowGuardError('place_moved', `loader: ${topic}-${partition} no longer stands at ${from}`)
 }
 
 /** Each place only from where it stood, so that nothing is loaded twice, whoever else loads. */

@@ -1,9 +1,9 @@
 import type { Topic } from '@flowguard/contract'
 import { step } from '../../kernel/crash.ts'
 import { FlowGuardError, hasCode } from '../../kernel/errors.ts'
-import type { Expired } from '../../reader/expired.ts'
 import { BRONZE_COLUMNS, BRONZE_TABLES, type TypeNames } from '../schema.ts'
-import type { Bronze, LoadPlace, Session } from '../warehouse.ts'
+import type { Bronze, Session } from '../warehouse.ts'
+import { expire, placesOn } from './bronze-places.ts'
 import { quotedText } from './snowflake-sql.ts'
 import { LOADED_AT, stagedBatch, type Piece, type StagedBatch } from './snowflake-stage.ts'
 
@@ -81,20 +81,6 @@ export function snowflakeBronze(connect: () => Promise<Session>, where: string):
 function notMade(where: string, error: unknown): unknown {
   if (!hasCode(error, 'query_failed') || !/does not exist|not authorized/i.test((error as Error).message)) return error
   return new FlowGuardError('warehouse_missing', `${where}: bronze is not there, or not for this role: ${(error as Error).message}`, error)
-}
-
-function placesOn(connection: Session): Promise<LoadPlace[]> {
-  return connection.rows<LoadPlace>(
-    'select topic, "partition", log_id as "logId", began, expired, "next", "read", applied, skipped from bronze.places order by topic, "partition"',
-  )
-}
-
-async function expire(connection: Session, { topic, partition, from, to }: Expired): Promise<void> {
-  const moved = await connection.run(
-    `update bronze.places set "next" = $4, expired = expired + $4 - $3 where topic = $1 and "partition" = $2 and "next" = $3`,
-    [topic, partition, from, to],
-  )
-  if (moved !== 1) throw new FlowGuardError('place_moved', `loader: ${topic}-${partition} no longer stands at ${from}`)
 }
 
 const at = (ms: number) => `'${new Date(ms).toISOString().slice(0, -1)}'::timestamp_ntz`
