@@ -90,11 +90,13 @@ export function readerRounds(reading: Reading, effects: Effects, { logger, obser
     const startedAt = performance.now()
     const { fates, moves } = await effects.commit(batch, standings, dead)
     observer.batch(batch, fates, startedAt)
+    const moveOf = ({ topic, partition }: Place) => moves.find((move) => move.topic === topic && move.partition === partition)
     standings = standings.map((each) => {
-      const move = moves.find(({ topic, partition }) => topic === each.topic && partition === each.partition)
+      const move = moveOf(each)
       return move ? { ...each, next: move.next, timeMs: move.timeMs } : each
     })
-    log.noteRead?.(name, isMine ? standings.filter(isMine) : standings)
+    // What was fetched while it was this one's may be another's by now, who has nothing left to tell of it.
+    log.noteRead?.(name, isMine ? standings.filter((each) => isMine(each) || moveOf(each)) : standings)
   }
 
   /** A record whose handling fails is found by halving, so that it holds back none of its batch, and is dead after some tries. */

@@ -4,7 +4,7 @@ import { DAY_MS, DEAD, GENERAL } from '@flowguard/contract'
 import { silentLogger, type Logger } from '../kernel/logging.ts'
 import { observeReader } from '../kernel/observer.ts'
 import { openSqliteLog } from '../log/adapters/sqlite.ts'
-import type { Place } from '../log/event-log.ts'
+import type { EventLog, Place } from '../log/event-log.ts'
 import { readerLoop } from '../reader/loop.ts'
 import { standingsIn } from '../reader/places.ts'
 import { readerRounds } from '../reader/rounds.ts'
@@ -153,6 +153,42 @@ function workersConformance(withLane: WithLane): void {
     await Promise.all(running)
     assert.deepEqual(await sumsOf(machine), { read: EVENTS, applied: EVENTS, duplicate: 0, dead: 0 })
   })
+
+  withLane(
+    'who hands a partition over while its records are on their way tells the log of those, for nobody else will',
+    async (machine) => {
+      await using raw = await withRaw(machine, EVENTS)
+      const [noted, stop] = [new Map<number, number>(), new AbortController()]
+      let isMine = true
+      const log: EventLog = {
+        ...raw,
+        async read(...asked) {
+          const records = await raw.read(...asked)
+          if (records.length > 0) isMine = false
+          return records
+        },
+        noteRead: (_reader, places) => {
+          for (const { partition, next } of places) noted.set(partition, next)
+        },
+      }
+      const observer = observeReader(WORKERS, machine.clock)
+      const effects = laneEffects({
+        store: machine.store,
+        worker: 'w1',
+        work: enrich,
+        clock: machine.clock,
+        random: Math.random,
+        logger: silentLogger,
+        observer,
+      })
+      const reading = { name: WORKERS, topics: [GENERAL], log, isMine: () => isMine } as const
+      const running = readerRounds(reading, effects, { logger: silentLogger, observer })(stop.signal)
+      await until('all was processed', async () => (await processedOf(machine)) === EVENTS)
+      stop.abort()
+      await running
+      assert.deepEqual(noted, new Map((await raw.ends(GENERAL)).map(({ partition, end }) => [partition, end])))
+    },
+  )
 }
 
 function expiryConformance(withLane: WithLane): void {
