@@ -13,7 +13,7 @@ import { openDuckdb } from '../packages/pipeline/src/warehouse/adapters/duckdb.t
 import { WAREHOUSE } from '../packages/pipeline/src/warehouse/schema.ts'
 
 const DAYS = { from: '2026-03-01', to: '2026-03-30', count: 30 } as const
-/** 30 days are three chunks: in the first one's tables, at the second one's commit, and behind it. */
+/** 30 days are two chunks: in the first one's tables, at the second one's commit, and behind the first that is left. */
 const KILLS: readonly `${Step}:${number}`[] = ['etl.after-table:5', 'etl.before-commit:2', 'etl.after-commit:1']
 
 const TIMES = `timestamp '${DAYS.from}' + to_minutes(i * ${Math.floor((DAYS.count * 1_440) / 2_000)} + i % 7)`

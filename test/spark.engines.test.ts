@@ -1,20 +1,18 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
-import { DuckDBInstance } from '@duckdb/node-api'
 import { CLICKS, DAY_MS, dayOf, ORDERS } from '@flowguard/contract'
 import { childrenOf, isAlive } from '../engines/processes.ts'
 import { sparkEngine, type SparkOptions } from '../packages/pipeline/src/etl/adapters/spark.ts'
 import { ROOT } from '../packages/pipeline/src/kernel/config.ts'
 import { silentLogger } from '../packages/pipeline/src/kernel/logging.ts'
 import { WAREHOUSE } from '../packages/pipeline/src/warehouse/schema.ts'
-import { loadedFolder, written, type Written } from './support/batch.ts'
+import { figuresPerDay, invoices, loadedFolder, written, type Written } from './support/batch.ts'
 import { sparkHome } from './support/engines.ts'
-import { REFERENCE } from './support/files.ts'
 import { until } from './support/machine.ts'
 import { realCase } from './support/real.ts'
 
@@ -78,20 +76,12 @@ const ODD: readonly Written[] = [
   },
 ]
 
-async function daysOf(folder: Awaited<ReturnType<typeof loadedFolder>>): Promise<[string, string]> {
-  using session = await folder.machine.warehouse.session()
-  const [found] = await session.rows<{ first: string; last: string }>(
-    "select min(partition_date) as first, max(partition_date) as last from bronze.orders_raw where event_type <> 'invalid'",
-  )
-  return [found?.first ?? '', found?.last ?? '']
-}
-
 const daysBefore = (day: string, count: number) => dayOf(Date.parse(day) - count * DAY_MS)
 
 test('silver and gold by Spark are those of DuckDB, row by row, over days that DuckDB has made; where it fails they stay', async () => {
   const { events } = realCase(1)
   await using folder = await loadedFolder([...events.map(written), ...ODD])
-  const [first, last] = await daysOf(folder)
+  const [first, last] = await folder.days()
   const made = await folder.run(undefined, first, last)
   assert.equal(made.state, 'done', made.error ?? '')
   await folder.keep()
@@ -135,45 +125,14 @@ test('a Spark whose FlowGuard has died ends by itself, its Java too', async () =
 
 const descendants = (pid: number): number[] => childrenOf(pid).flatMap((each) => [each, ...descendants(each)])
 
-const RETAIL = REFERENCE !== undefined ? join(REFERENCE, 'online-retail') : join(ROOT, 'data/online-retail-cut')
-
-/** The invoices by their mapping, without what it refuses. */
-async function invoices(): Promise<Written[]> {
-  const instance = await DuckDBInstance.create(':memory:')
-  const connection = await instance.connect()
-  await connection.run(`create view input as select * from read_csv('${RETAIL}.csv.gz', header = true, sample_size = -1)`)
-  const mapping = readFileSync(join(ROOT, 'data/online-retail.sql'), 'utf8')
-  const found = await connection.runAndReadAll(
-    `select event_type, strftime(timestamp, '%Y-%m-%dT%H:%M:%S.000Z') as timestamp, user_id, item_id, item_name, quantity, price
-     from (${mapping}) where reject_reason is null`,
-  )
-  const rows = found.getRowObjectsJson()
-  connection.closeSync()
-  instance.closeSync()
-  return rows.map((row, at) =>
-    written({
-      ...row,
-      event_id: `i${at}`,
-      item_id: Number(row['item_id']),
-      price: Number(row['price']),
-      quantity: Number(row['quantity']),
-    } as Parameters<typeof written>[0]),
-  )
-}
-
 if (HAS_TIME)
   test('invoices by Spark alone: every day to the penny, and all of silver and gold as DuckDB makes them', async () => {
-    const expected = JSON.parse(readFileSync(`${RETAIL}-expected.json`, 'utf8')) as { per_day: Record<string, object> }
-    await using folder = await loadedFolder(await invoices())
-    const [first, last] = await daysOf(folder)
+    const { records, perDay } = await invoices(true)
+    await using folder = await loadedFolder(records)
+    const [first, last] = await folder.days()
     const run = await folder.run(sparkEngine(optionsFor(folder, { conf: { 'spark.driver.memory': '2g' } })), first, last)
     assert.equal(run.state, 'done', run.error ?? '')
-    using session = await folder.machine.warehouse.session()
-    const rows = await session.rows<{ day: string }>(
-      `select strftime(date, '%Y-%m-%d') as day, order_count as order_lines, total_items_sold, cast(total_revenue as varchar) as total_revenue,
-     unique_users, new_users, returning_users from gold.daily_gmv_metrics order by date`,
-    )
-    assert.deepEqual(Object.fromEntries(rows.map(({ day, ...figures }) => [day, figures])), expected.per_day)
+    assert.deepEqual(await figuresPerDay(folder.machine.warehouse), perDay)
     await folder.keep()
     const again = await folder.run(undefined, first, last)
     assert.equal(again.state, 'done', again.error ?? '')

@@ -1,19 +1,24 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { DuckDBInstance } from '@duckdb/node-api'
 import { ATTRIBUTED, CLICKS, ORDERS, RAW_TOPICS, type Ad, type Food, type RawTopic } from '@flowguard/contract'
 import type { BatchEngine } from '../../packages/pipeline/src/etl/engine.ts'
 import { createEtl } from '../../packages/pipeline/src/etl/etl.ts'
 import { MODELS } from '../../packages/pipeline/src/etl/fixture.ts'
+import type { RunDetail } from '../../packages/pipeline/src/etl/store.ts'
+import { ROOT } from '../../packages/pipeline/src/kernel/config.ts'
 import { silentLogger } from '../../packages/pipeline/src/kernel/logging.ts'
 import { folderLake } from '../../packages/pipeline/src/lake/adapters/folder.ts'
 import { duckdbParquet } from '../../packages/pipeline/src/lake/adapters/parquet-duckdb.ts'
-import type { LakeFiles } from '../../packages/pipeline/src/lake/files.ts'
 import { lake } from '../../packages/pipeline/src/lake/lake.ts'
 import { mirrorIn } from '../../packages/pipeline/src/loader/mirror.ts'
 import { groups } from '../../packages/pipeline/src/ops/groups.ts'
 import { openMachine, T0, temporaryFolder } from '../../packages/pipeline/src/ops/fixture.ts'
+import type { Warehouse } from '../../packages/pipeline/src/warehouse/warehouse.ts'
 import type { Sent } from './answers.ts'
+import { REFERENCE } from './files.ts'
 import { until } from './machine.ts'
 
 const READ_MS_MAX = 600_000
@@ -53,14 +58,64 @@ export function written(sent: Sent): Written {
   }
 }
 
-/** A data folder whose log, bronze and lake hold the records and their answers, with everybody level. `lakeAt`: in place of the folder's own. */
-export async function loadedFolder(records: readonly Written[], lakeAt?: LakeFiles) {
+const RETAIL = REFERENCE !== undefined ? join(REFERENCE, 'online-retail') : join(ROOT, 'data/online-retail-cut')
+
+/** A shop's invoices by their mapping, without what it refuses, and the figures of each of their days, worked out elsewhere. `all`: the year of them, where they are. */
+export async function invoices(all: boolean): Promise<{ records: Written[]; perDay: Record<string, object> }> {
+  const stem = all ? RETAIL : join(ROOT, 'data/online-retail-cut')
+  const instance = await DuckDBInstance.create(':memory:')
+  const connection = await instance.connect()
+  await connection.run(`create view input as select * from read_csv('${stem}.csv.gz', header = true, sample_size = -1)`)
+  const mapping = readFileSync(join(ROOT, 'data/online-retail.sql'), 'utf8')
+  const found = await connection.runAndReadAll(
+    `select event_type, strftime(timestamp, '%Y-%m-%dT%H:%M:%S.000Z') as timestamp, user_id, item_id, item_name, quantity, price
+     from (${mapping}) where reject_reason is null`,
+  )
+  const rows = found.getRowObjectsJson()
+  connection.closeSync()
+  instance.closeSync()
+  const numbers = (row: (typeof rows)[number]) => ({
+    item_id: Number(row['item_id']),
+    price: Number(row['price']),
+    quantity: Number(row['quantity']),
+  })
+  return {
+    records: rows.map((row, at) => written({ ...row, event_id: `i${at}`, ...numbers(row) } as Sent)),
+    perDay: (JSON.parse(readFileSync(`${stem}-expected.json`, 'utf8')) as { per_day: Record<string, object> }).per_day,
+  }
+}
+
+interface DayFigures {
+  order_lines: number
+  total_items_sold: number
+  total_revenue: string
+  unique_users: number
+  new_users: number
+  returning_users: number
+}
+
+/** Of a warehouse, as the expected ones of the invoices are told. */
+export async function figuresPerDay(warehouse: Warehouse): Promise<Record<string, DayFigures>> {
+  using session = await warehouse.session()
+  const rows = await session.rows<DayFigures & { day: string }>(
+    `select date as day, order_count as order_lines, total_items_sold, cast(total_revenue as varchar) as total_revenue, unique_users, new_users, returning_users
+     from gold.daily_gmv_metrics order by date`,
+  )
+  return Object.fromEntries(rows.map(({ day, ...figures }) => [day, figures]))
+}
+
+/** A data folder whose log, bronze and, if wanted, lake hold the records and their answers, with everybody level. */
+export async function loadedFolder(records: readonly Written[], { hasLake = true } = {}) {
   const folder = temporaryFolder()
   const closing = new AsyncDisposableStack()
   closing.use(folder)
   const machine = closing.use(openMachine(folder.path))
-  const files = lakeAt ?? folderLake(join(folder.path, 'lake'))
+  const files = folderLake(join(folder.path, 'lake'))
   const { raw, pipeline, warehouse } = machine
+  const feeds = [
+    { log: raw, topics: RAW_TOPICS },
+    { log: pipeline.derived, topics: [ATTRIBUTED] as const },
+  ]
 
   async function add(more: readonly Written[], nowMs: number) {
     machine.setTime(nowMs)
@@ -94,10 +149,6 @@ export async function loadedFolder(records: readonly Written[], lakeAt?: LakeFil
   }
 
   async function writeLake() {
-    const feeds = [
-      { log: raw, topics: RAW_TOPICS },
-      { log: pipeline.derived, topics: [ATTRIBUTED] as const },
-    ]
     const parquet = duckdbParquet(join(folder.path, 'lake.tmp'))
     const mirror = mirrorIn(pipeline.db, pipeline.path, 'lake')
     const stop = new AbortController()
@@ -113,23 +164,25 @@ export async function loadedFolder(records: readonly Written[], lakeAt?: LakeFil
   await add(records, latest)
   await machine.heartbeat(latest - T0 + MONTH_MS)
   await read()
-  await writeLake()
+  if (hasLake) await writeLake()
 
   return {
     path: folder.path,
     machine,
+    feeds,
     files,
     add,
     read,
     writeLake,
     /** Makes those days by that engine; resolves to the run. */
-    async run(engine: BatchEngine | undefined, from: string, to: string, signal = new AbortController().signal) {
-      const reference = async () => ({ foods: FOODS, ads: ADS })
-      const deps = { warehouse, models: MODELS, engine, reference, awaited: async () => [], clock: Date.now, logger: silentLogger }
-      const etl = createEtl(deps, signal)
-      const id = await etl.start({ from, to }, 'operator')
-      await etl.idle()
-      return (await etl.run(id))!
+    run: (engine: BatchEngine | undefined, from: string, to: string, signal?: AbortSignal) => ran({ warehouse, engine }, from, to, signal),
+    /** The first and the last day of orders. */
+    async days(): Promise<[string, string]> {
+      using session = await warehouse.session()
+      const [found] = await session.rows<{ first: string; last: string }>(
+        "select min(partition_date) as first, max(partition_date) as last from bronze.orders_raw where event_type <> 'invalid'",
+      )
+      return [found?.first ?? '', found?.last ?? '']
     },
     /** Keeps silver and gold as they are now, to be compared with. */
     async keep() {
@@ -153,6 +206,20 @@ export async function loadedFolder(records: readonly Written[], lakeAt?: LakeFil
     },
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   }
+}
+
+/** Makes those days of a warehouse; resolves to the run. */
+export async function ran(
+  by: { warehouse: Warehouse; engine?: BatchEngine | undefined },
+  from: string,
+  to: string,
+  signal = new AbortController().signal,
+): Promise<RunDetail> {
+  const reference = async () => ({ foods: FOODS, ads: ADS })
+  const etl = createEtl({ ...by, models: MODELS, reference, awaited: async () => [], clock: Date.now, logger: silentLogger }, signal)
+  const id = await etl.start({ from, to }, 'operator')
+  await etl.idle()
+  return (await etl.run(id))!
 }
 
 const FOODS: Food[] = [

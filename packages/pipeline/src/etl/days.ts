@@ -24,11 +24,12 @@ export interface DueDay {
 }
 
 /**
- * A chunk is committed as one. The newest days come first and soon, a week of them; each chunk after that is twice as long, up to about a quarter: so a run
+ * A chunk is committed as one. The newest days come first and soon, a week of them; each chunk after that is four times as long, up to about a quarter: so a run
  * that is cut off has lost little, and one over years does not make what hangs on its days too often.
  */
 export const CHUNK_DAYS_FIRST = 7
 export const CHUNK_DAYS_MAX = 92
+const CHUNK_GROWTH = 4
 const CHUNK_ROWS_MAX = 12_000_000
 
 const ALL = Object.keys(COUNTED) as Counted[]
@@ -78,7 +79,7 @@ export function chunksOf(due: readonly DueDay[], daysFirst = CHUNK_DAYS_FIRST): 
       last.unshift(day)
       rows += day.bronzeRows
     } else {
-      if (last) daysMax = Math.min(2 * daysMax, CHUNK_DAYS_MAX)
+      if (last) daysMax = Math.min(CHUNK_GROWTH * daysMax, CHUNK_DAYS_MAX)
       chunks.push([day])
       rows = day.bronzeRows
     }
