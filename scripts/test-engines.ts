@@ -22,8 +22,8 @@ import { indent, seconds, type Tally } from './test-report.ts'
 
 /** The engines take what the tests leave of two processors. */
 const TEST_CONCURRENCY = 1
-/** Engines are killed, and the whole replay is sent: it takes its time. */
-const TEST_MS_MAX = 15 * 60_000
+/** Engines are killed, and the whole replay is sent: it takes its time, and more in the long form. */
+const TEST_MS_MAX = (process.env['FLOWGUARD_SOAK'] === undefined ? 15 : 90) * 60_000
 
 const root = resolve(import.meta.dirname, '..')
 

@@ -8,8 +8,12 @@ import { test } from 'node:test'
 import { CLICKS, DAY_MS, dayOf, ORDERS } from '@flowguard/contract'
 import { childrenOf, isAlive } from '../engines/processes.ts'
 import { sparkEngine, type SparkOptions } from '../packages/pipeline/src/etl/adapters/spark.ts'
+import { submitSpark } from '../packages/pipeline/src/etl/adapters/spark-process.ts'
+import { FUNCTIONS_ROW, FUNCTIONS_SQL, ITEMS_ROWS, ITEMS_SQL } from '../packages/pipeline/src/etl/dialect.fixture.ts'
+import { rendered } from '../packages/pipeline/src/etl/dialect.ts'
 import { ROOT } from '../packages/pipeline/src/kernel/config.ts'
 import { silentLogger } from '../packages/pipeline/src/kernel/logging.ts'
+import { openDuckdb } from '../packages/pipeline/src/warehouse/adapters/duckdb.ts'
 import { WAREHOUSE } from '../packages/pipeline/src/warehouse/schema.ts'
 import { figuresPerDay, invoices, loadedFolder, written, type Written } from './support/batch.ts'
 import { sparkHome } from './support/engines.ts'
@@ -98,6 +102,31 @@ test('silver and gold by Spark are those of DuckDB, row by row, over days that D
   const empty = Object.entries(rows).filter(([, count]) => count === 0)
   assert.deepEqual(empty, [])
   assert.ok(again.rows_out > rows['silver.clicks_clean']! / 2, 'Spark has made them')
+})
+
+test('the functions of the models mean the same on Spark', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'flowguard-spark-'))
+  const out = (name: string) => join(folder, name)
+  const partOf = (name: string, sql: string) => ({ name, parts: [{ sql: rendered(sql, 'spark'), out: `file://${out(name)}` }] })
+  const conf = { ...QUICK, 'spark.sql.session.timeZone': 'UTC', 'spark.sql.timestampType': 'TIMESTAMP_NTZ', 'spark.ui.enabled': 'false' }
+  const models = [partOf('functions', FUNCTIONS_SQL), partOf('items', ITEMS_SQL)]
+  try {
+    await submitSpark(program(), {
+      job: { name: 'functions', master: 'local[1]', conf: { ...conf, 'spark.local.dir': folder }, given: [], models },
+      scratch: folder,
+      log: out('spark.log'),
+      tableMsMax: START_MS_MAX,
+      onTable: () => undefined,
+      signal: new AbortController().signal,
+    })
+    await using warehouse = openDuckdb({ path: out('w.duckdb'), tempDir: out('tmp'), memoryMb: 256, threads: 1 })
+    using session = await warehouse.session()
+    const rowsOf = (name: string) => session.rows(`select * from read_parquet('${out(name)}/*.parquet')`)
+    assert.deepEqual(await rowsOf('functions'), [FUNCTIONS_ROW])
+    assert.deepEqual(await rowsOf('items'), ITEMS_ROWS)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 })
 
 test('a Spark whose FlowGuard has died ends by itself, its Java too', async () => {

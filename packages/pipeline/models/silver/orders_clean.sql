@@ -58,13 +58,14 @@ firsts as (
   group by event_id, source_partition
   having count(*) > 1
 ),
--- The stream answers each order once, but for repeats of what it wrote. An answer has the order's own time, so it lies in the same day.
+-- The stream answers each order once, but for repeats of what it wrote. An answer has the order's own time, so it lies in the same day: that of an order is not
+-- the answer to a repeat of it on another day, whichever days are made together.
 answers as (
-  select order_event_id, any_value(click_event_id) as click_event_id, any_value(ad_id) as ad_id, any_value(campaign_id) as campaign_id,
+  select order_event_id, partition_date as answered_date, any_value(click_event_id) as click_event_id, any_value(ad_id) as ad_id, any_value(campaign_id) as campaign_id,
     any_value(click_timestamp) as click_timestamp, any_value(lag_ms) as lag_ms
   from bronze.attributed_raw
   where partition_date between :from_date and :to_date and event_type <> 'invalid' and click_event_id is not null
-  group by order_event_id
+  group by order_event_id, partition_date
 ),
 joined as (
   select b.*, f.food_id, f.name as catalogue_name, f.category, f.price as catalogue_price,
@@ -74,7 +75,7 @@ joined as (
     coalesce(s.first_content <> coalesce(b.content_hash, ''), false) as is_other
   from bronze.orders_raw b
   left join firsts s on s.event_id = b.event_id and s.source_partition = b.source_partition
-  left join answers a on a.order_event_id = b.event_id
+  left join answers a on a.order_event_id = b.event_id and a.answered_date = b.partition_date
   left join ref.foods f on f.food_id = b.item_id
   where b.partition_date between :from_date and :to_date
 ),

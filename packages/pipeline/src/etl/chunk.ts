@@ -5,7 +5,7 @@ import type { Session } from '../warehouse/warehouse.ts'
 import { between } from './checks.ts'
 import { daysOfTables, stretchesOf, type Around, type DueDay } from './days.ts'
 import type { BatchEngine } from './engine.ts'
-import { columnsOf, createTable, withThreads } from './dialect.ts'
+import { columnsOf, createTable, holdBronze, withThreads } from './dialect.ts'
 import { ANY_STRETCH, selectOf, type Model, type Stretch } from './model.ts'
 import { checked, isStopping, KeptOut, type Checked, type KeptOutDay } from './quality.ts'
 import { madeWhole, partOf } from './parts.ts'
@@ -71,6 +71,7 @@ async function makeDays(work: Work, { runId, chunk, only, since, onStep, ...give
   const dates = chunk.map(({ date }) => date)
   const around = { ...given.around, computed: [...new Set([...given.around.computed, ...dates])].toSorted() }
   const [date] = only ? dates : []
+  await holdBronze(session)
   const part = date === undefined ? undefined : partOf(session, models, { date, runId, around, now: textOf(clock()) })
   if (part) await part.begin()
   else {

@@ -2,7 +2,7 @@ import type { Session } from '../warehouse/warehouse.ts'
 
 /**
  * What databases have their own words for: the functions that the models may use besides plain SQL, and what else differs. The same model files run on all of
- * them; dialect.engines.test.ts holds that each function means the same everywhere.
+ * them; dialect.fixture.ts holds that each function means the same everywhere.
  */
 export type Dialect = Session['dialect'] | 'spark'
 
@@ -178,7 +178,8 @@ export async function columnsOf(session: Session, select: string): Promise<Colum
   await session.run(`create or replace view etl.${name} as ${select}`)
   try {
     return await session.rows(
-      `select lower(column_name) as column_name, data_type as column_type from information_schema.columns
+      `select lower(column_name) as column_name, data_type || coalesce('(' || numeric_precision || ', ' || numeric_scale || ')', '') as column_type
+       from information_schema.columns
        where lower(table_schema) = 'etl' and lower(table_name) = '${name}' order by ordinal_position`,
     )
   } finally {
@@ -199,6 +200,14 @@ function duckdbTable(name: string, columns: readonly Column[]): string {
     return `${column} ${type}${type === 'VARCHAR' ? ` using compression ${compression}` : ''}`
   })
   return `create table ${name} (${lines.join(', ')})`
+}
+
+/**
+ * Within a transaction, before bronze is looked at: it stays as it is until the end, so that what is counted is what is read. DuckDB's transactions see one moment anyway. On
+ * Snowflake each statement sees what was committed before it: the loader is held off, whose every load begins with the places. (https://docs.snowflake.com/en/sql-reference/transactions)
+ */
+export async function holdBronze(session: Session): Promise<void> {
+  if (session.dialect === 'snowflake') await session.run('update bronze.places set skipped = skipped')
 }
 
 /** A run has two cores to itself at most: each thread takes memory of its own. */

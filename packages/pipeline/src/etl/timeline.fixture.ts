@@ -13,10 +13,10 @@ export function randomOf(seed: number) {
   }
 }
 
-/** A week of few users, so that sessions run over midnights, ids come again, and first orders move when something comes late. */
-export function timeline(seed: number): { table: 'orders' | 'clicks'; row: Given }[] {
+/** A week of few users, so that sessions run over midnights, ids come again, and first orders move when something comes late. The first order of an id may be answered. */
+export function timeline(seed: number): { table: 'orders' | 'clicks' | 'attributed'; row: Given }[] {
   const random = randomOf(seed)
-  return Array.from({ length: EVENTS }, (_, index) => {
+  const events = Array.from({ length: EVENTS }, (_, index): { table: 'orders' | 'clicks'; row: Given } => {
     const day = 1 + random(7)
     // Many about midnight.
     const minute = random(3) === 0 ? random(24 * 60) : [0, 10, 25, 1_415, 1_430, 1_439][random(6)]!
@@ -33,5 +33,13 @@ export function timeline(seed: number): { table: 'orders' | 'clicks'; row: Given
     if (table === 'orders')
       return { table, row: { ...row, price: `${1 + random(50)}.${10 + random(90)}`, status: random(6) === 0 ? 'delivered' : 'placed' } }
     return { table, row: { ...row, event_type: random(2) === 0 ? 'click' : 'impression' } }
+  })
+  const answered = new Set<unknown>()
+  return events.flatMap((each): { table: 'orders' | 'clicks' | 'attributed'; row: Given }[] => {
+    const { event_id: id = null, at = null, source_offset: offset = null } = each.row
+    if (each.table !== 'orders' || answered.has(id) || random(2) === 0) return [each]
+    answered.add(id)
+    const click = { click_event_id: `c-${String(id)}`, ad_id: 'ad-1', click_timestamp: at, lag_ms: 0 }
+    return [each, { table: 'attributed', row: { at, order_event_id: id, source_offset: offset, ...click } }]
   })
 }

@@ -197,8 +197,8 @@ function lackOf(
           ? 'it is of another log'
           : place.began > first
             ? `it begins at ${topic}-${partition} ${place.began}, the warehouse at ${first}`
-            : place.expired > (bronze?.expired ?? 0)
-              ? `it lost ${place.expired} records of ${topic}-${partition} unread`
+            : place.expired !== (bronze?.expired ?? 0)
+              ? `of ${topic}-${partition} it lost ${place.expired} records unread, the warehouse ${bronze?.expired ?? 0}`
               : undefined
       if (never !== undefined) throw new FlowGuardError('lake_lacking', `${where} does not have all that the warehouse has: ${never}`)
       if (place.next <= last) return `it ends before ${topic}-${partition} ${place.next}, the warehouse has ${last}`
