@@ -206,7 +206,7 @@ const CODES = {
   lake_lacking: {
     retriable: false,
     advice:
-      'Spark reads the lake, which never had these records. Run with BATCH_ENGINE=warehouse, or begin with another lake and warehouse.',
+      'Spark reads the lake, whose records are not those of the warehouse. Run with BATCH_ENGINE=warehouse, or begin with another lake and warehouse.',
   },
   part_failed: { retriable: false, advice: 'See `npx flowguard logs` for what went before.' },
 } as const satisfies Record<string, { retriable: boolean; advice: string }>
