@@ -2,11 +2,11 @@ import type { CheckNow, Progress } from '../etl/etl.ts'
 import type { Stretch } from '../etl/model.ts'
 import type { Plan } from '../etl/plan.ts'
 import type { RunDetail, RunShown } from '../etl/store.ts'
-import { FlowGuardError, hasCode } from '../kernel/errors.ts'
+import { hasCode } from '../kernel/errors.ts'
 import { holderOf } from '../kernel/lock.ts'
 import { createLogger } from '../kernel/logging.ts'
 import type { Context } from './cli.ts'
-import { isElsewhere, keyForOps, problemText, refused, request } from './http.ts'
+import { isElsewhere, keyForOps, refused, request } from './http.ts'
 
 /** The ETL as the commands meet it, in this process or in FlowGuard's. */
 export interface EtlClient {
@@ -65,7 +65,6 @@ function remote({ settings }: Context): EtlClient {
     const answer = await request(url, { key: keyForOps(settings), ...sent })
     if (answer.status >= 200 && answer.status <= 299) return answer.body as T
     if (answer.status === 404) return undefined
-    if (answer.status === 409) throw new FlowGuardError('etl_running', problemText(answer.body))
     throw refused(url, answer)
   }
   const asked = async <T>(path: string, body?: object) => (await ask<T>(path, body))!

@@ -225,17 +225,21 @@ test('where another process has the warehouse, it does the work: begun, followed
     assert.equal((await left.done).code, 130)
     assert.match(left.text.stderr, /Run 7 goes on; npx flowguard etl runs 7 shows it/)
 
-    ops.told = () => ({ status: 409, body: { detail: 'run 6 is at work' } })
+    const busy: Told = { status: 409, body: { code: 'etl_running', detail: 'run 6 is at work' } }
+    ops.told = () => busy
     const refused = await run(args, { env })
     assert.equal(refused.code, 1)
     assert.match(refused.stderr, /run 6 is at work\n.*One run at a time/)
-    let asked = 0
-    ops.told = (url) => (url === '/api/etl/runs' && (asked += 1) < 2 ? { status: 409, body: { detail: 'run 6 is at work' } } : usual(url))
+    const held: Told = { status: 503, body: { code: 'warehouse_held', detail: 'the warehouse cannot be asked just now' } }
+    const before = [busy, held]
+    ops.told = (url) => (url === '/api/etl/runs' ? (before.shift() ?? usual(url)) : usual(url))
     looks = 3
     shown = {}
     const inTurn = await run([...args, '--table', 'silver.orders_clean', '--wait', '20'], { env, isTTY: true })
     assert.equal(inTurn.code, 0, inTurn.stderr)
     assert.match(inTurn.stderr, /waiting for its turn: run 6 is at work/)
+    assert.match(inTurn.stderr, /waiting for its turn: .* the warehouse cannot be asked just now/)
+    assert.equal(before.length, 0)
     assert.deepEqual(JSON.parse(ops.requests.findLast(({ method }) => method === 'POST')?.body ?? ''), {
       from: DAY,
       to: DAY,
@@ -257,6 +261,8 @@ test('where another process has the warehouse, it does the work: begun, followed
     assert.equal(unheard.code, 1)
     assert.match(unheard.stderr, /does not answer/)
 
+    ops.told = () => ({ status: 409, body: { code: 'warehouse_unsupported', detail: 'not on Snowflake' } })
+    assert.match((await run(args, { env })).stderr, /error: not on Snowflake\n.*in DuckDB alone/)
     ops.told = () => ({ status: 401, body: { detail: 'no such key' } })
     assert.equal((await run(['etl', 'runs', ...args.slice(4)], { env })).code, 1)
     // There is no data folder where a scheduler runs: an address is enough.

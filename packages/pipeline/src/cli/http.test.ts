@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { hasCode } from '../kernel/errors.ts'
 import { requestOk } from './http.ts'
+import { fakeGateway } from './testing/gateway.ts'
 
 test('a redirect is not followed: it is said where to, and which setting to change', async () => {
   await using server = createServer((_request, response) => {
@@ -18,4 +19,19 @@ test('a redirect is not followed: it is said where to, and which setting to chan
     assert.equal((error as Error).message, told)
     return true
   })
+})
+
+test('an answer with a code of ours is an error of that code, and any other is refused', async () => {
+  await using ops = await fakeGateway()
+  const url = `${ops.url}/api/warehouse/export`
+  for (const [answer, code, message] of [
+    [{ status: 409, body: { code: 'warehouse_unsupported', detail: 'not here' } }, 'warehouse_unsupported', 'not here'],
+    [{ status: 503, body: { code: 'warehouse_corrupt', detail: 'not now' } }, 'warehouse_corrupt', `${url} answered 503: not now`],
+    [{ status: 422, body: { code: 'toString', detail: 'no' } }, 'refused', `${url} answered 422: no`],
+    [{ status: 502, body: null }, 'refused', `${url} answered 502: null`],
+    [{ status: 401, body: { code: 'warehouse_corrupt', detail: 'no key' } }, 'unauthorized', `${url} answered 401: no key`],
+  ] as const) {
+    ops.told = () => answer
+    await assert.rejects(requestOk(url), { name: 'FlowGuardError', code, message })
+  }
 })

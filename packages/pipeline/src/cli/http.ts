@@ -3,7 +3,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { Problem } from '@flowguard/contract'
 import { isLoopback, type Settings } from '../kernel/config.ts'
-import { FlowGuardError } from '../kernel/errors.ts'
+import { FlowGuardError, isErrorCode } from '../kernel/errors.ts'
 import { readOperatorKey } from '../kernel/operator-key.ts'
 
 const REQUEST_MS_MAX = 30_000
@@ -82,19 +82,25 @@ function exchange(url: string, sent: Sent, body = ''): Promise<Pick<Answer, 'sta
   return promise
 }
 
-/** Asks for JSON with status 2xx. Throws `unreachable`, or `refused` with what was answered. */
+/** Asks for JSON with status 2xx. Throws `unreachable`, or what `refused` makes of the answer. */
 export async function requestOk(url: string, options: Request = {}): Promise<unknown> {
   const answer = await request(url, options)
   if (answer.status < 200 || answer.status > 299) throw refused(url, answer)
   return answer.body
 }
 
+/** An answer that is no success, as an error: of the code that it names, where that is one of ours, so that what to do is said as if it had happened here. */
 export function refused(url: string, { status, headers, body }: Answer): FlowGuardError {
   const where = `${new URL(url).origin}${new URL(url).pathname}`
   // None is followed: that would take the write key to wherever the answer says.
   if (status >= 300 && status < 400 && headers.location !== undefined)
     return new FlowGuardError('refused', `${where} answered ${status} to ${headers.location}: set GATEWAY_URL or OPS_URL to that`)
-  return new FlowGuardError(status === 401 ? 'unauthorized' : 'refused', `${where} answered ${status}: ${problemText(body)}`)
+  const told = `${where} answered ${status}: ${problemText(body)}`
+  if (status === 401) return new FlowGuardError('unauthorized', told)
+  const { code } = Object(body) as { code?: unknown }
+  if (!isErrorCode(code)) return new FlowGuardError('refused', told)
+  // A server keeps its own trouble to itself: then who had it is said at least.
+  return new FlowGuardError(code, status < 500 ? problemText(body) : told)
 }
 
 /** The problem+json answer in one line. The fields are named once, where the detail names them already. */

@@ -1,10 +1,10 @@
-import { FlowGuardError, hasCode } from '../kernel/errors.ts'
+import { hasCode } from '../kernel/errors.ts'
 import { holderOf } from '../kernel/lock.ts'
 import { createLogger } from '../kernel/logging.ts'
 import { planDays, reconcileDays, type Days, type Outcome } from '../reconcile/outcome.ts'
 import type { CauseSum, DifferenceShown, FlagShown, HourShown, ReconRun } from '../reconcile/view.ts'
 import type { Context } from './cli.ts'
-import { isElsewhere, keyForOps, problemText, refused, request } from './http.ts'
+import { isElsewhere, keyForOps, refused, request } from './http.ts'
 
 const RUN_MS_MAX = 30 * 60_000
 
@@ -57,8 +57,6 @@ function remote({ settings }: Context): ReconcileClient {
     const sent = body === undefined ? {} : { method: 'POST' as const, body: JSON.stringify(body) }
     const answer = await request(url, { key: keyForOps(settings), timeoutMs: RUN_MS_MAX, ...sent })
     if (answer.status >= 200 && answer.status <= 299) return answer.body as T
-    const { code } = answer.body as { code?: unknown }
-    if (code === 'not_level' || code === 'not_whole') throw new FlowGuardError(code, problemText(answer.body))
     throw refused(url, answer)
   }
   const range = ({ from, to }: Days) => `from=${from}&to=${to}`

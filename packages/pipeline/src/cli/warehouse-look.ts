@@ -3,7 +3,7 @@ import { holderOf } from '../kernel/lock.ts'
 import type { Answer, Limits } from '../warehouse/warehouse.ts'
 import { openWarehouseToRead } from '../wiring/warehouse.ts'
 import type { Context } from './cli.ts'
-import { keyForOps, problemText, refused, request } from './http.ts'
+import { keyForOps, refused, request } from './http.ts'
 
 /** How much later than the warehouse the operations API may answer. */
 const ANSWER_MS = 10_000
@@ -40,16 +40,5 @@ async function askOps(settings: Context['settings'], sql: string, { rowsMax, tim
     },
   )
   if (answer.status === 200) return answer.body as Answer
-  const code = (answer.body as { code?: unknown } | null)?.code
-  for (const known of [
-    'query_refused',
-    'query_failed',
-    'query_stopped',
-    'warehouse_missing',
-    'warehouse_corrupt',
-    'warehouse_failed',
-  ] as const) {
-    if (code === known) throw new FlowGuardError(known, problemText(answer.body))
-  }
   throw refused(url, answer)
 }

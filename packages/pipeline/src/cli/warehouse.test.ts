@@ -119,6 +119,9 @@ test('where another process has the warehouse it is asked, and what it says is s
     const full = await run(command, { env })
     assert.equal(full.code, 1)
     assert.match(full.stderr, /503: the disk is full/)
+    ops.told = () => ({ status: 503, body: { code: 'warehouse_corrupt', detail: 'the warehouse cannot be asked just now' } })
+    for (const asking of [command, ['reconcile', '--date', '2026-01-01', ...command.slice(2)]])
+      assert.match((await run(asking, { env })).stderr, /cannot be asked just now\n.*warehouse rebuild --force/)
 
     const away = await run([...command.slice(0, -1), 'http://127.0.0.1:1'], { env })
     assert.equal(away.code, 1)

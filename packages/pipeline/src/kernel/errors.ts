@@ -213,6 +213,8 @@ const CODES = {
 
 export type ErrorCode = keyof typeof CODES
 
+export const isErrorCode = (code: unknown): code is ErrorCode => typeof code === 'string' && Object.hasOwn(CODES, code)
+
 /** A failure that is not a bug and not a client's bad data. `detail` says what and where. */
 export class FlowGuardError extends Error {
   readonly code: ErrorCode
