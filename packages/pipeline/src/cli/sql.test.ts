@@ -7,6 +7,7 @@ import { Readable } from 'node:stream'
 import { json } from 'node:stream/consumers'
 import test, { after, before } from 'node:test'
 import { openMachine, smallDay } from '../ops/fixture.ts'
+import { needsReading } from '../warehouse/adapters/snowflake-sql.ts'
 import { WAREHOUSE } from '../warehouse/schema.ts'
 import { holding } from './testing/holder.ts'
 import { run, temporaryFolder } from './testing/run.ts'
@@ -50,6 +51,20 @@ test('sql: what is cut off is said, what does more than read is misuse, what is 
   assert.equal(wrong.code, 1)
   assert.match(wrong.stderr, /nowhere does not exist/)
   assert.equal((await cli('sql', '--limit', '0', 'select 1')).code, 2)
+})
+
+test('sql: what the help and the advice tell people to ask is answered by both databases', async () => {
+  const [help, { stderr: failed }] = await Promise.all([cli('sql', '--help'), cli('sql', 'select * from nowhere')])
+  const told = [...help.stdout.matchAll(/ sql "(.*?)"/g), ...failed.matchAll(/`(.*)`/g)].map(([, statement]) => statement!)
+  assert.equal(told.length, 3)
+  for (const statement of told) {
+    assert.doesNotThrow(() => needsReading(statement), statement)
+    assert.notEqual((await cli('sql', statement, '--csv')).stdout.split('\n').length, 2, statement)
+  }
+  assert.match((await cli('sql', told.at(-1)!, '--csv')).stdout, /^bronze,orders_raw$/m)
+  const { stderr: refused } = await cli('sql', 'delete from bronze.places')
+  assert.throws(() => needsReading('from bronze.places'), /: SELECT, WITH, SHOW or DESCRIBE is$/)
+  assert.match(refused, /SELECT, WITH, SHOW or DESCRIBE, in DuckDB FROM/)
 })
 
 test('trace and audit take the warehouse in', async () => {

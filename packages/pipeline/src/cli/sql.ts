@@ -19,14 +19,18 @@ interface SqlOptions {
 /** `sql "SELECT …"`: a read-only look at the warehouse. */
 export function sqlCommand(cli: Cli): Command {
   return new Command('sql')
-    .description('a read-only look at the warehouse: bronze, silver and gold, in DuckDB’s SQL')
+    .description('a read-only look at the warehouse: bronze, silver and gold, in its own SQL: DuckDB’s, or Snowflake’s')
     .argument('[statement]', 'one statement that only reads; from stdin where there is none, or -')
     .option('--csv', 'comma-separated values on stdout')
     .option('--limit <rows>', 'at most so many rows', wholeNumber(1, QUERY_LIMITS.rowsMax), ROWS)
     .option('--timeout <seconds>', 'at most so long', wholeNumber(1, QUERY_LIMITS.timeoutMs / 1_000), TIMEOUT_S)
     .addHelpText(
       'after',
-      example('sql "SHOW ALL TABLES"', 'sql "SELECT event_type, count(*) FROM bronze.clicks_raw GROUP BY ALL" --csv', 'sql < report.sql'),
+      example(
+        'sql "select table_schema, table_name from information_schema.tables"',
+        'sql "select event_type, count(*) from bronze.clicks_raw group by all" --csv',
+        'sql < report.sql',
+      ),
     )
     .action(action<SqlOptions, [string | undefined]>(cli, (context, options, statement) => ask(context, options, statement)))
 }

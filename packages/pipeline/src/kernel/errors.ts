@@ -118,9 +118,12 @@ const CODES = {
   query_refused: {
     retriable: false,
     advice:
-      'Give one statement that only reads the warehouse: SELECT, FROM, WITH, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN; files and settings are out of its reach.',
+      'Give one statement that only reads the warehouse: SELECT, WITH, SHOW or DESCRIBE, in DuckDB FROM, SUMMARIZE and EXPLAIN too; files and settings are out of its reach.',
   },
-  query_failed: { retriable: false, advice: 'Mend the statement; `SHOW ALL TABLES` lists what there is.' },
+  query_failed: {
+    retriable: false,
+    advice: 'Mend the statement; `select table_schema, table_name from information_schema.tables` lists what there is.',
+  },
   query_stopped: { retriable: false, advice: 'Ask for less (fewer days, fewer columns), or give it longer: `sql --timeout SECONDS`.' },
   lake_unavailable: {
     retriable: true,
