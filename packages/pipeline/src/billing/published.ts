@@ -1,3 +1,4 @@
+import { columnsOf } from '../etl/dialect.ts'
 import type { Session } from '../warehouse/warehouse.ts'
 import type { ChargedDay } from './statement.ts'
 
@@ -11,10 +12,9 @@ export type ChargedDays = () => AsyncIterable<readonly ChargedDay[]>
 const SCHEMA = [
   'create schema if not exists billing',
   'create table if not exists billing.charges (date date, ad_id varchar, kind varchar, charges bigint, amount decimal(18, 5))',
-  `create or replace view billing.charges_daily as
-    select c.date, a.advertiser_id, a.campaign_id, c.ad_id, a.item_id, c.kind, c.charges, c.amount
-    from billing.charges c left join ref.ads a on a.ad_id = c.ad_id`,
 ]
+const CHARGES_DAILY = `select c.date, a.advertiser_id, a.campaign_id, c.ad_id, a.item_id, c.kind, c.charges, c.amount
+  from billing.charges c left join ref.ads a on a.ad_id = c.ad_id`
 
 /**
  * Brings `billing.charges_daily` of the warehouse to what the ledger's counters say: cpm, cpc and cpa in rupees, credits in rows of their own, below 0. Days that
@@ -22,6 +22,7 @@ const SCHEMA = [
  */
 export async function publishCharges(session: Session, charged: ChargedDays): Promise<number> {
   for (const sql of SCHEMA) await session.run(sql)
+  await makeView(session)
   const days = await unlevelDays(session, charged)
   if (days.size === 0) return 0
   await session.transaction(async () => {
@@ -36,6 +37,21 @@ export async function publishCharges(session: Session, charged: ChargedDays): Pr
     await insert(session, waiting)
   })
   return days.size
+}
+
+/**
+ * On Snowflake a view that is replaced loses what others were granted, and the policies that were set on it. So it stays, but where its columns are those of
+ * another version; the grants are copied then. (They are not asked to be at first: a view made so takes over none that are granted for views to come.)
+ */
+async function makeView(session: Session): Promise<void> {
+  const name = 'billing.charges_daily'
+  if (session.dialect === 'duckdb') {
+    await session.run(`create or replace view ${name} as ${CHARGES_DAILY}`)
+    return
+  }
+  await session.run(`create view if not exists ${name} as ${CHARGES_DAILY}`)
+  const [there, wanted] = [await columnsOf(session, `select * from ${name}`), await columnsOf(session, CHARGES_DAILY)]
+  if (JSON.stringify(there) !== JSON.stringify(wanted)) await session.run(`create or replace view ${name} copy grants as ${CHARGES_DAILY}`)
 }
 
 interface DaySum {
