@@ -17,6 +17,8 @@ import { startMachine, until, type Machine } from './support/machine.ts'
 const RAVI = 'ravi.k+7@example.com'
 /** A number, as it is any other thing's too: an item's, an ad's. */
 const NUMBERED = '11'
+/** JSON writes it otherwise. */
+const IN_DOMAIN = String.raw`CORP\anna1`
 const DAY = '2026-03-01'
 /** One after the other on one folder: each call is killed further on than the one before it. */
 const KILLS: readonly `${Step}:${number}`[] = [
@@ -49,6 +51,8 @@ function withRavi(made: readonly Sent[]): Sent[] {
     { ...click, ...own, event_id: 'again', page_url: `/else/${RAVI}` },
     { ...click, event_id: 'friend', user_id: 12, metadata: { invited_by: RAVI, says: `Greetings from ${RAVI}.` } },
     { ...click, event_id: 'eleven', user_id: 12, ad_campaign_id: NUMBERED, metadata: { table: NUMBERED } },
+    { ...click, event_id: 'in-domain', user_id: IN_DOMAIN, page_url: `/of/${IN_DOMAIN}` },
+    { ...click, event_id: 'her-friend', user_id: 12, metadata: { invited_by: IN_DOMAIN, sent: JSON.stringify({ by: IN_DOMAIN }) } },
     ...Array.from({ length: 7 }, (_, n): Sent => {
       const order = { event_type: 'order', event_id: `flood-${n}`, timestamp: time(2 + n), item_id: 3, price: 120, quantity: 1 } as const
       return { ...order, ...own, order_id: `basket-${n}` }
@@ -217,6 +221,11 @@ test('a person is taken out of every store, killed again and again: nobody finds
   )
   assert.equal(eleven!['campaign'], NUMBERED, 'what is only called the same stays')
   assert.match(eleven!['raw'] as string, /"table":"11"/)
+
+  assert.ok((await namedIn(machine.dataDir, 'anna1')).length > 5)
+  assert.deepEqual((await erase(erasing(machine), IN_DOMAIN)).found, [])
+  assert.deepEqual(await namedIn(machine.dataDir, 'anna1'), [])
+  assert.deepEqual(await totalsOf(machine), before)
 
   await Promise.all([machine.start('edge'), machine.start('pipeline')])
   const trace = await machine.cli('trace', 'flood-3')

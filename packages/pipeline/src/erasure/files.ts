@@ -1,9 +1,11 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, renameSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { erasedText, isTelling, type Person } from './person.ts'
-import { mentions } from './search.ts'
+import { erasedText, formsOf, isTelling, type Person } from './person.ts'
+import { isWritten, mentions } from './search.ts'
 
 const CHUNK_BYTES = 4 * 1024 * 1024
+/** What the search looks at on either side of an id is shorter. */
+const BESIDE_BYTES = 16
 
 /** Every file of a folder, however deep, by its path. */
 function* filesUnder(folder: string): Generator<string> {
@@ -26,7 +28,7 @@ export function filesMentioning(folder: string, person: Person, isLeftOut: (name
 function bytesMention(path: string, person: Person): boolean {
   const file = openSync(path, 'r')
   try {
-    const overlap = 2 * Buffer.byteLength(person.id) + 2
+    const overlap = 2 * Buffer.byteLength(formsOf(person.id)[0] as string) + BESIDE_BYTES
     const chunk = Buffer.alloc(CHUNK_BYTES)
     for (let at = 0; ;) {
       const read = readSync(file, chunk, 0, CHUNK_BYTES, at)
@@ -46,7 +48,7 @@ export function eraseFromLogs(folder: string, person: Person): Map<string, numbe
   const found = new Map<string, number>()
   for (const path of filesUnder(folder)) {
     const lines = readFileSync(path, 'utf8').split('\n')
-    const erased = lines.map((line) => (line.includes(person.id) ? erasedText(line, person) : line))
+    const erased = lines.map((line) => (isWritten(line, person.id) ? erasedText(line, person) : line))
     const changed = erased.filter((line, at) => line !== lines[at]).length
     if (changed === 0) continue
     writeFileSync(`${path}.new`, erased.join('\n'))
@@ -61,7 +63,7 @@ export function searchLogs(folder: string, person: Person): Map<string, number> 
   for (const path of filesUnder(folder)) {
     const lines = readFileSync(path, 'utf8')
       .split('\n')
-      .filter((line) => line.includes(person.id) && mentions(line, person)).length
+      .filter((line) => isWritten(line, person.id) && mentions(line, person)).length
     if (lines > 0) found.set(relative(folder, path), lines)
   }
   return found

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isChargeable, parseLogged } from '@flowguard/contract'
-import { erasedEvent, erasedText, isTelling } from './person.ts'
-import { mentions } from './search.ts'
+import { erasedEvent, erasedText, formsOf, isTelling } from './person.ts'
+import { mentions, recordMentions } from './search.ts'
 
 const RAVI = { id: 'ravi@example.com', pseudonym: 'erased-1' }
 const NUMBERED = { id: '1042', pseudonym: 'erased-2' }
@@ -98,4 +98,24 @@ test('the search finds a user wherever one is named, also in JSON within JSON', 
   for (const text of ['{"ad_id":"1042"}', '{"user_id":"10421"}', '1042']) assert.equal(mentions(text, NUMBERED), false, text)
   assert.equal(mentions('1042', NUMBERED, 'user_id'), true)
   assert.equal(mentions('s/9/ravi@example.com', RAVI), true)
+})
+
+test('an id is written otherwise in JSON, and otherwise again in JSON within JSON; most are the same in all', () => {
+  assert.deepEqual(formsOf('jörg/7'), ['jörg/7'])
+  const written = (depth: number) => `CORP${'\\'.repeat(2 ** depth)}anna1`
+  assert.deepEqual(formsOf(written(0)), [3, 2, 1, 0].map(written))
+  const person = { id: written(0), pseudonym: 'erased-4' }
+  for (const depth of [0, 1, 2, 3]) {
+    assert.equal(erasedText(`no JSON: "${written(depth)}"`, person), 'no JSON: "erased-4"')
+    assert.equal(mentions(`x ${written(depth)} y`, person), true)
+    assert.equal(mentions(`x ${written(depth)}23 y`, person), false)
+  }
+  const record = (user: string) => ({ key: 'u2', value: JSON.stringify({ metadata: { invited_by: user } }), headers: {} })
+  assert.deepEqual([recordMentions(record(person.id), person), recordMentions(record(`${person.id}9`), person)], [true, false])
+})
+
+test('what JSON writes for the end of a line is no letter before the id that follows', () => {
+  const record = { key: 'u2', value: JSON.stringify({ metadata: { says: `Dear\n${RAVI.id}\u0007${RAVI.id}` } }), headers: {} }
+  assert.equal(recordMentions(record, RAVI), true)
+  assert.equal(erasedText(JSON.stringify(record), RAVI).includes('ravi'), false)
 })

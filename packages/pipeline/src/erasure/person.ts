@@ -43,13 +43,36 @@ export function isTelling(id: string): boolean {
   return id.length >= TELLING_CHARS_MIN && /[\d@]/.test(id) && /\D/.test(id)
 }
 
+/** A line of a log, which quotes an event, in which a client put JSON. */
+const JSON_DEPTH_MAX = 3
+
+/**
+ * How an id is written in what we keep, the longest first: as it is, as in JSON, as in JSON within JSON. Most ids are the same in all. What a client sent is kept only as we
+ * write it anew, and we escape what JSON must have escaped (`"`, `\`, control characters): no other letters, and no `/`.
+ */
+export function formsOf(id: string): readonly string[] {
+  const forms = [id]
+  for (let depth = 1; depth <= JSON_DEPTH_MAX; depth += 1) {
+    const form = JSON.stringify(forms[0]).slice(1, -1)
+    if (form === forms[0]) break
+    forms.unshift(form)
+  }
+  return forms
+}
+
 const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\/-]/g, String.raw`\$&`)
+
+/** The id in any of its forms, as a part of an expression. */
+export const namePattern = (id: string): string => `(?:${formsOf(id).map(escaped).join('|')})`
+
+/** The id as a word: within a longer one it is another's; so is `a@x.co` in `a@x.co.uk`. What JSON writes for a line's end is no letter before it. */
+export const wordPattern = (id: string): string =>
+  String.raw`(?:(?<![\w-]|\w[.@+])|(?<=\\(?:[bfnrt]|u[\da-f]{4})))${namePattern(id)}(?![\w-]|[.@+]\w)`
 
 /** Text that people wrote or are shown, without the person. */
 function erasedWords(text: string, { id, pseudonym }: Person): string {
   if (!isTelling(id)) return text
-  // Within a longer word it is another one's; so is `a@x.co` in `a@x.co.uk`.
-  return text.replace(new RegExp(String.raw`(?<![\w-]|\w[.@+])${escaped(id)}(?![\w-]|[.@+]\w)`, 'g'), () => pseudonym)
+  return text.replace(new RegExp(wordPattern(id), 'g'), () => pseudonym)
 }
 
 /** Fields in which ids of users lie, whoever writes them. */
@@ -103,7 +126,9 @@ function erasedString(text: string, person: Person, name: string): string {
   // As the stream and the warehouse name sessions: user/start.
   if (name === 'session_id' && text.startsWith(`${id}/`)) return `${pseudonym}${text.slice(id.length)}`
   if (name === 'value_base64') return erasedBase64(text, (inner) => erasedText(inner, person))
-  return isOtherId(name) ? text : erasedWords(text, person)
+  if (isOtherId(name)) return text
+  // JSON within JSON: names are to be found in it that mean somebody only there.
+  return /^\s*[{[]/.test(text) ? erasedText(text, person) : erasedWords(text, person)
 }
 
 const isAlertOf = ({ rule, subject }: Json, { id }: Person) => subject === id && RULES_OF_USERS.includes(rule as string)

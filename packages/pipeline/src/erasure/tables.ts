@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { packRecords, unpackRecords, type OutboxRecord } from '../database/outbox-rows.ts'
 import type { LogRecord } from '../log/event-log.ts'
 import { userHash } from '../stream/journey-index.ts'
-import { erasedAlert, erasedProperties, erasedRaw, erasedText, isUserField, RULES_OF_USERS, type Person } from './person.ts'
+import { erasedAlert, erasedProperties, erasedRaw, erasedText, formsOf, isUserField, RULES_OF_USERS, type Person } from './person.ts'
 
 /** How many rows of which place were changed or removed. */
 export type Found = ReadonlyMap<string, number>
@@ -143,12 +143,12 @@ function erasedLane(db: DatabaseSync, table: string, { id, pseudonym }: Person):
 
 /** Each text of the column in which the id stands at all, and that `change` changes. */
 function rewrite(db: DatabaseSync, { table, name }: Column, id: string, change: (text: string) => string): number {
-  // As it stands in JSON.
-  const written = JSON.stringify(id).slice(1, -1)
-  const texts = db.prepare(`select distinct "${name}" as text from "${table}" where instr("${name}", ?) > 0 or instr("${name}", ?) > 0`)
+  const forms = formsOf(id)
+  const isWritten = forms.map(() => `instr("${name}", ?) > 0`).join(' or ')
+  const texts = db.prepare(`select distinct "${name}" as text from "${table}" where ${isWritten}`)
   const update = db.prepare(`update "${table}" set "${name}" = ? where "${name}" = ?`)
   let rows = 0
-  for (const { text } of texts.all(id, written) as { text: string }[]) {
+  for (const { text } of texts.all(...forms) as { text: string }[]) {
     const erased = change(text)
     if (erased !== text) rows += Number(update.run(erased, text).changes)
   }

@@ -1,5 +1,5 @@
 import type { Session } from '../warehouse/warehouse.ts'
-import { erasedProperties, erasedText, isTelling, isUserField, RULES_OF_USERS, type Person } from './person.ts'
+import { erasedProperties, erasedText, formsOf, isTelling, isUserField, RULES_OF_USERS, type Person } from './person.ts'
 import { mentions } from './search.ts'
 
 /** Columns of bronze and silver that are the person's own, beside their id; see `erasedEvent`. */
@@ -57,12 +57,20 @@ const isId = (name: string) => isUserField(name) || /(^|_)id$/.test(name) || PER
 
 /** In the person's own rows, the event; elsewhere whatever JSON names them, and any text where the id means nobody else. */
 function mayHold(name: string, user: string | undefined, { id }: Person): { sql: string; params: string[] } {
-  const written = JSON.stringify(id)
-  const anywhere = isTelling(id) ? `contains(${quoted(name)}, $1)` : `contains(${quoted(name)}, $1) and starts_with(${quoted(name)}, '{')`
-  const own = user === undefined || name !== 'raw_event' ? '' : `${quoted(user)} = $2 or `
-  const params = [isTelling(id) ? id : written, ...(own === '' ? [] : [id])]
-  return { sql: `${own}(${anywhere})`, params }
+  const text = quoted(name)
+  const anywhere = isTelling(id) ? holdsAny(text, formsOf(id)) : `${namedInJson(text, id)} and starts_with(${text}, '{')`
+  const isOwn = user !== undefined && name === 'raw_event'
+  return { sql: isOwn ? `${quoted(user)} = $1 or (${anywhere})` : anywhere, params: isOwn ? [id] : [] }
 }
+
+/** As a whole text of JSON, or of JSON within JSON. */
+const namedInJson = (text: string, id: string) =>
+  holdsAny(
+    text,
+    formsOf(id).flatMap((form) => [`"${form}"`, `"${form}\\`]),
+  )
+
+const holdsAny = (text: string, parts: readonly string[]) => `(${parts.map((part) => `contains(${text}, ${literal(part)})`).join(' or ')})`
 
 async function rewritten(
   session: Session,
@@ -95,7 +103,6 @@ export async function searchWarehouse(session: Session, person: Person): Promise
   for (const { table, name } of await textColumns(session, true)) {
     const rows = await session.rows<{ text: string }>(
       `select ${quoted(name)}::varchar as text from ${table} where ${mayMention(`${quoted(name)}::varchar`, person)}`,
-      [person.id],
     )
     const own = rows.filter(({ text }) => mentions(text, person, name)).length
     if (own > 0) found.set(`${bare(table)}.${name}`, own)
@@ -105,10 +112,10 @@ export async function searchWarehouse(session: Session, person: Person): Promise
 
 /** All that `mentions` may take for the person: of an id like `7` not every row with a 7 in a time. */
 function mayMention(text: string, { id }: Person): string {
-  if (isTelling(id)) return `contains(${text}, $1)`
-  const beside = (before: string, after: string) => `contains(${text}, '${before}' || $1 || '${after}')`
-  const rules = RULES_OF_USERS.map((rule) => `contains(${text}, '${rule}/' || $1)`)
-  return `(${[`${text} = $1`, `starts_with(${text}, $1 || '/')`, beside('"', '"'), beside('"', String.raw`\"`), beside('"', '/'), ...rules, beside('User ', ' ')].join(' or ')})`
+  const forms = formsOf(id)
+  if (isTelling(id)) return holdsAny(text, forms)
+  const parts = forms.flatMap((form) => [`"${form}/`, `User ${form} `, ...RULES_OF_USERS.map((rule) => `${rule}/${form}`)])
+  return `(${text} = ${literal(id)} or starts_with(${text}, ${literal(`${id}/`)}) or ${namedInJson(text, id)} or ${holdsAny(text, parts)})`
 }
 
 async function textColumns(session: Session, isAll = false): Promise<TextColumn[]> {
@@ -123,3 +130,4 @@ async function textColumns(session: Session, isAll = false): Promise<TextColumn[
 
 const bare = (table: string) => table.replaceAll('"', '')
 const quoted = (name: string) => `"${name}"`
+const literal = (text: string) => `'${text.replaceAll("'", "''")}'`

@@ -65,10 +65,14 @@ export interface Parquet {
   /** All of the files in the order of event time; of one time, by topic, partition and offset. What has no time comes first. */
   read(paths: readonly string[], signal: AbortSignal): AsyncGenerator<LakeRecord[]>
   /**
-   * Asks `change` about every row of the files in which the text is found, and writes each file of which a row changed anew, beside it: all else stays as it is, in the same
+   * Asks `change` about every row of the files in which one of the texts is found, and writes each file of which a row changed anew, beside it: all else stays as it is, in the same
    * order. A row that it gives back as it is has not changed.
    */
-  rewrite(paths: readonly string[], text: string, change: (row: OwnedRow, path: string) => OwnedRow): Promise<readonly RewrittenFile[]>
+  rewrite(
+    paths: readonly string[],
+    texts: readonly string[],
+    change: (row: OwnedRow, path: string) => OwnedRow,
+  ): Promise<readonly RewrittenFile[]>
   /** Orders whose status changed by the id that the gateway had given them, with what the client called them, if anything. */
   addressedOrders(paths: readonly string[]): Promise<readonly string[]>
 }

@@ -18,7 +18,7 @@ function rewriter(at: ReturnType<typeof bench>, files: LakeFiles = at.files) {
   const change = (row: { key: string | null; userId: string | null; text: string | null }) =>
     row.userId === 'u3' ? { key: 'nobody', userId: 'nobody', text: (row.text ?? '').replace('"u3"', '"nobody"') } : row
   return () =>
-    rewriteLake({ files, parquet, folder, clock: () => START, logger: silentLogger, text: 'u3', change, onEntry: () => undefined })
+    rewriteLake({ files, parquet, folder, clock: () => START, logger: silentLogger, texts: ['u3'], change, onEntry: () => undefined })
 }
 
 const namesIn = async (files: LakeFiles, folder: string) => (await Array.fromAsync(files.list(folder))).map(({ name }) => name)

@@ -15,8 +15,8 @@ export interface Rewriting {
   folder: string
   clock: Clock
   logger: Logger
-  /** Rows in which it does not stand are not asked about. */
-  text: string
+  /** Rows in which none of them stands are not asked about. */
+  texts: readonly string[]
   change: (row: OwnedRow) => OwnedRow
   onEntry: (number: number, of: number) => void
 }
@@ -55,11 +55,11 @@ export async function rewriteLake(options: Rewriting): Promise<number> {
   return rows
 }
 
-async function rewriteFiles({ files, parquet, folder, text, change }: Rewriting, { number, files: listed }: Entry) {
+async function rewriteFiles({ files, parquet, folder, texts, change }: Rewriting, { number, files: listed }: Entry) {
   const paths = new Map<string, ListedFile>()
   for (const file of listed) paths.set(await fetchFile(files, file, folder), file)
   const changed: { from: ListedFile; to: ListedFile; path: string; rows: number }[] = []
-  for (const { path, out, rows } of await parquet.rewrite([...paths.keys()], text, change)) {
+  for (const { path, out, rows } of await parquet.rewrite([...paths.keys()], texts, change)) {
     const from = paths.get(path) as ListedFile
     const bytes = await readFile(out)
     const sha256 = sha256Of(bytes)

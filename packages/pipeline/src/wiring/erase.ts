@@ -3,7 +3,7 @@ import { join, sep } from 'node:path'
 import { dayOf, RAW_TOPICS, TOPICS, type Topic } from '@flowguard/contract'
 import { addErased, ERASED_FILE, isPseudonym, noteDone, pseudonymIn } from '../erasure/erased-list.ts'
 import { eraseFromLogs, filesMentioning, searchLogs } from '../erasure/files.ts'
-import { erasedRaw, erasedText, type Person } from '../erasure/person.ts'
+import { erasedRaw, erasedText, formsOf, type Person } from '../erasure/person.ts'
 import { mentions, recordMentions, searchTables } from '../erasure/search.ts'
 import { erasedOwnRecord, eraseFromTables } from '../erasure/tables.ts'
 import { eraseFromWarehouse, searchWarehouse } from '../erasure/warehouse.ts'
@@ -206,7 +206,7 @@ async function eraseFromLake({ settings, clock, logger, onStep }: Erasing, addre
   await forgetExchanged(lake.files)
   const change = (row: OwnedRow) => erasedRow(row, person)
   const onEntry = (number: number, of: number) => onStep(`the lake: entry ${number} of ${of}`)
-  return await rewriteLake({ ...lake, clock, logger, text: person.id, change, onEntry })
+  return await rewriteLake({ ...lake, clock, logger, texts: formsOf(person.id), change, onEntry })
 }
 
 function erasedRow(row: OwnedRow, { id, pseudonym }: Person): OwnedRow {
@@ -351,7 +351,7 @@ async function searchLake(settings: Settings, address: string, person: Person, o
     onStep(`searching the lake: entry ${entry.number} of ${of}`)
     const topics = new Map<string, Topic>()
     for (const file of entry.files) topics.set(await fetchFile(lake.files, file, folder), file.topic)
-    await lake.parquet.rewrite([...topics.keys()], person.id, (row, path) => {
+    await lake.parquet.rewrite([...topics.keys()], formsOf(person.id), (row, path) => {
       const topic = topics.get(path) as Topic
       const isNamed = row.key === person.id || row.userId === person.id || mentions(row.text ?? '', person)
       if (isNamed) found.set(topic, (found.get(topic) ?? 0) + 1)

@@ -44,12 +44,12 @@ export function duckdbParquet(folder: string): Parquet {
         })
       }),
     read: (paths, signal) => recordsOf(folder, paths, signal),
-    rewrite: (paths, text, change) =>
+    rewrite: (paths, texts, change) =>
       asking(folder, async (connection) => {
         const found: RewrittenFile[] = []
         for (const path of paths) {
           const out = `${path}.new`
-          const rows = await rewritten(connection, { path, out, text, change: (row) => change(row, path) })
+          const rows = await rewritten(connection, { path, out, texts, change: (row) => change(row, path) })
           if (rows > 0) found.push({ path, out, rows })
         }
         return found
@@ -200,14 +200,13 @@ function copySql(path: string, out: string, lineBytes: number): string {
 interface Rewriting {
   path: string
   out: string
-  text: string
+  texts: readonly string[]
   change: (row: OwnedRow) => OwnedRow
 }
 
-async function rewritten(connection: DuckDBConnection, { path, out, text, change }: Rewriting): Promise<number> {
+async function rewritten(connection: DuckDBConnection, { path, out, texts, change }: Rewriting): Promise<number> {
   const file = `read_parquet(${quoted(path)}, hive_partitioning = false, file_row_number = true)`
-  // As it stands in JSON, too.
-  const isNamed = [...new Set([text, JSON.stringify(text).slice(1, -1)])]
+  const isNamed = texts
     .flatMap((each) => [`"key" = ${quoted(each)}`, `user_id = ${quoted(each)}`, `contains(event, ${quoted(each)})`])
     .join(' or ')
   const named = await connection.runAndReadAll(`select file_row_number, "key", user_id, event from ${file} where ${isNamed}`)
