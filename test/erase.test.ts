@@ -50,7 +50,7 @@ function withRavi(made: readonly Sent[]): Sent[] {
     { ...click, ...own, event_id: 'again' },
     { ...click, ...own, event_id: 'again', page_url: `/else/${RAVI}` },
     { ...click, event_id: 'friend', user_id: 12, metadata: { invited_by: RAVI, says: `Greetings from ${RAVI}.` } },
-    { ...click, event_id: 'eleven', user_id: 12, ad_campaign_id: NUMBERED, metadata: { table: NUMBERED } },
+    { ...click, event_id: 'eleven', user_id: 12, ad_campaign_id: NUMBERED, metadata: { table: NUMBERED, seat: 11, by: { user_id: 11 } } },
     { ...click, event_id: 'in-domain', user_id: IN_DOMAIN, page_url: `/of/${IN_DOMAIN}` },
     { ...click, event_id: 'her-friend', user_id: 12, metadata: { invited_by: IN_DOMAIN, sent: JSON.stringify({ by: IN_DOMAIN }) } },
     ...Array.from({ length: 7 }, (_, n): Sent => {
@@ -220,7 +220,7 @@ test('a person is taken out of every store, killed again and again: nobody finds
     rows(`select ad_campaign_id as campaign, raw_event as raw from bronze.clicks_raw where event_id = 'eleven'`),
   )
   assert.equal(eleven!['campaign'], NUMBERED, 'what is only called the same stays')
-  assert.match(eleven!['raw'] as string, /"table":"11"/)
+  assert.match(eleven!['raw'] as string, /"table":"11","seat":11,"by":{"user_id":"erased-/)
 
   assert.ok((await namedIn(machine.dataDir, 'anna1')).length > 5)
   assert.deepEqual((await erase(erasing(machine), IN_DOMAIN)).found, [])

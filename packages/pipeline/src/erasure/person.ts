@@ -77,6 +77,9 @@ function erasedWords(text: string, { id, pseudonym }: Person): string {
 
 /** Fields in which ids of users lie, whoever writes them. */
 export const isUserField = (name: string): boolean => name === 'user_id' || name === 'userId'
+/** Clients may send an id as a number: in such a field it is the same. */
+export const isNumeric = (id: string): boolean => Number.isFinite(Number(id)) && String(Number(id)) === id
+const isThem = (value: unknown, { id }: Person) => value === id || (typeof value === 'number' && String(value) === id)
 /** The ids of other things are what the books hang on: they stay. */
 const isOtherId = (name: string): boolean => /(^|_)id$/i.test(name) || name === 'dead_id'
 
@@ -86,11 +89,12 @@ export const RULES_OF_USERS: readonly string[] = ['orders_per_user', 'order_valu
 /** Any value as stores keep it as JSON: events, answers of the stream, sessions, alerts, dead letters. */
 function erasedValue(value: unknown, person: Person, name = ''): unknown {
   if (typeof value === 'string') return erasedString(value, person, name)
+  if (typeof value === 'number') return isUserField(name) && isThem(value, person) ? person.pseudonym : value
   if (Array.isArray(value)) return value.map((each) => erasedValue(each, person))
   if (typeof value !== 'object' || value === null) return value
   const object = value as Json
   if (isAlertOf(object, person)) return erasedAlert(object, person)
-  if (object['user_id'] === person.id && typeof object['event_type'] === 'string') return erasedEvent(object, person.pseudonym)
+  if (isThem(object['user_id'], person) && typeof object['event_type'] === 'string') return erasedEvent(object, person.pseudonym)
   const erased = Object.fromEntries(
     Object.entries(object).map(([each, inner]) => [erasedWords(each, person), erasedValue(inner, person, each)]),
   )

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { LogRecord } from '../log/event-log.ts'
 import { userHash } from '../stream/journey-index.ts'
-import { formsOf, isTelling, namePattern, RULES_OF_USERS, wordPattern, type Person } from './person.ts'
+import { formsOf, isNumeric, isTelling, namePattern, RULES_OF_USERS, wordPattern, type Person } from './person.ts'
 
 /**
  * The search that proves an erasure. It knows nothing of how one is made: it goes through every column of every table, and takes for the person whatever reads so.
@@ -14,10 +14,11 @@ export function mentions(text: string, { id }: Person, column = ''): boolean {
   if (column === 'session_id' && text.startsWith(`${id}/`)) return true
   const name = namePattern(id)
   const rules = RULES_OF_USERS.join('|')
-  // Named so in JSON, however often that is JSON in JSON; first in a step of the stream's; a session's; the subject of an alert about users.
+  const asNumber = isNumeric(id) ? String.raw`|${name}(?![\w.])` : ''
+  // Named so in JSON, as text or as a number, however often that is JSON in JSON; first in a step of the stream's; a session's; the subject of an alert about users.
   return new RegExp(
     [
-      String.raw`\\*"(?:user_?id|userId)\\*"\s*:\s*\\*"${name}\\*"`,
+      String.raw`\\*"(?:user_?id|userId)\\*"\s*:\s*(?:\\*"${name}\\*"${asNumber})`,
       String.raw`^\["${name}",`,
       String.raw`"session_id":"${name}\/\d`,
       String.raw`\b(?:${rules})\/${name}(?:\/|$)`,

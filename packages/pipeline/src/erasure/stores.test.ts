@@ -6,7 +6,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { openDuckdb } from '../warehouse/adapters/duckdb.ts'
 import { eraseFromLogs, filesMentioning, searchLogs } from './files.ts'
-import { searchTables } from './search.ts'
+import { mentions, searchTables } from './search.ts'
+import { erasedText } from './person.ts'
 import { eraseFromTables } from './tables.ts'
 import { eraseFromWarehouse, searchWarehouse } from './warehouse.ts'
 
@@ -22,6 +23,55 @@ function temporary() {
   const path = mkdtempSync(join(tmpdir(), 'flowguard-erasure-'))
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
+
+test('a number where ids of users lie is the person; any other number stays', async () => {
+  using folder = temporary()
+  const person = { id: '1042', pseudonym }
+  const other = (user: string | number, price = 1042) => {
+    const inner = { user_id: user, item_id: 1042, price }
+    return JSON.stringify({
+      event_type: 'order',
+      user_id: 'u2',
+      price,
+      metadata: { by: { userId: user }, sent: JSON.stringify(inner), inner },
+    })
+  }
+  const longer = [10420, 1042.5, 11042].map((each) => other(each))
+  const rows = [other(1042), other('1042'), ...longer, other('u3')]
+  const after = [other(pseudonym), other(pseudonym), ...longer, other('u3')]
+  assert.deepEqual(
+    rows.map((each) => mentions(each, person)),
+    [true, true, false, false, false, false],
+  )
+  assert.deepEqual(
+    rows.map((each) => erasedText(each, person)),
+    after,
+  )
+  assert.equal(
+    erasedText(JSON.stringify({ event_type: 'order', user_id: 1042, nickname: 'x' }), person),
+    `{"event_type":"order","user_id":"${pseudonym}"}`,
+  )
+  // Such an id is none, and null is nobody's.
+  for (const id of ['null', 'true', 'NaN']) assert.equal(mentions('{"user_id":null,"userId":true}', { id, pseudonym }), false)
+
+  await using warehouse = openDuckdb({
+    path: join(folder.path, 'w.duckdb'),
+    tempDir: join(folder.path, 'tmp'),
+    memoryMb: 256,
+    threads: 1,
+  })
+  using session = await warehouse.session()
+  for (const [at, raw] of rows.entries())
+    await session.run(`insert into bronze.orders_raw (event_id, user_id, raw_event) values ($1, 'u2', $2)`, [String(at), raw])
+  assert.deepEqual([...(await searchWarehouse(session, person))], [['bronze.orders_raw.raw_event', 2]])
+  assert.deepEqual([...(await eraseFromWarehouse(session, person))], [['bronze.orders_raw', 2]])
+  assert.deepEqual([...(await searchWarehouse(session, person))], [])
+  const kept = await session.rows<{ raw_event: string }>('select raw_event from bronze.orders_raw order by event_id')
+  assert.deepEqual(
+    kept.map(({ raw_event: raw }) => raw),
+    after,
+  )
+})
 
 for (const id of IDS) {
   test(`whoever is called ${JSON.stringify(id)} is found and taken out, as JSON writes them, too`, async () => {

@@ -1,5 +1,15 @@
 import type { Session } from '../warehouse/warehouse.ts'
-import { erasedProperties, erasedText, formsOf, isTelling, isUserField, RULES_OF_USERS, type Person } from './person.ts'
+import {
+  erasedProperties,
+  erasedText,
+  formsOf,
+  isNumeric,
+  isTelling,
+  isUserField,
+  namePattern,
+  RULES_OF_USERS,
+  type Person,
+} from './person.ts'
 import { mentions } from './search.ts'
 
 /** Columns of bronze and silver that are the person's own, beside their id; see `erasedEvent`. */
@@ -63,12 +73,15 @@ function mayHold(name: string, user: string | undefined, { id }: Person): { sql:
   return { sql: isOwn ? `${quoted(user)} = $1 or (${anywhere})` : anywhere, params: isOwn ? [id] : [] }
 }
 
-/** As a whole text of JSON, or of JSON within JSON. */
-const namedInJson = (text: string, id: string) =>
-  holdsAny(
+/** As a whole text of JSON, or of JSON within JSON; as a number where ids of users lie. */
+function namedInJson(text: string, id: string): string {
+  const asText = holdsAny(
     text,
     formsOf(id).flatMap((form) => [`"${form}"`, `"${form}\\`]),
   )
+  if (!isNumeric(id)) return asText
+  return `(${asText} or regexp_matches(${text}, ${literal(String.raw`"(user_?id|userId)\\*"\s*:\s*${namePattern(id)}`)}))`
+}
 
 const holdsAny = (text: string, parts: readonly string[]) => `(${parts.map((part) => `contains(${text}, ${literal(part)})`).join(' or ')})`
 
