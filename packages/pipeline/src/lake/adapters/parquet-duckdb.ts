@@ -5,6 +5,7 @@ import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { FlowGuardError } from '../../kernel/errors.ts'
 import { guarded, storeError } from '../../kernel/sqlite.ts'
 import type { LogRecord } from '../../log/event-log.ts'
+import { stepBehind } from '../../warehouse/load-steps.ts'
 import type { LoadStep } from '../../warehouse/warehouse.ts'
 import { hourFolder } from '../manifest.ts'
 import type { FoundRows, LakeRecord, OwnedRow, Parquet, RewrittenFile, Stage, WrittenFile } from '../parquet.ts'
@@ -86,10 +87,8 @@ function stageIn(folder: string, logIdOf: (topic: Topic) => string): Stage {
   function add(records: readonly LogRecord[]): void {
     const lines: string[] = []
     for (const record of records) {
-      const step = stepOf(steps, record)
+      const step = stepBehind(steps, record)
       const line = lineOf(record, logIdOf(record.topic))
-      step.read += 1
-      step.next = record.offset + 1
       if (!line) {
         step.skipped += 1
         continue
@@ -133,13 +132,6 @@ function stageIn(folder: string, logIdOf: (topic: Topic) => string): Stage {
       rmSync(folder, { recursive: true, force: true })
     },
   }
-}
-
-function stepOf(steps: Map<string, LoadStep>, { topic, partition, offset }: LogRecord): LoadStep {
-  const key = `${topic}/${partition}`
-  let step = steps.get(key)
-  if (!step) steps.set(key, (step = { topic, partition, from: offset, next: offset, read: 0, applied: 0, skipped: 0 }))
-  return step
 }
 
 function note(groups: Map<string, Group>, { topic, partition, offset }: LogRecord, line: NonNullable<ReturnType<typeof lineOf>>): void {

@@ -4,7 +4,7 @@ import { FlowGuardError, hasCode } from '../../kernel/errors.ts'
 import { BRONZE_SOURCES, type BronzeColumn, type Kind, type Source } from '../bronze-columns.ts'
 import { BRONZE_TABLES } from '../schema.ts'
 import type { Bronze, Session } from '../warehouse.ts'
-import { expire, placesOn } from './bronze-places.ts'
+import { loaderConnection, move, placesOn } from './bronze-places.ts'
 import { spellOut, stagedBatch, type StagedBatch, type StagedFile } from './duckdb-stage.ts'
 import { quoted } from './duckdb-query.ts'
 
@@ -44,25 +44,13 @@ function valueOf({ path, kind, otherwise }: BronzeColumn): string {
 
 /** The loader's side of DuckDB, on a connection of its own. */
 export function duckdbBronze(connect: () => Promise<Session>, { path, loadDir }: { path: string; loadDir: string }): Bronze {
-  let session: Session | undefined
+  const on = loaderConnection(connect)
   let turn = 0
-
-  /** On the loader's connection; a new one where that is dead or has failed. */
-  async function on<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    session ??= await connect()
-    try {
-      return await work(session)
-    } catch (error) {
-      session[Symbol.dispose]()
-      session = undefined
-      throw error
-    }
-  }
 
   async function load(batch: StagedBatch, files: readonly StagedFile[], loadedAt: number): Promise<void> {
     await on((connection) =>
       connection.transaction(async () => {
-        await move(connection, batch, loadedAt)
+        await move(connection, batch, moving(loadedAt))
         for (const file of files) await connection.run(insertOf(file, loadedAt))
         step('loader.before-commit')
       }),
@@ -71,28 +59,7 @@ export function duckdbBronze(connect: () => Promise<Session>, { path, loadDir }:
   }
 
   return {
-    places: () => on(placesOn),
-    begin: (from) =>
-      on(async (connection) => {
-        await connection.transaction(async () => {
-          for (const { topic, partition, next, logId } of from) {
-            await connection.run(
-              `insert into bronze.places (topic, "partition", log_id, began, expired, "next", "read", applied, skipped)
-               select $1, $2, $3, $4, 0, $4, 0, 0, 0
-               where not exists (select 1 from bronze.places where topic = $1 and "partition" = $2)`,
-              [topic, partition, logId, next],
-            )
-          }
-        })
-        return placesOn(connection)
-      }),
-    expire: (stretches) =>
-      on(async (connection) => {
-        await connection.transaction(async () => {
-          for (const stretch of stretches) await expire(connection, stretch)
-        })
-        return placesOn(connection)
-      }),
+    ...placesOn(on),
     // The folder is made when the file is opened.
     batch: (logIdOf) => on(async () => stagedBatch(loadDir, String((turn += 1)), logIdOf)),
     async load(batch, loadedAt) {
@@ -111,25 +78,14 @@ export function duckdbBronze(connect: () => Promise<Session>, { path, loadDir }:
   }
 }
 
-/** Each place only from where it stood, so that nothing is loaded twice, whoever else loads. */
-async function move(connection: Session, batch: StagedBatch, loadedAt: number): Promise<void> {
-  const { steps } = batch
-  if (steps.length === 0) return
-  const values = steps.map((each) => {
-    const { topic, partition, from, next, read, applied, skipped } = each
-    return `(${quoted(topic)}, ${partition}, ${quoted(batch.logIdOf(topic))}, ${from}, ${next}, ${read}, ${applied}, ${skipped})`
-  })
-  const moved = await connection.run(
+const moving = (loadedAt: number) => ({
+  quoted,
+  update: (rows: string) =>
     `update bronze.places as p set "next" = s."next", "read" = p."read" + s."read", applied = p.applied + s.applied,
        skipped = p.skipped + s.skipped, loaded_at = make_timestamp(${loadedAt} * 1000)
-     from (values ${values.join(', ')}) as s(topic, "partition", log_id, "from", "next", "read", applied, skipped)
+     from (values ${rows}) as s(topic, "partition", log_id, "from", "next", "read", applied, skipped)
      where p.topic = s.topic and p."partition" = s."partition" and p."next" = s."from" and p.log_id = s.log_id`,
-  )
-  if (moved !== steps.length) {
-    const from = steps.map((each) => `${each.topic}-${each.partition} at ${each.from}`).join(', ')
-    throw new FlowGuardError('place_moved', `loader: no longer stands where it did (${from})`)
-  }
-}
+})
 
 function insertOf({ topic, logId, path, lineBytesMax, ranges }: StagedFile, loadedAt: number): string {
   const source = BRONZE_SOURCES[topic]

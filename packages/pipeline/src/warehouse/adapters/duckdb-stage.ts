@@ -4,6 +4,7 @@ import { ATTRIBUTED, type Topic } from '@flowguard/contract'
 import { guarded } from '../../kernel/sqlite.ts'
 import type { LogRecord } from '../../log/event-log.ts'
 import { eventOf, money, utc, type Fields } from '../events.ts'
+import { stepBehind } from '../load-steps.ts'
 import type { LoadedTopic } from '../schema.ts'
 import type { Batch, LoadStep } from '../warehouse.ts'
 
@@ -71,9 +72,7 @@ export function stagedBatch(dir: string, name: string, logIdOf: (topic: Topic) =
     }
     let step: LoadStep | undefined
     for (const record of records) {
-      step = stepOf(steps, record, step)
-      step.read += 1
-      step.next = record.offset + 1
+      step = stepBehind(steps, record, step)
       const line = lineOf(record)
       if (!line) {
         step.skipped += 1
@@ -150,14 +149,6 @@ function replaceWith(path: string, text: string): void {
 
 function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
-}
-
-function stepOf(steps: Map<string, LoadStep>, { topic, partition, offset }: LogRecord, last: LoadStep | undefined): LoadStep {
-  if (last?.topic === topic && last.partition === partition) return last
-  const key = `${topic}/${partition}`
-  let step = steps.get(key)
-  if (!step) steps.set(key, (step = { topic, partition, from: offset, next: offset, read: 0, applied: 0, skipped: 0 }))
-  return step
 }
 
 /** The record's line, or undefined for a heartbeat. Its head is ASCII. */

@@ -3,7 +3,7 @@ import { step } from '../../kernel/crash.ts'
 import { FlowGuardError, hasCode } from '../../kernel/errors.ts'
 import { BRONZE_COLUMNS, BRONZE_TABLES, type TypeNames } from '../schema.ts'
 import type { Bronze, Session } from '../warehouse.ts'
-import { expire, placesOn } from './bronze-places.ts'
+import { loaderConnection, move, placesOn } from './bronze-places.ts'
 import { quotedText } from './snowflake-sql.ts'
 import { LOADED_AT, stagedBatch, type Piece, type StagedBatch } from './snowflake-stage.ts'
 
@@ -21,53 +21,16 @@ export const SNOWFLAKE_TYPES: TypeNames = {
 
 /** The loader's side of Snowflake, on a connection of its own. */
 export function snowflakeBronze(connect: () => Promise<Session>, where: string): Bronze {
-  let session: Session | undefined
-
-  /** On the loader's connection; a new one where that is dead or has failed. */
-  async function on<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    session ??= await connect()
-    try {
-      return await work(session)
-    } catch (error) {
-      session[Symbol.dispose]()
-      session = undefined
-      throw notMade(where, error)
-    }
-  }
+  const on = loaderConnection(connect, (error) => notMade(where, error))
 
   return {
-    places: () => on(placesOn),
-    begin: (from) =>
-      on(async (connection) => {
-        const there = new Set((await placesOn(connection)).map(({ topic, partition }) => `${topic}/${partition}`))
-        const missing = from.filter(({ topic, partition }) => !there.has(`${topic}/${partition}`))
-        // Nothing is written, and the warehouse left asleep, where nothing is new.
-        if (missing.length > 0)
-          await connection.transaction(async () => {
-            for (const { topic, partition, next, logId } of missing) {
-              await connection.run(
-                `insert into bronze.places (topic, "partition", log_id, began, expired, "next", "read", applied, skipped)
-                 select $1, $2, $3, $4, 0, $4, 0, 0, 0
-                 where not exists (select 1 from bronze.places where topic = $1 and "partition" = $2)`,
-                [topic, partition, logId, next],
-              )
-            }
-          })
-        return placesOn(connection)
-      }),
-    expire: (stretches) =>
-      on(async (connection) => {
-        await connection.transaction(async () => {
-          for (const stretch of stretches) await expire(connection, stretch)
-        })
-        return placesOn(connection)
-      }),
+    ...placesOn(on),
     batch: async (logIdOf: (topic: Topic) => string) => stagedBatch(logIdOf),
     async load(batch, loadedAt) {
       const staged = batch as StagedBatch
       await on((connection) =>
         connection.transaction(async () => {
-          await move(connection, staged, loadedAt)
+          await move(connection, staged, moving(loadedAt))
           for (const piece of staged.pieces) await connection.run(mergeOf(piece, loadedAt), [`[${piece.rows.join(',')}]`])
           step('loader.before-commit')
         }),
@@ -85,27 +48,17 @@ function notMade(where: string, error: unknown): unknown {
 
 const at = (ms: number) => `'${new Date(ms).toISOString().slice(0, -1)}'::timestamp_ntz`
 
-/** Each place only from where it stood: the lock that it takes is held until the commit, so that nothing is loaded twice, whoever else loads. */
-async function move(connection: Session, batch: StagedBatch, loadedAt: number): Promise<void> {
-  const { steps } = batch
-  if (steps.length === 0) return
-  const values = steps.map((each) => {
-    const { topic, partition, from, next, read, applied, skipped } = each
-    return `(${quotedText(topic)}, ${partition}, ${quotedText(batch.logIdOf(topic))}, ${from}, ${next}, ${read}, ${applied}, ${skipped})`
-  })
-  const moved = await connection.run(
+/** The lock that it takes is held until the commit. */
+const moving = (loadedAt: number) => ({
+  quoted: quotedText,
+  update: (rows: string) =>
     `update bronze.places set "next" = s.to_next, "read" = bronze.places."read" + s.n_read, applied = bronze.places.applied + s.n_applied,
        skipped = bronze.places.skipped + s.n_skipped, loaded_at = ${at(loadedAt)}
      from (select column1 as s_topic, column2 as s_partition, column3 as s_log, column4 as from_next, column5 as to_next, column6 as n_read,
-         column7 as n_applied, column8 as n_skipped from values ${values.join(', ')}) as s
+         column7 as n_applied, column8 as n_skipped from values ${rows}) as s
      where bronze.places.topic = s.s_topic and bronze.places."partition" = s.s_partition and bronze.places."next" = s.from_next
        and bronze.places.log_id = s.s_log`,
-  )
-  if (moved !== steps.length) {
-    const from = steps.map((each) => `${each.topic}-${each.partition} at ${each.from}`).join(', ')
-    throw new FlowGuardError('place_moved', `loader: no longer stands where it did (${from})`)
-  }
-}
+})
 
 /** A row's place in the log besides its id: tables are clustered as they are loaded, so that only their newest partitions are looked at. */
 const KEY = ['ingestion_id', 'source_topic', 'source_partition', 'source_offset']

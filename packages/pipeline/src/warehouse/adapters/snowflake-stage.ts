@@ -1,6 +1,7 @@
 import { ATTRIBUTED, CLICKS, GENERAL, ORDERS, dayOf, type Topic } from '@flowguard/contract'
 import type { LogRecord } from '../../log/event-log.ts'
 import { eventOf, money, utc, type Fields } from '../events.ts'
+import { stepBehind } from '../load-steps.ts'
 import { BRONZE_COLUMNS, type ColumnType, type LoadedTopic } from '../schema.ts'
 import type { Batch, LoadStep } from '../warehouse.ts'
 
@@ -74,9 +75,7 @@ export function stagedBatch(logIdOf: (topic: Topic) => string): StagedBatch {
   return {
     add(records) {
       for (const record of records) {
-        const step = stepOf(steps, record)
-        step.read += 1
-        step.next = record.offset + 1
+        const step = stepBehind(steps, record)
         const event = eventOf(record)
         if (event?.['event_type'] === 'heartbeat') {
           step.skipped += 1
@@ -97,13 +96,6 @@ export function stagedBatch(logIdOf: (topic: Topic) => string): StagedBatch {
     pieces,
     [Symbol.dispose]: () => void pieces.splice(0),
   }
-}
-
-function stepOf(steps: Map<string, LoadStep>, { topic, partition, offset }: LogRecord): LoadStep {
-  const key = `${topic}/${partition}`
-  let step = steps.get(key)
-  if (!step) steps.set(key, (step = { topic, partition, from: offset, next: offset, read: 0, applied: 0, skipped: 0 }))
-  return step
 }
 
 type Cell = string | number | boolean | null
