@@ -31,7 +31,11 @@ export function snowflakeStore() {
       ...warehouse,
       session: async () => (await isMade(), warehouse.session()),
       query: async (...asked) => (await isMade(), warehouse.query(...asked)),
-      bronze: { ...bronze, begin: async (from) => (await isMade(), bronze.begin(from)) },
+      bronze: {
+        ...bronze,
+        places: async () => (await isMade(), bronze.places()),
+        begin: async (from) => (await isMade(), bronze.begin(from)),
+      },
     }
   }
   return {
