@@ -9,7 +9,7 @@ refused or waits its turn where it must. So a task can be cleared, and a day run
 | `bronze_ready` | waits until all of the day that the log holds is loaded: `flowguard etl ready` |
 | `silver_…`, `gold_…` | makes one table's rows of the day, and of the days that hang on it, with their checks: `flowguard etl run --table` |
 | `quality` | fails where a check that stops has failed for the day: `flowguard etl checks` |
-| `reconcile` | holds the stream's answers and charges against the warehouse: `flowguard reconcile` |
+| `reconcile` | holds the stream's answers and charges against the warehouse, and fails where a difference of the day is unexplained, found now or before: mark it as a success once somebody has looked: `flowguard reconcile` |
 | `export` | brings what dashboards read to what gold has now: `flowguard warehouse export`; on Snowflake they read gold itself, and it has little to do |
 | `late_days` | makes older days that got rows since they were made, or were never made: `flowguard etl backfill --resume` |
 

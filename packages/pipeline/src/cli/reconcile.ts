@@ -28,7 +28,7 @@ export function reconcileCommand(cli: Cli): Command {
       .option('--to <day>', 'the last, included; today where nothing is said', day)
   const reconcile = withDays(new Command('reconcile'))
     .description(
-      'what the stream answered and charged, held against what the warehouse says; differences are named and put right, and it exits 1 if one is unexplained',
+      'what the stream answered and charged, held against what the warehouse says; differences are named and put right, and it exits 1 where one of those days is unexplained, found now or before',
     )
     .option('--plan', 'only say what differs')
     .addHelpText(
@@ -143,7 +143,8 @@ function printOutcome(
   { out }: Context,
   { from, to, settled_to: settledTo, hours: all, causes, differences: found, ...outcome }: Outcome,
 ): void {
-  const { differences_total: total, unexplained, run_id: runId, waiting } = outcome
+  const { differences_total: total, unexplained, unexplained_differences: named, run_id: runId, waiting } = outcome
+  const onRecord = named.filter((each) => each.run_id !== runId)
   if (settledTo === null) return out.note(`Nothing of ${from} to ${to} is settled yet.`)
   if (all.length > 0) printHours({ out }, all)
   out.line()
@@ -154,6 +155,11 @@ function printOutcome(
     printDifferences({ out }, found.slice(0, SHOWN_COUNT))
     if (total > SHOWN_COUNT)
       out.note(`… and ${count(total - SHOWN_COUNT)} more${runId === null ? '' : ': npx flowguard reconcile differences'}`)
+  }
+  if (onRecord.length > 0) {
+    out.line()
+    out.line('On record since an earlier run, which put it right:')
+    printDifferences({ out }, onRecord.slice(0, SHOWN_COUNT))
   }
   if (unexplained > 0) out.line(out.colors.red(`${count(unexplained)} unexplained.`))
   if (waiting > 0) out.note(`${count(waiting)} corrections wait for billing, which applies them by itself where FlowGuard runs.`)

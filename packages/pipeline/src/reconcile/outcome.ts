@@ -28,7 +28,10 @@ export interface Outcome extends Days {
   /** The first of them. */
   differences: readonly DifferenceShown[]
   differences_total: number
+  /** On record of the days, whichever run found it: what nothing explains is put right once, and stays there. And those of this run beyond the days. */
   unexplained: number
+  /** The first of them. */
+  unexplained_differences: readonly DifferenceShown[]
   /** Corrections of all runs that billing has yet to apply. */
   waiting: number
 }
@@ -43,6 +46,7 @@ export const daysOf = ({ from, to }: Days): Day[] =>
 export async function reconcileDays({ reconcile, view }: Reconciling, days: Days): Promise<Outcome> {
   const runId = await reconcile.run(daysOf(days), 'operator')
   const { differences, total, causes } = view.differences({ runId, limit: SHOWN_MAX })
+  const unexplained = view.unexplained(days, runId, SHOWN_MAX)
   return {
     ...days,
     run_id: runId,
@@ -51,14 +55,16 @@ export async function reconcileDays({ reconcile, view }: Reconciling, days: Days
     causes,
     differences,
     differences_total: total,
-    unexplained: unexplainedOf(causes),
+    unexplained: unexplained.total,
+    unexplained_differences: unexplained.differences,
     waiting: view.waiting(),
   }
 }
 
 export async function planDays({ reconcile, view }: Reconciling, days: Days): Promise<Outcome> {
   const planned = await reconcile.plan(daysOf(days))
-  const causes = sumsOf(planned.differences)
+  const unexplained = planned.differences.filter(({ cause }) => cause === 'unexplained')
+  const onRecord = view.unexplained(days, null, SHOWN_MAX)
   return {
     ...days,
     run_id: null,
@@ -78,15 +84,14 @@ export async function planDays({ reconcile, view }: Reconciling, days: Days): Pr
         causes: Object.fromEntries(sumsOf(own).map(({ cause, differences }) => [cause, differences])),
       }
     }),
-    causes,
+    causes: sumsOf(planned.differences),
     differences: planned.differences.slice(0, SHOWN_MAX).map(shownOf),
     differences_total: planned.differences.length,
-    unexplained: unexplainedOf(causes),
+    unexplained: unexplained.length + onRecord.total,
+    unexplained_differences: [...unexplained.map(shownOf), ...onRecord.differences].slice(0, SHOWN_MAX),
     waiting: view.waiting(),
   }
 }
-
-const unexplainedOf = (causes: readonly CauseSum[]) => causes.find(({ cause }) => cause === 'unexplained')?.differences ?? 0
 
 function sumsOf(differences: readonly Difference[]): CauseSum[] {
   return RECON_CAUSES.flatMap((cause) => {

@@ -95,8 +95,39 @@ const rowsIn = (db: DatabaseSync, sql: string, ...params: (string | number | nul
 const iso = (ms: number | string | null | undefined) => (ms === null || ms === undefined ? null : isoOf(Number(ms)))
 const money = (milli: unknown) => milliToRupees(Number(milli))
 
+interface Found {
+  /** The first of them. */
+  differences: DifferenceShown[]
+  total: number
+  causes: CauseSum[]
+}
+
 /** What reconciliation has left behind, for whoever looks. */
 export function reconcileView(db: DatabaseSync) {
+  function foundOf({ sql, params }: Where, limit: number): Found {
+    const causes = rowsIn(
+      db,
+      `select cause, count(*) as n, sum(d.amount) as amount, sum(waived) as waived from recon_differences d where ${sql} group by cause`,
+      ...params,
+    )
+    const found = rowsIn(
+      db,
+      `select d.*, r.ledger_seq as seq from recon_differences d left join recon_applied r using (correction_id) where ${sql}
+       order by d.hour, d.rowid limit ?`,
+      ...params,
+      Math.min(limit, DIFFERENCES_COUNT_MAX),
+    )
+    return {
+      differences: found.map(shownOf),
+      total: causes.reduce((sum, { n }) => sum + Number(n), 0),
+      causes: RECON_CAUSES.flatMap((cause) =>
+        causes
+          .filter((row) => row['cause'] === cause)
+          .map((row) => ({ cause, differences: Number(row['n']), amount: money(row['amount']), waived: money(row['waived']) })),
+      ),
+    }
+  }
+
   return {
     hours(from: string, to: string): HourShown[] {
       const [first, behind] = [Date.parse(from), Date.parse(to) + DAY_MS]
@@ -114,29 +145,11 @@ export function reconcileView(db: DatabaseSync) {
         ),
       )
     },
-    differences(asked: DifferencesAsked): { differences: DifferenceShown[]; total: number; causes: CauseSum[] } {
-      const { sql, params } = whereOf(asked)
-      const causes = rowsIn(
-        db,
-        `select cause, count(*) as n, sum(d.amount) as amount, sum(waived) as waived from recon_differences d where ${sql} group by cause`,
-        ...params,
-      )
-      const found = rowsIn(
-        db,
-        `select d.*, r.ledger_seq as seq from recon_differences d left join recon_applied r using (correction_id) where ${sql}
-         order by d.hour, d.rowid limit ?`,
-        ...params,
-        Math.min(asked.limit, DIFFERENCES_COUNT_MAX),
-      )
-      return {
-        differences: found.map(shownOf),
-        total: causes.reduce((sum, { n }) => sum + Number(n), 0),
-        causes: RECON_CAUSES.flatMap((cause) =>
-          causes
-            .filter((row) => row['cause'] === cause)
-            .map((row) => ({ cause, differences: Number(row['n']), amount: money(row['amount']), waived: money(row['waived']) })),
-        ),
-      }
+    differences: (asked: DifferencesAsked): Found => foundOf(whereOf(asked), asked.limit),
+    /** Without a cause: on record of those days, whoever found it, and what that run found on any other. */
+    unexplained(days: { from: string; to: string }, runId: number | null, limit: number): Found {
+      const { sql, params } = whereOf(days)
+      return foundOf({ sql: `d.cause = 'unexplained' and (${sql} or d.run_id is ?)`, params: [...params, runId] }, limit)
     },
     runs: (limit: number): ReconRun[] => rowsIn(db, 'select * from recon_runs order by run_id desc limit ?', limit).map(runOf),
     run(id: number): ReconRun | undefined {
@@ -172,7 +185,12 @@ export function reconcileView(db: DatabaseSync) {
 
 export type ReconcileView = ReturnType<typeof reconcileView>
 
-function whereOf({ from, to, cause, runId, eventId }: DifferencesAsked): { sql: string; params: (string | number)[] } {
+interface Where {
+  sql: string
+  params: (string | number | null)[]
+}
+
+function whereOf({ from, to, cause, runId, eventId }: Omit<DifferencesAsked, 'limit'>): Where {
   const parts: [string, string | number][] = [
     ...(from === undefined ? [] : [['d.hour >= ?', Date.parse(from)] as [string, number]]),
     ...(to === undefined ? [] : [['d.hour < ?', Date.parse(to) + DAY_MS] as [string, number]]),
