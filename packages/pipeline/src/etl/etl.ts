@@ -72,6 +72,8 @@ export interface Etl {
    * nothing else that is due. Throws `etl_running` where a run is at work, `model_missing` where there is no such table.
    */
   start(asked: Stretch | undefined, askedBy: AskedBy, only?: readonly string[]): Promise<number>
+  /** The days that a run would make for which nothing is asked. */
+  due(): Promise<readonly DueDay[]>
   /** What a run over the day would wait for; nothing: all of it that the log holds is loaded. */
   awaited(day: Day): Promise<readonly string[]>
   /** Resolves once no run is at work, nor what follows one. */
@@ -237,6 +239,7 @@ export function createEtl(
       await following
     },
     progress: () => progress,
+    due: () => withStore(async (store) => (await survey(store, undefined)).due),
     runs: (countMax) => withStore((store) => store.runs(countMax)),
     run: (runId) => withStore((store) => store.run(runId)),
     models: () => withStore((_store, session) => modelDocs(session, models)),

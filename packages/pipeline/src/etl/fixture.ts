@@ -44,7 +44,14 @@ export async function openWarehouse({
   prepare,
   lineage,
   hold,
-}: { models?: readonly Model[]; prepare?: (path: string) => Promise<void>; lineage?: RunListener; hold?: EtlDeps['hold'] } = {}) {
+  awaited = async () => [],
+}: {
+  models?: readonly Model[]
+  prepare?: (path: string) => Promise<void>
+  lineage?: RunListener
+  hold?: EtlDeps['hold']
+  awaited?: EtlDeps['awaited']
+} = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'flowguard-etl-'))
   const path = join(folder, 'warehouse.duckdb')
   await prepare?.(path)
@@ -57,7 +64,7 @@ export async function openWarehouse({
     warehouse,
     models,
     reference: async () => ({ foods: FOODS, ads: ADS }),
-    awaited: async () => [],
+    awaited,
     lineage,
     hold,
     clock: () => now,
