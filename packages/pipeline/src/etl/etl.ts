@@ -25,7 +25,7 @@ export interface EtlDeps {
   reference: () => Promise<{ foods: readonly Food[]; ads: readonly Ad[] }>
   /**
    * Resolves, within a limit, to what has yet to happen, in words: that all that the log holds by now is loaded, and the orders placed before that instant answered.
-   * A run waits longer than a question about it.
+   * A run waits longer than a question about it; one of single tables only asks, for whoever makes a day by them has asked before (`ready`), and would wait for each.
    */
   awaited: (asked: { beforeMs: number; by: 'run' | 'question' }, signal: AbortSignal) => Promise<readonly string[]>
   /** Hears of every run; nothing of a run waits for it, or hangs on it. */
@@ -160,7 +160,7 @@ export function createEtl(
       const seconds = () => (performance.now() - since) / 1_000
       try {
         const beforeMs = Date.parse(asked ? nextDay(asked.to) : dayOf(clock()))
-        const isLevel = (await awaited({ beforeMs, by: 'run' }, signal)).length === 0
+        const isLevel = (await awaited({ beforeMs, by: only ? 'question' : 'run' }, signal)).length === 0
         signal.throwIfAborted()
         since = performance.now()
         await session.transaction(() => copyReference(session, reference))

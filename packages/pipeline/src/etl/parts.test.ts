@@ -143,6 +143,17 @@ test('a check that stops leaves the table as it was, and is told for that day un
   assert.equal((await state('2026-03-03'))[0]![1], 'never_run')
 })
 
+test('a part does not wait for the loader as a run does: it asks, and says what is so', async () => {
+  const asked: string[] = []
+  const awaited = async ({ by }: { by: string }) => (asked.push(by), by === 'run' ? [] : ['the loader has yet to read 1 record'])
+  await using w = await openWarehouse({ awaited })
+  await w.orders({ user_id: 'u', at: '2026-03-01 10:00:00' })
+  const { state, is_level: isLevel, days_done: done } = await make(w, '2026-03-01', 'silver.orders_clean')
+  assert.deepEqual([asked, state, isLevel, done], [['question'], 'done', false, 1])
+  assert.equal((await w.run()).is_level, true)
+  assert.deepEqual(asked, ['question', 'run'])
+})
+
 test('a table that is none is refused, and no run begins', async () => {
   await using w = await openWarehouse()
   await assert.rejects(make(w, '2026-03-01', 'gold.nothing'), (error) => hasCode(error, 'model_missing'))
