@@ -1,7 +1,7 @@
 /** The DAG of engines/airflow in a real Airflow, over a FlowGuard that runs: its tables are those that FlowGuard makes by itself. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -49,6 +49,32 @@ test("the DAG's tables, and what each is made from, are the models'", async () =
 test('Airflow imports the DAG without errors, and the tests of the project pass', async () => {
   const { python, env } = await opened()
   await command(python, ['-m', 'unittest', 'discover', '-s', 'tests/dags'], { cwd: AIRFLOW_PROJECT, env, msMax: CHECK_MS_MAX })
+})
+
+test('a table that cannot be made fails the run, though its checks pass; they are asked for all the same, and nothing goes on from there', async () => {
+  const { python, env } = await opened()
+  const [flowguard, said] = [join(folder, 'flowguard.sh'), join(folder, 'said')]
+  writeFileSync(flowguard, `echo "$@" >> ${said}\ncase "$*" in *"--table gold.daily_gmv_metrics"*) exit 1;; esac\n`)
+  const code = [
+    'from airflow.dag_processing.dagbag import DagBag',
+    'from airflow.sdk import timezone',
+    `dag = DagBag('dags').dags['${DAG}']`,
+    // Its pauses would be minutes.
+    'for task in dag.tasks: task.retries = 0',
+    'run = dag.test(logical_date=timezone.datetime(2017, 1, 1))',
+    "print('state', run.state, *sorted(f'{each.task_id}={each.state}' for each in run.get_task_instances()))",
+  ].join('\n')
+  const printed = await command(python, ['-c', code], {
+    cwd: AIRFLOW_PROJECT,
+    env: { ...env, FLOWGUARD_COMMAND: `sh ${flowguard}` },
+    msMax: CHECK_MS_MAX,
+  })
+  const states = /^state (.*)$/m.exec(printed)?.[1]?.split(' ') ?? []
+  assert.equal(states[0], 'failed')
+  for (const state of ['gold_daily_gmv_metrics=failed', 'gold_user_funnel_metrics=success', 'quality=success'])
+    assert.ok(states.includes(state), printed.slice(-SAID_CHARS))
+  for (const task of ['export', 'late_days', 'reconcile']) assert.ok(states.includes(`${task}=upstream_failed`), printed.slice(-SAID_CHARS))
+  assert.equal(readFileSync(said, 'utf8').trim().split('\n').at(-1), 'etl checks --date 2017-01-01')
 })
 
 /** Some days of events, each with what is sent on it: some of it of the day before. */

@@ -8,7 +8,7 @@ refused or waits its turn where it must. So a task can be cleared, and a day run
 | --- | --- |
 | `bronze_ready` | waits until all of the day that the log holds is loaded: `flowguard etl ready` |
 | `silver_…`, `gold_…` | makes one table's rows of the day, and of the days that hang on it, with their checks: `flowguard etl run --table` |
-| `quality` | fails where a check that stops has failed for the day: `flowguard etl checks` |
+| `quality` | whatever became of the tables, names the checks that stop and have failed for the day, and fails then: `flowguard etl checks` |
 | `reconcile` | holds the stream's answers and charges against the warehouse, and fails where a difference of the day is unexplained, found now or before: mark it as a success once somebody has looked: `flowguard reconcile` |
 | `export` | brings what dashboards read to what gold has now: `flowguard warehouse export`; on Snowflake they read gold itself, and it has little to do |
 | `late_days` | makes older days that got rows since they were made, or were never made: `flowguard etl backfill --resume` |
@@ -100,10 +100,14 @@ with DAG(
     for table, reads in TABLES.items():
         made[table].set_upstream([made[read] for read in reads] or bronze_ready)
     late_days = BashOperator(task_id="late_days", bash_command=flowguard(f"etl backfill --resume --wait {TURN_SECONDS}"))
-    quality = BashOperator(task_id="quality", bash_command=flowguard(f"etl checks --date {DAY}"))
+    # A check that stops fails its table's task: whatever became of those, this one says which it was.
+    quality = BashOperator(task_id="quality", bash_command=flowguard(f"etl checks --date {DAY}"), trigger_rule="all_done")
     reconcile = BashOperator(task_id="reconcile", bash_command=flowguard(f"reconcile --date {DAY}"))
     # A run of single tables is followed by none; that of `late_days` is.
     export = BashOperator(task_id="export", bash_command=flowguard("warehouse export"))
     # An older day that cannot be made fails the run, and keeps this day's from nothing.
     list(made.values()) >> late_days
-    list(made.values()) >> quality >> [reconcile, export]
+    list(made.values()) >> quality
+    # Not where a table was not made. A run's state is that of the tasks that nothing waits for: these, and `late_days`.
+    [*made.values(), quality] >> reconcile
+    [*made.values(), quality] >> export
