@@ -207,7 +207,7 @@ function duckdbTable(name: string, columns: readonly Column[]): string {
  * Snowflake each statement sees what was committed before it: the loader is held off, whose every load begins with the places. (https://docs.snowflake.com/en/sql-reference/transactions)
  */
 export async function holdBronze(session: Session): Promise<void> {
-  if (session.dialect === 'snowflake') await session.run('update bronze.places set skipped = skipped')
+  if (session.dialect === 'snowflake') await session.run('update bronze.places set "next" = "next", skipped = skipped')
 }
 
 /** A run has two cores to itself at most: each thread takes memory of its own. */
