@@ -6,7 +6,8 @@ import type { CauseSum, DifferenceShown, FlagShown, HourShown, ReconRun } from '
 import type { Context } from './cli.ts'
 import { isElsewhere, keyForOps, refused, request } from './http.ts'
 
-const RUN_MS_MAX = 30 * 60_000
+/** The loader, which may load once an hour, is waited for besides. */
+const RUN_MS_MAX = 3 * 60 * 60_000
 
 export interface Found {
   differences: readonly DifferenceShown[]

@@ -1,8 +1,8 @@
 import type { Session } from '../warehouse/warehouse.ts'
 
 /**
- * What databases have their own words for: the functions that the models may use besides plain SQL, and what else differs. The same model files run on all of
- * them; dialect.fixture.ts holds that each function means the same everywhere.
+ * What databases have their own words for: the functions that the models, and reconciliation, may use besides plain SQL, and what else differs. The same model
+ * files run on all of them; dialect.fixture.ts holds that each function means the same everywhere.
  */
 export type Dialect = Session['dialect'] | 'spark'
 
@@ -70,6 +70,12 @@ const FUNCTIONS: Readonly<Record<string, Meaning>> = {
     duckdb: (moment) => `epoch_ms(${moment})`,
     snowflake: (moment) => `date_part(epoch_millisecond, ${moment})`,
     spark: (moment) => `unix_millis(cast(${moment} as timestamp_ltz))`,
+  },
+  /** `json_text(json, 'a.b')`: a field of a field, as text; null where it is not there. */
+  json_text: {
+    duckdb: (json, path) => `json_extract_string(${json}, '$.${path.slice(1)})`,
+    snowflake: (json, path) => `cast(get_path(try_parse_json(${json}), ${path}) as varchar)`,
+    spark: (json, path) => `get_json_object(${json}, '$.${path.slice(1)})`,
   },
   /** `days_between(from, to)`: of dates. */
   days_between: {

@@ -58,8 +58,15 @@ export interface Sent {
   more?: Record<string, unknown>
 }
 
-/** The real stores and the real readers on one folder; whatever the gateway would have written is written here. `loses`: what the stream is to pass over, as a fault in it would. */
-export function openMachine(dataDir: string, { loses }: { loses?: (eventId: string) => boolean } = {}) {
+interface MachineOptions {
+  /** What the stream is to pass over, as a fault in it would. */
+  loses?: (eventId: string) => boolean
+  /** Left out: DuckDB's in the folder. The machine closes it. */
+  warehouse?: Warehouse
+}
+
+/** The real stores and the real readers on one folder; whatever the gateway would have written is written here. */
+export function openMachine(dataDir: string, options: MachineOptions = {}) {
   let now = T0
   const clock = () => now
   const topics = TOPIC_SPECS
@@ -67,7 +74,9 @@ export function openMachine(dataDir: string, { loses }: { loses?: (eventId: stri
   const raw = openSqliteLog({ path: join(dataDir, FILES.raw), topics, clock })
   const pipeline = openPipelineStore(join(dataDir, FILES.pipeline), topics, clock)
   const { db, path, derived } = pipeline
-  const warehouse = openDuckdb({ path: join(dataDir, WAREHOUSE.file), tempDir: join(dataDir, WAREHOUSE.temp), memoryMb: 256, threads: 1 })
+  const warehouse =
+    options.warehouse ??
+    openDuckdb({ path: join(dataDir, WAREHOUSE.file), tempDir: join(dataDir, WAREHOUSE.temp), memoryMb: 256, threads: 1 })
   termsIn(db, { doubleClickMs: 2_000, clock }).note(ADS)
   const billing = sqliteBillingView(path, () => database.ads())
   const feeds = [
@@ -93,7 +102,7 @@ export function openMachine(dataDir: string, { loses }: { loses?: (eventId: stri
     })
     const stream = losing(
       streamProcessor({ db, derived, gate: gateIn(db, 'stream', topics), doubleClickMs: 2_000, logger: silentLogger }),
-      loses,
+      options.loses,
     )
     return [
       readerLoop({ name: 'stream', topics: TIMED_TOPICS, log: raw, handler: stream }, store),

@@ -18,17 +18,18 @@ const LIVE = `interval ${LIVE_MS} milliseconds`
 const WINDOW = `interval ${WINDOW_MS} milliseconds`
 
 /** From its time to when it was received. */
-const LAG = 'cast(epoch_ms(received_at) - epoch_ms(event_timestamp) as bigint) as lag_ms'
+const lag = (e: string) => `cast(unix_ms(${e}.received_at) - unix_ms(${e}.event_timestamp) as bigint) as lag_ms`
 
 export const at = (ms: number) => `timestamp '${new Date(ms).toISOString().replace('T', ' ').replace('Z', '')}'`
 export const day = (ms: number) => `date '${new Date(ms).toISOString().slice(0, 10)}'`
 /** Nothing that the readers had yet to read when the ledger was looked at. */
-const isRead = (table: string) =>
-  `exists (select 1 from recon_places p where p.topic = ${table}.source_topic and p.number = ${table}.source_partition and ${table}.source_offset < p.next)`
+export const asRead = (e: string) =>
+  `join recon_places p on p.topic = ${e}.source_topic and p.number = ${e}.source_partition and ${e}.source_offset < p.next`
 
 /**
  * What the events come to, from bronze alone, in plain SQL that shares nothing with the stream: as CONTRACT words it, on the temporary tables of
- * `inputs.ts`. One table after the other; each is made anew. First the events that matter.
+ * `inputs.ts`. One table after the other; each is made anew. In the words of etl/dialect.ts, for every warehouse; what is looked for in another table is joined, for
+ * Snowflake knows subqueries that hang on a row in few places. First the events that matter.
  */
 export const eventsSql = (span: Span) => [cancels(span), orders(span), clicks(span)].map(made)
 /** Then what comes of them: answers, charges and credits. */
@@ -38,7 +39,7 @@ const made = (sql: string) => `create or replace temp table ${sql}`
 
 /** Days beyond the span of orders that were cancelled in it, and of cancellations of its orders. */
 export const otherDaysSql = ({ from, end }: Span) => `
-select cast(d as varchar) as day from (
+select d as day from (
   select cast(event_timestamp as date) as d from recon_cancels
   union select cast(event_timestamp as date) from recon_orders where order_id in (select order_id from recon_cancels)
 ) as days where d < ${day(from)} or d >= ${day(end)}`
@@ -47,9 +48,10 @@ select cast(d as varchar) as day from (
 const cancels = ({ from, to, settledTo }: Span) => `recon_cancels as
 -- grain: one row an order that was cancelled, where the order or the cancellation is of the span. reads: bronze.orders_raw
 with all_of_them as (
-  select order_id, event_id, user_id, event_timestamp, source_partition, source_offset, l.behind_ms, ${LAG}
-  from bronze.orders_raw o left join recon_late l on l.topic = o.source_topic and l.number = o.source_partition and l.position = o.source_offset
-  where o.event_type = 'order' and o.status = 'cancelled' and o.event_timestamp < ${at(settledTo)} and ${isRead('o')}
+  select o.order_id, o.event_id, o.user_id, o.event_timestamp, o.source_offset, l.behind_ms, ${lag('o')}
+  from bronze.orders_raw o ${asRead('o')}
+  left join recon_late l on l.topic = o.source_topic and l.number = o.source_partition and l.position = o.source_offset
+  where o.event_type = 'order' and o.status = 'cancelled' and o.event_timestamp < ${at(settledTo)}
 ),
 wanted as (
   select order_id from all_of_them where event_timestamp >= ${at(from)} and event_timestamp < ${at(to)}
@@ -65,12 +67,12 @@ select order_id, event_id, user_id, event_timestamp, behind_ms, lag_ms from rank
 const orders = ({ from, to, end }: Span) => `recon_orders as
 -- grain: one row an order of the span, or cancelled in it. reads: bronze.orders_raw
 with wanted as (
-  select event_id, order_id, user_id, item_id, event_timestamp, appended_at, is_bot, source_topic, source_partition, source_offset, ${LAG},
-    event_timestamp >= ${at(from)} and event_timestamp < ${at(to)} as is_in_span
-  from bronze.orders_raw o
-  where o.event_type = 'order' and o.status = 'placed' and o.event_timestamp <= o.appended_at + ${LIVE} and ${isRead('o')}
-    and (o.partition_date >= ${day(from)} and o.partition_date < ${day(end)}
-      or o.order_id in (select order_id from recon_cancels where event_timestamp >= ${at(from)} and event_timestamp < ${at(to)}))
+  select o.event_id, o.order_id, o.user_id, o.item_id, o.event_timestamp, o.appended_at, o.is_bot, o.source_topic, o.source_partition, o.source_offset, ${lag('o')},
+    o.event_timestamp >= ${at(from)} and o.event_timestamp < ${at(to)} as is_in_span
+  from bronze.orders_raw o ${asRead('o')}
+  left join recon_cancels k on k.order_id = o.order_id and k.event_timestamp >= ${at(from)} and k.event_timestamp < ${at(to)}
+  where o.event_type = 'order' and o.status = 'placed' and o.event_timestamp <= o.appended_at + ${LIVE}
+    and (o.partition_date >= ${day(from)} and o.partition_date < ${day(end)} or k.order_id is not null)
 ),
 firsts as (
   select event_id, source_partition, min(source_offset) as first_offset
@@ -83,16 +85,24 @@ from wanted w
 join firsts f on f.event_id = w.event_id and f.source_partition = w.source_partition
 left join recon_late l on l.topic = w.source_topic and l.number = w.source_partition and l.position = w.source_offset`
 
-const clicks = ({ from, end, beforeMs }: Span) => `recon_clicks as
+const CLICK_COLUMNS = `c.event_id, c.user_id, c.event_type, c.item_id, c.ad_id, c.ad_campaign_id, c.event_timestamp, c.appended_at, c.is_bot, c.source_topic, c.source_partition,
+    c.source_offset, ${lag('c')},
+    case when c.event_type = 'impression' then coalesce(json_text(c.raw_event, 'metadata.impression') = 'hover', false) else false end as is_hover`
+
+const clicks = ({ from, end, beforeMs }: Span) => {
+  const isWanted = `c.event_timestamp >= ${at(from - beforeMs)} and c.partition_date >= ${day(from - beforeMs)} and c.partition_date < ${day(end)}`
+  return `recon_clicks as
 -- grain: one row a click or impression of the span, of the half hour before it, or before an order that was cancelled in it. reads: bronze.clicks_raw
 with wanted as (
-  select event_id, user_id, event_type, item_id, ad_id, ad_campaign_id, event_timestamp, appended_at, is_bot, source_topic, source_partition, source_offset, ${LAG},
-    case when event_type = 'impression' then coalesce(json_extract_string(raw_event, '$.metadata.impression') = 'hover', false) else false end as is_hover
-  from bronze.clicks_raw c
-  where c.event_type in ('click', 'impression') and c.event_timestamp <= c.appended_at + ${LIVE} and ${isRead('c')}
-    and (c.event_timestamp >= ${at(from - beforeMs)} and c.partition_date >= ${day(from - beforeMs)} and c.partition_date < ${day(end)}
-      or exists (select 1 from recon_orders o where not o.is_in_span and o.event_timestamp < ${at(from)} and o.user_id = c.user_id and o.item_id = c.item_id
-        and c.event_timestamp >= o.event_timestamp - ${WINDOW} and c.event_timestamp <= o.event_timestamp))
+  select ${CLICK_COLUMNS}
+  from bronze.clicks_raw c ${asRead('c')}
+  where c.event_type in ('click', 'impression') and c.event_timestamp <= c.appended_at + ${LIVE} and ${isWanted}
+  union all
+  select distinct ${CLICK_COLUMNS}
+  from bronze.clicks_raw c ${asRead('c')}
+  join recon_orders o on o.user_id = c.user_id and o.item_id = c.item_id and c.event_timestamp >= o.event_timestamp - ${WINDOW} and c.event_timestamp <= o.event_timestamp
+  where c.event_type in ('click', 'impression') and c.event_timestamp <= c.appended_at + ${LIVE} and not (${isWanted})
+    and not o.is_in_span and o.event_timestamp < ${at(from)}
 ),
 firsts as (
   select user_id, event_id, min(source_offset) as first_offset
@@ -109,6 +119,7 @@ join firsts f on f.event_id = w.event_id and f.user_id = w.user_id
 left join recon_late l on l.topic = w.source_topic and l.number = w.source_partition and l.position = w.source_offset
 left join recon_flags x on x.user_id = w.user_id and x.event_id = w.event_id
 left join recon_terms t on t.ad_id = w.ad_id and w.appended_at >= t.since and w.appended_at < t.until`
+}
 
 const FIRST_NOTED = `select min(since) as first_noted from recon_terms where ad_id = '' and since > ${at(0)}`
 
@@ -119,16 +130,26 @@ const FIRST_NOTED = `select min(since) as first_noted from recon_terms where ad_
 const doubles = () => `recon_doubles as
 -- grain: one row a double click. reads: nothing of bronze
 with chain as (
-  select event_id, user_id, ad_id, event_timestamp, appended_at,
-    lag(event_timestamp) over by_time as before, lag(behind_ms) over by_time as before_behind_ms
+  select event_id, user_id, ad_id, appended_at,
+    unix_ms(event_timestamp) - unix_ms(lag(event_timestamp) over (partition by user_id, ad_id order by event_timestamp, event_id)) as gap_ms,
+    lag(behind_ms) over (partition by user_id, ad_id order by event_timestamp, event_id) as before_behind_ms
   from recon_clicks where is_counted and event_type = 'click'
-  window by_time as (partition by user_id, ad_id order by event_timestamp, event_id)
-)
+),
+-- The lengths from each on.
+lengths as (
+  select coalesce(lag(until) over (order by until), ${at(0)}) as since, until,
+    min(amount) over (order by until desc rows between unbounded preceding and current row) as shortest_ms,
+    max(amount) over (order by until desc rows between unbounded preceding and current row) as longest_ms
+  from recon_terms where ad_id = ''
+),
+noted as (${FIRST_NOTED}),
+charged as (select distinct event_id, ad_id from recon_ledger where kind = 'cpc')
 select c.event_id, c.user_id, c.ad_id, c.before_behind_ms
 from chain c
-where c.event_timestamp < c.before + to_milliseconds(case when exists (select 1 from recon_ledger l where l.kind = 'cpc' and l.event_id = c.event_id and l.ad_id = c.ad_id)
-  then (select case when c.appended_at < (${FIRST_NOTED}) then 0 else min(t.amount) end from recon_terms t where t.ad_id = '' and t.until > c.appended_at)
-  else (select max(t.amount) from recon_terms t where t.ad_id = '' and t.until > c.appended_at) end)`
+join lengths t on c.appended_at >= t.since and c.appended_at < t.until
+cross join noted n
+left join charged l on l.event_id = c.event_id and l.ad_id = c.ad_id
+where c.gap_ms < case when l.event_id is null then t.longest_ms when c.appended_at < n.first_noted then 0 else t.shortest_ms end`
 
 /** The last click by the same user on the same item in the 30 minutes before it, both ends included. */
 const answers = () => `recon_answers as
@@ -161,9 +182,9 @@ const expected = ({ from, to, settledTo, wholeFrom }: Span) => `recon_expected a
 with noted as (${FIRST_NOTED}),
 -- By charge: up to when its terms held last.
 standing as (
-  select l.kind, l.event_id, l.ad_id, any_value(l.one) as one, greatest(max(r.until), any_value(n.first_noted)) as until
+  select l.kind, l.event_id, l.ad_id, any_value(l.one) as one, greatest(coalesce(max(r.until), ${at(0)}), coalesce(any_value(n.first_noted), ${at(0)})) as until
   from recon_ledger l cross join noted n left join recon_terms r on r.ad_id = l.ad_id and r.pricing = l.kind and r.amount = l.one
-  where l.rows = 1 and l.kind <> 'credit' group by l.kind, l.event_id, l.ad_id having count(distinct l.day) = 1
+  where l.charges = 1 and l.kind <> 'credit' group by l.kind, l.event_id, l.ad_id having count(distinct l.day) = 1
 ),
 paid as (
   select 'cpc' as kind, c.event_id, c.ad_id, c.user_id, cast(null as varchar) as order_id, c.event_timestamp, c.behind_ms, coalesce(s.one, c.amount) as amount

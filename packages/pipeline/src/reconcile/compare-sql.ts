@@ -1,5 +1,7 @@
-import { at, day, type Span } from './batch-sql.ts'
+import { asRead, at, day, type Span } from './batch-sql.ts'
 
+/** Whether it is true of one of the group. */
+const any = (flag: string) => `max(case when ${flag} then 1 else 0 end) = 1`
 const same = (a: string, b: string) => `${a} is not distinct from ${b}`
 
 /** Where stream and batch differ about which click an order is due to, and what is known of it. */
@@ -62,23 +64,23 @@ export interface ChargeFound {
   before_behind_ms: number | null
 }
 
-/** What came of an order in the stream. */
+/** What came of an order in the stream, of several answers the first: that no click earned it is an answer too, and min_by would pass over null. */
 export const streamSql = ({ from, to }: Span) => `create or replace temp table recon_stream as
 -- grain: one row an order that was answered. reads: bronze.attributed_raw
-select order_event_id as event_id, count(*) as answers, min_by(order_id, source_offset) as order_id, min_by(user_id, source_offset) as user_id,
-  min(order_timestamp) as event_timestamp, min_by({'click': click_event_id, 'ad': ad_id}, source_offset) as answer
-from bronze.attributed_raw a
+select a.order_event_id as event_id, count(*) as answers, min_by(a.order_id, a.source_offset) as order_id, min_by(a.user_id, a.source_offset) as user_id,
+  min(a.order_timestamp) as event_timestamp,
+  nullif(min_by(coalesce(a.click_event_id, ''), a.source_offset), '') as click, nullif(min_by(coalesce(a.ad_id, ''), a.source_offset), '') as ad
+from bronze.attributed_raw a ${asRead('a')}
 where a.event_type <> 'invalid' and a.order_timestamp >= ${at(from)} and a.order_timestamp < ${at(to)} and a.partition_date >= ${day(from)} and a.partition_date <= ${day(to - 1)}
-  and exists (select 1 from recon_places p where p.topic = a.source_topic and p.number = a.source_partition and a.source_offset < p.next)
-group by order_event_id`
+group by a.order_event_id`
 
 export const attributionsSql = () => `
 with batch as (select * from recon_answers where is_in_span),
 settled as (select * from recon_settled where kind = 'attribution'),
 sides as (
   select coalesce(b.event_id, s.event_id) as event_id, coalesce(b.order_id, s.order_id) as order_id, coalesce(b.user_id, s.user_id) as user_id,
-    coalesce(b.event_timestamp, s.event_timestamp) as event_timestamp, coalesce(s.answers, 0) as stream_count, s.answer.click as stream_click,
-    s.answer.ad as stream_ad, case when b.event_id is null then 0 else 1 end as batch_count, b.click_event_id as batch_click, b.ad_id as batch_ad,
+    coalesce(b.event_timestamp, s.event_timestamp) as event_timestamp, coalesce(s.answers, 0) as stream_count, s.click as stream_click,
+    s.ad as stream_ad, case when b.event_id is null then 0 else 1 end as batch_count, b.click_event_id as batch_click, b.ad_id as batch_ad,
     b.behind_ms, b.lag_ms, b.click_behind_ms, b.click_lag_ms
   from batch b full join recon_stream s on s.event_id = b.event_id
 ),
@@ -87,15 +89,26 @@ differing as (
   from sides x left join settled d on d.event_id = x.event_id
   where case when d.event_id is not null then not (d.batch_count = x.batch_count and ${same('d.batch_click', 'x.batch_click')} and ${same('d.batch_ad', 'x.batch_ad')})
     else not (x.stream_count = x.batch_count and ${same('x.stream_click', 'x.batch_click')} and ${same('x.stream_ad', 'x.batch_ad')}) end
-)
-select x.event_id, x.order_id, x.user_id, cast(epoch_ms(x.event_timestamp) as bigint) as time_ms, x.stream_count, x.stream_click, x.stream_ad,
+),
+clicks as (
+  select c.user_id, c.event_id, ${any('c.is_bot')} as is_bot
+  from differing x join recon_clicks c on c.user_id = x.user_id and c.event_id = x.stream_click group by c.user_id, c.event_id
+),
+repeats as (select distinct event_id from recon_orders where is_repeat)
+select x.event_id, x.order_id, x.user_id, cast(unix_ms(x.event_timestamp) as bigint) as time_ms, x.stream_count, x.stream_click, x.stream_ad,
   x.batch_count, x.batch_click, x.batch_ad, x.behind_ms, x.lag_ms, x.click_behind_ms, x.click_lag_ms, x.settled_cause,
-  exists (select 1 from recon_flags f where f.user_id = x.user_id and f.event_id = x.stream_click) as is_flagged,
-  exists (select 1 from recon_clicks c where c.user_id = x.user_id and c.event_id = x.stream_click and c.is_bot) as is_bot,
-  exists (select 1 from recon_clicks c where c.user_id = x.user_id and c.event_id = x.stream_click) as is_known,
-  exists (select 1 from recon_orders o where o.event_id = x.event_id and o.is_repeat) as is_repeat
+  f.event_id is not null as is_flagged, coalesce(c.is_bot, false) as is_bot, c.event_id is not null as is_known, o.event_id is not null as is_repeat
 from differing x
+left join recon_flags f on f.user_id = x.user_id and f.event_id = x.stream_click
+left join clicks c on c.user_id = x.user_id and c.event_id = x.stream_click
+left join repeats o on o.event_id = x.event_id
 order by x.event_timestamp, x.event_id`
+
+/** Of credits, those of orders that the warehouse has. */
+const wholeCredits = (wholeFrom: number) => `
+  left join (
+    select distinct c.event_id from recon_cancels c join recon_orders o on o.order_id = c.order_id where o.event_timestamp >= ${at(wholeFrom)}
+  ) w on w.event_id = l.event_id`
 
 /** `to` cuts a day: what the ledger has of later events waits for the next time. */
 export const chargesSql = ({ from, to, end, settledTo, wholeFrom }: Span) => `
@@ -113,32 +126,31 @@ with beyond as (
 ),
 -- What was charged by corrections alone is looked at again too.
 known as (
-  select kind, event_id, ad_id, day, rows, amount from recon_ledger
+  select kind, event_id, ad_id, day, charges, amount from recon_ledger
   union all
-  select kind, event_id, ad_id, day, 0, 0 from recon_settled s
-  where kind <> 'attribution' and amount <> 0
-    and not exists (select 1 from recon_ledger l where l.kind = s.kind and l.event_id = s.event_id and l.ad_id = s.ad_id)
+  select s.kind, s.event_id, s.ad_id, s.day, 0, 0
+  from recon_settled s left join recon_ledger l on l.kind = s.kind and l.event_id = s.event_id and l.ad_id = s.ad_id
+  where s.kind <> 'attribution' and s.amount <> 0 and l.event_id is null
 ),
 ledger as (
-  select l.* from known l
-  where not exists (select 1 from beyond b where b.kind = l.kind and b.event_id = l.event_id and coalesce(b.ad_id = l.ad_id, true))
-    and (l.day >= ${day(from)} and l.day < ${day(end)} or l.kind = 'credit' and exists (select 1 from recon_cancels c where c.event_id = l.event_id))${
-      wholeFrom === -Infinity
-        ? ''
-        : `
-    and (l.kind <> 'credit' or exists (select 1 from recon_cancels c join recon_orders o on o.order_id = c.order_id
-      where c.event_id = l.event_id and o.event_timestamp >= ${at(wholeFrom)}))`
-    }
+  select l.kind, l.event_id, l.ad_id, l.day, l.charges, l.amount
+  from known l
+  left join (select distinct kind, event_id from beyond where ad_id is null) bo on bo.kind = l.kind and bo.event_id = l.event_id
+  left join (select distinct kind, event_id, ad_id from beyond where ad_id is not null) bc on bc.kind = l.kind and bc.event_id = l.event_id and bc.ad_id = l.ad_id
+  left join (select distinct event_id from recon_cancels) k on l.kind = 'credit' and k.event_id = l.event_id${wholeFrom === -Infinity ? '' : wholeCredits(wholeFrom)}
+  where bo.event_id is null and bc.event_id is null and (l.day >= ${day(from)} and l.day < ${day(end)} or k.event_id is not null)${
+    wholeFrom === -Infinity ? '' : ` and (l.kind <> 'credit' or w.event_id is not null)`
+  }
 ),
 batch as (
-  select kind, event_id, ad_id, count(*) as rows, sum(amount) as amount, min(event_timestamp) as event_timestamp, min(order_id) as order_id,
+  select kind, event_id, ad_id, count(*) as charges, sum(amount) as amount, min(event_timestamp) as event_timestamp, min(order_id) as order_id,
     min(user_id) as user_id
   from recon_expected group by kind, event_id, ad_id
 ),
 sides as (
   select coalesce(b.kind, l.kind) as kind, coalesce(b.event_id, l.event_id) as event_id, coalesce(b.ad_id, l.ad_id) as ad_id, b.event_timestamp,
     coalesce(l.day, cast(b.event_timestamp as date)) as day, b.order_id, b.user_id,
-    coalesce(l.rows, 0) as stream_count, coalesce(l.amount, 0) as stream_amount, coalesce(b.rows, 0) as batch_count, coalesce(b.amount, 0) as batch_amount
+    coalesce(l.charges, 0) as stream_count, coalesce(l.amount, 0) as stream_amount, coalesce(b.charges, 0) as batch_count, coalesce(b.amount, 0) as batch_amount
   from batch b full join ledger l on l.kind = b.kind and l.event_id = b.event_id and l.ad_id = b.ad_id
 ),
 differing as (
@@ -149,17 +161,17 @@ differing as (
 waivers as (select order_id, ad_id, sum(waived) as waived from recon_settled where kind in ('cpa', 'credit') group by order_id, ad_id),
 -- Of events that several users sent under one id, any of them.
 clicks as (
-  select event_id, ad_id, min(event_timestamp) as event_timestamp, min(user_id) as user_id, bool_or(is_flagged) as is_flagged, bool_or(coalesce(is_bot, true)) as is_bot,
-    bool_or(is_repeat) as is_repeat, max(behind_ms) as behind_ms, max(lag_ms) as lag_ms
+  select event_id, ad_id, min(event_timestamp) as event_timestamp, min(user_id) as user_id, ${any('is_flagged')} as is_flagged, ${any('coalesce(is_bot, true)')} as is_bot,
+    ${any('is_repeat')} as is_repeat, max(behind_ms) as behind_ms, max(lag_ms) as lag_ms
   from recon_clicks group by event_id, ad_id
 ),
 orders as (
-  select event_id, min(event_timestamp) as event_timestamp, min(user_id) as user_id, min(order_id) as order_id, bool_or(coalesce(is_bot, true)) as is_bot,
-    bool_or(is_repeat) as is_repeat, max(behind_ms) as behind_ms, max(lag_ms) as lag_ms
+  select event_id, min(event_timestamp) as event_timestamp, min(user_id) as user_id, min(order_id) as order_id, ${any('coalesce(is_bot, true)')} as is_bot,
+    ${any('is_repeat')} as is_repeat, max(behind_ms) as behind_ms, max(lag_ms) as lag_ms
   from recon_orders group by event_id
 )
 select x.kind, x.event_id, x.ad_id, coalesce(x.order_id, o.order_id, k.order_id) as order_id, coalesce(x.user_id, o.user_id, c.user_id, k.user_id) as user_id,
-  cast(x.day as varchar) as day, cast(epoch_ms(coalesce(x.event_timestamp, o.event_timestamp, c.event_timestamp, k.event_timestamp)) as bigint) as time_ms,
+  x.day as day, cast(unix_ms(coalesce(x.event_timestamp, o.event_timestamp, c.event_timestamp, k.event_timestamp)) as bigint) as time_ms,
   cast(x.stream_count as bigint) as stream_count, cast(x.stream_amount as bigint) as stream_amount, cast(x.batch_count as bigint) as batch_count,
   cast(x.batch_amount as bigint) as batch_amount, cast(x.settled_amount as bigint) as settled_amount,
   cast(x.settled_waived as bigint) as settled_waived, cast(coalesce(w.waived, 0) as bigint) as order_waived, cast(x.settled_batch as bigint) as settled_batch, x.settled_cause, r.cause as order_cause,
@@ -181,7 +193,7 @@ order by x.day, time_ms, x.kind, x.event_id, x.ad_id`
 export const hoursSql = ({ from, to, end }: Span) => `
 with charged as (
   select date_trunc('hour', event_timestamp) as hour, count(*) as charges, sum(amount) as amount
-  from recon_expected where event_timestamp >= ${at(from)} and event_timestamp < ${at(to)} group by all
+  from recon_expected where event_timestamp >= ${at(from)} and event_timestamp < ${at(to)} group by 1
 ),
 times as (
   select distinct case when status = 'cancelled' then 'credit' else 'cpa' end as kind, event_id, event_timestamp
@@ -194,13 +206,13 @@ first_times as (select kind, event_id, min(event_timestamp) as event_timestamp f
 ledger as (
   select date_trunc('hour', coalesce(t.event_timestamp, cast(l.day as timestamp))) as hour, sum(l.amount) as amount
   from recon_ledger l left join first_times t on t.kind = l.kind and t.event_id = l.event_id
-  where l.day >= ${day(from)} and l.day < ${day(end)} and coalesce(t.event_timestamp < ${at(to)}, true) group by all
+  where l.day >= ${day(from)} and l.day < ${day(end)} and coalesce(t.event_timestamp < ${at(to)}, true) group by 1
 ),
 placed as (
-  select date_trunc('hour', event_timestamp) as hour, count(*) as orders from recon_answers where is_in_span group by all
+  select date_trunc('hour', event_timestamp) as hour, count(*) as orders from recon_answers where is_in_span group by 1
 ),
 all_hours as (select hour from charged union select hour from ledger union select hour from placed)
-select cast(epoch_ms(h.hour) as bigint) as hour, coalesce(p.orders, 0) as orders, coalesce(c.charges, 0) as charges,
+select cast(unix_ms(h.hour) as bigint) as hour, coalesce(p.orders, 0) as orders, coalesce(c.charges, 0) as charges,
   cast(coalesce(l.amount, 0) as bigint) as stream_amount, cast(coalesce(c.amount, 0) as bigint) as batch_amount
 from all_hours h left join charged c on c.hour = h.hour left join ledger l on l.hour = h.hour left join placed p on p.hour = h.hour
 order by h.hour`

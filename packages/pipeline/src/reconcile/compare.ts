@@ -1,4 +1,5 @@
 import { dayOf, HOUR_MS } from '@flowguard/contract'
+import { rendered } from '../etl/dialect.ts'
 import type { Session } from '../warehouse/warehouse.ts'
 import { batchSql, eventsSql, otherDaysSql, type Span } from './batch-sql.ts'
 import type { Difference, Hour } from './book.ts'
@@ -23,17 +24,19 @@ const hourOf = (ms: number) => Math.floor(ms / HOUR_MS) * HOUR_MS
 
 /** Works a span out in the warehouse, and holds it against the stream's answers and the ledger: on the inputs that the session has. */
 export async function compareSpan(session: Session, span: Span, { fillOther, ...rules }: Rules): Promise<Compared> {
-  for (const sql of eventsSql(span)) await session.run(sql)
-  const others = await session.rows<{ day: string }>(otherDaysSql(span))
+  const run = (sql: string) => session.run(rendered(sql, session.dialect))
+  const rows = <T>(sql: string) => session.rows<T>(rendered(sql, session.dialect))
+  for (const sql of eventsSql(span)) await run(sql)
+  const others = await rows<{ day: string }>(otherDaysSql(span))
   for (const { day } of others) await fillOther(day)
-  for (const sql of [...batchSql(span), streamSql(span)]) await session.run(sql)
-  const attributions = await session.rows<AttributionFound>(attributionsSql())
+  for (const sql of [...batchSql(span), streamSql(span)]) await run(sql)
+  const attributions = await rows<AttributionFound>(attributionsSql())
   const named = new Map(attributions.map((each): [string, Named] => [each.event_id, causeOfAttribution(each)]))
-  const charges = await session.rows<ChargeFound>(chargesSql(span))
+  const charges = await rows<ChargeFound>(chargesSql(span))
   const settled = settle(charges, rules)
   const byOrder = new Map(attributions.map(({ order_id: id, event_id: event }) => [id, named.get(event)]))
   return {
-    hours: await session.rows<Hour>(hoursSql(span)),
+    hours: await rows<Hour>(hoursSql(span)),
     differences: [
       ...attributions.map((each) => differenceOfAttribution(each, named.get(each.event_id) as Named)),
       ...charges.map((each) =>

@@ -1,4 +1,4 @@
-import type { Session } from '../warehouse/warehouse.ts'
+import type { Dialect, Param, Session } from '../warehouse/warehouse.ts'
 
 /** So many rows go to the warehouse with one statement. */
 const ROWS_MAX = 10_000
@@ -12,7 +12,7 @@ const TABLES = {
   recon_late: { topic: 'varchar', number: 'integer', position: 'bigint', behind_ms: 'bigint' },
   recon_flags: { user_id: 'varchar', event_id: 'varchar' },
   /** Without what reconciliation itself has put there. `one`: the amount of one of its rows. */
-  recon_ledger: { kind: 'varchar', event_id: 'varchar', ad_id: 'varchar', day: 'date', rows: 'bigint', amount: 'bigint', one: 'bigint' },
+  recon_ledger: { kind: 'varchar', event_id: 'varchar', ad_id: 'varchar', day: 'date', charges: 'bigint', amount: 'bigint', one: 'bigint' },
   /** What was settled before: `amount` with what was `waived`, and what the batch said last. */
   recon_settled: {
     kind: 'varchar',
@@ -43,15 +43,11 @@ export async function makeInputs(session: Session): Promise<void> {
 
 /** Adds rows, each with a value for every column, in their order. */
 export async function fillInput(session: Session, name: InputTable, rows: Iterable<InputRow>): Promise<void> {
-  const types = Object.values(TABLES[name])
   let some: InputRow[] = []
   const flush = async () => {
     if (some.length === 0) return
-    // The lists hold texts alone: one more character tells an empty one from null.
-    const lists = types.map((_, at) => some.map((row) => (row[at] === null ? '' : `=${String(row[at])}`)))
-    const given = types.map((_, at) => `unnest($${at + 1}::varchar[]) as c${at}`)
-    const values = types.map((type, at) => `case when c${at} = '' then null else ${castOf(`substr(c${at}, 2)`, type)} end`)
-    await session.run(`insert into ${name} select ${values.join(', ')} from (select ${given.join(', ')}) as given`, lists)
+    const { sql, params } = FILLED[session.dialect](name, some)
+    await session.run(sql, params)
     some = []
   }
   for (const row of rows) {
@@ -61,5 +57,34 @@ export async function fillInput(session: Session, name: InputTable, rows: Iterab
   await flush()
 }
 
+interface Filled {
+  sql: string
+  params: Param[]
+}
+
+/** Many rows with one statement: each database has its own way. */
+const FILLED: Readonly<Record<Dialect, (name: InputTable, rows: readonly InputRow[]) => Filled>> = {
+  duckdb(name, rows) {
+    const types = Object.values(TABLES[name])
+    // The lists hold texts alone: one more character tells an empty one from null.
+    const params = types.map((_, at) => rows.map((row) => (row[at] === null ? '' : `=${String(row[at])}`)))
+    const given = types.map((_, at) => `unnest($${at + 1}::varchar[]) as c${at}`)
+    const values = types.map((type, at) => `case when c${at} = '' then null else ${castOf(`substr(c${at}, 2)`, type)} end`)
+    return { sql: `insert into ${name} select ${values.join(', ')} from (select ${given.join(', ')}) as given`, params }
+  },
+  /** As the loader loads: a text of JSON, which takes 16 MB. */
+  snowflake(name, rows) {
+    const types = Object.values(TABLES[name])
+    const values = types.map((type, at) => `cast(r.value[${at}] as ${type === 'timestamp' ? 'timestamp_ntz' : type})`)
+    const cells = rows.map((row) => row.map((cell, at) => (types[at] === 'timestamp' && cell !== null ? timeOf(Number(cell)) : cell)))
+    return {
+      sql: `insert into ${name} select ${values.join(', ')} from (select parse_json($1) as given) as j, lateral flatten(input => j.given) as r`,
+      params: [JSON.stringify(cells)],
+    }
+  },
+}
+
 const castOf = (text: string, type: string) =>
   type === 'timestamp' ? `make_timestamp(cast(${text} as bigint) * 1000)` : `cast(${text} as ${type})`
+/** UTC, without the zone's letter. */
+const timeOf = (ms: number) => new Date(ms).toISOString().slice(0, -1)

@@ -1,10 +1,11 @@
 import { ATTRIBUTED, DAY_MS, dayOf, LIVE_MS, MINUTE_MS, TIMED_TOPICS, WINDOW_MS, type Topic } from '@flowguard/contract'
+import { rendered } from '../etl/dialect.ts'
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { pause, type Clock } from '../kernel/lifecycle.ts'
 import type { Logger } from '../kernel/logging.ts'
 import type { Standing } from '../reader/places.ts'
 import { BRONZE_TABLES } from '../warehouse/schema.ts'
-import type { Session, Warehouse } from '../warehouse/warehouse.ts'
+import type { LoadPlace, Session, Warehouse } from '../warehouse/warehouse.ts'
 import type { Span } from './batch-sql.ts'
 import type { lookInto, ReconcileBook } from './book.ts'
 import { compareSpan, type Compared } from './compare.ts'
@@ -21,6 +22,10 @@ export interface ReconcileDeps {
   book: ReconcileBook
   /** A billing period is closed so many days after its end. */
   closeDays: number
+  /** Throws `warehouse_held` where another process is at work on the warehouse; left out: the warehouse itself does. */
+  hold?: (() => void) | undefined
+  /** Where the loader stands by the pipeline's store, which is never ahead of the warehouse: to ask that costs, on Snowflake. */
+  loaded: () => readonly Standing[]
   /** How long the loader is waited for. */
   levelMsMax: number
   clock: Clock
@@ -43,6 +48,8 @@ export interface Reconcile {
 }
 
 const LEVEL_POLL_MS = 50
+/** The same where the warehouse itself says otherwise than the loader did. */
+const ASK_AGAIN_MS = 1_000
 /** A click earns orders for so long. */
 const BEFORE_MS_MIN = WINDOW_MS + MINUTE_MS
 
@@ -59,13 +66,15 @@ export function createReconcile(deps: ReconcileDeps, signal: AbortSignal): Recon
 
   async function through(days: readonly Day[], onSpan: (compared: Compared, settledTo: number) => void): Promise<void> {
     let refused: Error | undefined
+    // One for all days: the loader, which may load every few minutes, is waited for once.
+    using look = deps.look()
     for (const day of withNext(days)) {
       signal.throwIfAborted()
       using session = await deps.warehouse.session()
       const stop = () => session.interrupt()
       signal.addEventListener('abort', stop, { once: true })
       try {
-        await spanOf(deps, session, day, signal, onSpan)
+        await spanOf(deps, { session, look }, day, signal, onSpan)
       } catch (error) {
         // Other days may be whole.
         if (!hasCode(error, 'not_whole')) throw error
@@ -78,6 +87,7 @@ export function createReconcile(deps: ReconcileDeps, signal: AbortSignal): Recon
   }
 
   async function run(days: readonly Day[], askedBy: 'operator' | 'etl'): Promise<number> {
+    deps.hold?.()
     const missed = askedBy === 'etl' ? await eventful(deps, book.missed(days)) : []
     const sorted = [...new Set([...missed, ...days])].sort()
     const runId = book.begin(askedBy, sorted[0] ?? dayOf(clock()), sorted.at(-1) ?? dayOf(clock()))
@@ -104,6 +114,7 @@ export function createReconcile(deps: ReconcileDeps, signal: AbortSignal): Recon
     run: (days, askedBy) => inTurn(() => run(days, askedBy)),
     plan: (days) =>
       inTurn(async () => {
+        deps.hold?.()
         const planned = {
           hours: [] as Compared['hours'][number][],
           differences: [] as Compared['differences'][number][],
@@ -124,7 +135,7 @@ async function eventful({ warehouse }: ReconcileDeps, days: readonly Day[]): Pro
   if (days.length === 0) return []
   using session = await warehouse.session()
   const known = await session.rows<{ day: Day }>(
-    `select cast(partition_date as varchar) as day from (select distinct partition_date from bronze.orders_raw union select distinct partition_date from bronze.clicks_raw) as d`,
+    'select partition_date as day from (select distinct partition_date from bronze.orders_raw union select distinct partition_date from bronze.clicks_raw) as d',
   )
   const all = new Set(known.map(({ day }) => day))
   return days.filter((day) => all.has(day))
@@ -135,12 +146,11 @@ const withNext = (days: readonly Day[]): Day[] => [...new Set(days.flatMap((day)
 
 async function spanOf(
   deps: ReconcileDeps,
-  session: Session,
+  { session, look }: { session: Session; look: Look },
   date: Day,
   signal: AbortSignal,
   onSpan: (compared: Compared, settledTo: number) => void,
 ): Promise<void> {
-  using look = deps.look()
   const settledTo = look.settledTo()
   const doubleClickMs = look.doubleClickMsMax()
   if (settledTo === null || doubleClickMs === undefined) throw new FlowGuardError('not_level', 'billing has not read anything yet')
@@ -153,11 +163,13 @@ async function spanOf(
   const wholeFrom = await wholeSince(session, standings)
   if (from < wholeFrom) throw new FlowGuardError('not_whole', `the warehouse has not all events of ${date}`)
   const span: Span = { from, to, end, settledTo, wholeFrom, beforeMs: Math.max(BEFORE_MS_MIN, doubleClickMs + MINUTE_MS) }
+  // With what was settled of the days before.
+  using latest = deps.look()
   await makeInputs(session)
-  await fill(session, look, span, standings)
+  await fill(session, { look, latest }, span, standings)
   const fillOther = async (day: Day) => {
     await fillInput(session, 'recon_ledger', look.orders(day))
-    await fillInput(session, 'recon_settled', look.settledOrders(day))
+    await fillInput(session, 'recon_settled', latest.settledOrders(day))
   }
   const compared = await compareSpan(session, span, { closeDays: deps.closeDays, now: deps.clock(), fillOther })
   signal.throwIfAborted()
@@ -173,51 +185,60 @@ const COMPARED = [
 const comparedIn = (standings: readonly Standing[]) =>
   standings.filter(({ reader, topic }) => COMPARED.some((each) => each.reader === reader && each.topic === topic))
 
-interface BronzePlace {
-  topic: Topic
-  number: number
-  began: number
-  next: number
-  expired: number
-}
+type Loaded = Pick<LoadPlace, 'topic' | 'partition' | 'began' | 'expired' | 'next' | 'applied'>
 
 const bronzePlaces = (session: Session) =>
-  session.rows<BronzePlace>('select topic, "partition" as number, began, "next" as next, expired from bronze.places')
+  session.rows<Loaded>('select topic, "partition" as "partition", began, expired, "next" as "next", applied from bronze.places')
+
+/** Of which reader the loader has not loaded all that it has read. */
+const behindOf = (standings: readonly Standing[], places: readonly Loaded[]) =>
+  comparedIn(standings).find((reader) => {
+    const place = places.find(({ topic, partition }) => topic === reader.topic && partition === reader.partition)
+    return (place?.next ?? 0) < reader.next && !(place && hasAllEvents(place, reader))
+  })
+
+/** What is between is heartbeats, which make no rows, so that their places may be loaded late. */
+const hasAllEvents = (place: Loaded, { began, expired, read, heartbeats }: Standing) =>
+  place.began === began && place.expired === expired && place.applied === read - heartbeats
 
 /** The warehouse must hold whatever the ledger speaks of. */
 async function waitForLoader(
-  { levelMsMax }: ReconcileDeps,
+  { levelMsMax, loaded }: ReconcileDeps,
   session: Session,
   standings: readonly Standing[],
   signal: AbortSignal,
 ): Promise<void> {
   const until = performance.now() + levelMsMax
   for (;;) {
-    const places = await bronzePlaces(session)
-    const behind = comparedIn(standings).find(
-      ({ topic, partition, next }) => (places.find((each) => each.topic === topic && each.number === partition)?.next ?? 0) < next,
-    )
-    if (!behind) return
-    if (signal.aborted || performance.now() >= until)
-      throw new FlowGuardError(
-        'not_level',
-        `${behind.topic}-${behind.partition} is not loaded up to ${behind.next}, where ${behind.reader} is`,
-      )
-    await pause(LEVEL_POLL_MS, signal)
+    const leftMs = signal.aborted ? 0 : until - performance.now()
+    const isWorthAsking = leftMs <= 0 || !behindOf(standings, loaded())
+    if (isWorthAsking) {
+      const behind = behindOf(standings, await bronzePlaces(session))
+      if (!behind) return
+      if (leftMs <= 0)
+        throw new FlowGuardError(
+          'not_level',
+          `${behind.topic}-${behind.partition} is not loaded up to ${behind.next}, where ${behind.reader} is`,
+        )
+    }
+    await pause(Math.min(leftMs, isWorthAsking ? ASK_AGAIN_MS : LEVEL_POLL_MS), signal)
   }
 }
 
 /** From when on the warehouse has all that billing was told; -Infinity where it always had. */
 async function wholeSince(session: Session, standings: readonly Standing[]): Promise<number> {
   let since = -Infinity
-  for (const { topic, number, began, expired } of await bronzePlaces(session)) {
-    const billing = comparedIn(standings).filter((each) => each.topic === topic && each.partition === number)
+  for (const { topic, partition, began, expired } of await bronzePlaces(session)) {
+    const billing = comparedIn(standings).filter((each) => each.topic === topic && each.partition === partition)
     if (billing.some((each) => expired > each.expired)) return Infinity
     if (topic === ATTRIBUTED || !billing.some((each) => began > each.began)) continue
     const table = BRONZE_TABLES[topic as keyof typeof BRONZE_TABLES]
     const [first] = await session.rows<{ ms: number | null }>(
-      `select cast(epoch_ms(appended_at) as bigint) as ms from ${table} where source_partition = $1 order by source_offset limit 1`,
-      [number],
+      rendered(
+        `select cast(unix_ms(appended_at) as bigint) as ms from ${table} where source_partition = $1 order by source_offset limit 1`,
+        session.dialect,
+      ),
+      [partition],
     )
     // What lay before it was appended before it, whatever its own time; and a click earns orders for as long.
     since = Math.max(since, (first?.ms ?? Infinity) + LIVE_MS + WINDOW_MS)
@@ -225,7 +246,12 @@ async function wholeSince(session: Session, standings: readonly Standing[]): Pro
   return since
 }
 
-async function fill(session: Session, look: Look, span: Span, standings: readonly Standing[]): Promise<void> {
+async function fill(
+  session: Session,
+  { look, latest }: { look: Look; latest: Look },
+  span: Span,
+  standings: readonly Standing[],
+): Promise<void> {
   const { from, end, beforeMs } = span
   const [first, last] = [dayOf(from), dayOf(end - 1)]
   const places = new Map<string, [Topic, number, number]>()
@@ -238,5 +264,5 @@ async function fill(session: Session, look: Look, span: Span, standings: readonl
   await fillInput(session, 'recon_late', look.late(from - beforeMs))
   await fillInput(session, 'recon_flags', look.flags())
   await fillInput(session, 'recon_ledger', look.ledger(first, last))
-  await fillInput(session, 'recon_settled', look.settled(first, last))
+  await fillInput(session, 'recon_settled', latest.settled(first, last))
 }

@@ -7,7 +7,8 @@ import { holderOf, lockFolder } from '../kernel/lock.ts'
 import { silentLogger } from '../kernel/logging.ts'
 import { noTally } from '../reader/places.ts'
 import { temporaryFolder } from '../reader/testing/fixture.ts'
-import { isLevelWith, levelMsMaxOf, openOwnEtl } from './etl.ts'
+import { isLevelWith, openOwnEtl } from './etl.ts'
+import { levelMsMaxOf } from './warehouse.ts'
 
 /** Nobody is there. */
 const WAREHOUSE_URL = 'snowflake://ME@acme-prod/FLOWGUARD?access_url=http://127.0.0.1:9'

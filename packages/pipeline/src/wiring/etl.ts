@@ -8,7 +8,6 @@ import { readModels } from '../etl/model.ts'
 import { ROOT, VERSION, type Settings } from '../kernel/config.ts'
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { pause } from '../kernel/lifecycle.ts'
-import { lockFolder } from '../kernel/lock.ts'
 import type { Logger } from '../kernel/logging.ts'
 import { groups, type GroupPartition } from '../ops/groups.ts'
 import type { Stores } from '../ops/stores.ts'
@@ -22,19 +21,14 @@ import type { Machine } from './machine.ts'
 import { openMachine } from './open-machine.ts'
 import { reconcileAfter } from './reconcile.ts'
 import { batchEngine } from './spark.ts'
-import { snowflakeOf, warehouseNamespace } from './warehouse.ts'
+import { holdWarehouse, levelMsMaxOf, snowflakeOf, warehouseNamespace } from './warehouse.ts'
 
-/** How long a run waits for what is in the log when it is asked for, where the loader does not take longer to load it; then it begins, and says that not all is loaded. */
-const LEVEL_MS_MIN = 30_000
 /**
- * The same for a question. Not at once: while events come in something is always on its way to the warehouse, and only what was there when it was asked counts.
+ * How long a question waits for what is in the log. Not at once: while events come in something is always on its way to the warehouse, and only what was there when it was asked counts.
  * Short, for who asks over HTTP gives up after a while (cli/http.ts), and asks again.
  */
 const QUESTION_MS_MAX = 10_000
 const LEVEL_POLL_MS = 100
-
-/** A batch is loaded when it is old, and what the stream answered to it in the next. */
-export const levelMsMaxOf = ({ LOADER_AGE_MS }: Pick<Settings, 'LOADER_AGE_MS'>) => Math.max(LEVEL_MS_MIN, 2 * Number(LOADER_AGE_MS))
 
 const shared = new WeakMap<Machine, Promise<Etl>>()
 
@@ -81,14 +75,13 @@ async function openEtl(machine: Machine, levelMsMax: number): Promise<Etl> {
       warehouse: await machine.warehouse(),
       models,
       engine,
-      hold: snowflakeOf(settings) && (() => holdEtl(machine)),
+      hold: () => holdWarehouse(machine),
       reference: () => referenceOf(machine),
       awaited: ({ beforeMs, by }, stop) =>
         awaited(stores, { beforeMs, msMax: by === 'run' ? levelMsMax : Math.min(levelMsMax, QUESTION_MS_MAX) }, stop),
       lineage: lineageTo(machine),
       async after(days) {
-        // Its SQL is DuckDB's.
-        if (!snowflakeOf(settings)) await reconcileAfter(machine, days, levelMsMax)
+        await reconcileAfter(machine, days, levelMsMax)
         await exportAfter(machine, () => etlOf(machine))
       },
       clock,
@@ -96,20 +89,6 @@ async function openEtl(machine: Machine, levelMsMax: number): Promise<Etl> {
     },
     signal,
   )
-}
-
-const holding = new WeakSet<Machine>()
-
-/** In place of the lock that DuckDB has on its file: one process makes the tables of a data folder, from its first use on. */
-function holdEtl(machine: Machine): void {
-  if (holding.has(machine)) return
-  try {
-    machine.closing.use(lockFolder(machine.settings.DATA_DIR, 'etl'))
-  } catch (error) {
-    if (!hasCode(error, 'data_locked')) throw error
-    throw new FlowGuardError('warehouse_held', `another process makes its tables: ${(error as Error).message}`, error)
-  }
-  holding.add(machine)
 }
 
 /** To the receiver of the settings, where there is one. */

@@ -7,18 +7,16 @@ import { lookInto, reconcileBook, type ReconcileBook } from '../reconcile/book.t
 import type { Reconciling } from '../reconcile/outcome.ts'
 import { createReconcile, type Day, type Look } from '../reconcile/reconcile.ts'
 import { reconcileView } from '../reconcile/view.ts'
+import { loaderStandings } from '../loader/mirror.ts'
 import { WAREHOUSE } from '../warehouse/schema.ts'
 import type { Machine } from './machine.ts'
 import { openMachine } from './open-machine.ts'
-import { needsFile, snowflakeOf } from './warehouse.ts'
-
-/** How long a run waits until bronze holds what billing has read. */
-const LEVEL_MS_MAX = 30_000
+import { holdWarehouse, levelMsMaxOf, snowflakeOf } from './warehouse.ts'
 
 const shared = new WeakMap<Machine, Promise<Reconciling>>()
 
 /** One for all roles of a process: there is one run at a time. */
-export function reconcilingOf(machine: Machine, levelMsMax = LEVEL_MS_MAX): Promise<Reconciling> {
+export function reconcilingOf(machine: Machine, levelMsMax = levelMsMaxOf(machine.settings)): Promise<Reconciling> {
   const made = shared.get(machine) ?? open(machine, levelMsMax)
   shared.set(machine, made)
   return made
@@ -48,6 +46,8 @@ async function open(machine: Machine, levelMsMax: number): Promise<Reconciling> 
     {
       warehouse: await machine.warehouse(),
       look: () => lookAt(path),
+      hold: () => holdWarehouse(machine),
+      loaded: () => guarded(path, () => loaderStandings(db)),
       book,
       closeDays: Number(settings.BILLING_CLOSE_DAYS),
       levelMsMax,
@@ -56,10 +56,7 @@ async function open(machine: Machine, levelMsMax: number): Promise<Reconciling> 
     },
     signal,
   )
-  // Its SQL is DuckDB's.
-  const refused = async () => needsFile(settings, 'reconciliation') as never
-  const work = snowflakeOf(settings) ? { run: refused, plan: refused } : reconcile
-  return { reconcile: work, book, view: reconcileView(db) }
+  return { reconcile, book, view: reconcileView(db) }
 }
 
 /** As of the moment of the first question, on a connection of its own. */
@@ -82,12 +79,12 @@ function guardedBook(path: string, book: ReconcileBook): ReconcileBook {
 
 /** In this process, where FlowGuard does not run on the folder. Throws `warehouse_missing`, or `warehouse_held` where it does. */
 export async function openOwnReconcile(settings: Settings, logger: Logger, signal: AbortSignal): Promise<Reconciling & AsyncDisposable> {
-  needsFile(settings, 'reconciliation')
   const machine = openMachine(settings, logger, signal)
   try {
     const file = machine.path(WAREHOUSE.file)
-    if (!existsSync(file)) throw new FlowGuardError('warehouse_missing', `${file} is not there`)
-    using _session = await (await machine.warehouse()).session()
+    if (!snowflakeOf(settings) && !existsSync(file)) throw new FlowGuardError('warehouse_missing', `${file} is not there`)
+    holdWarehouse(machine)
+    await (await machine.warehouse()).bronze.places()
     return { ...(await reconcilingOf(machine, 0)), [Symbol.asyncDispose]: () => machine[Symbol.asyncDispose]() }
   } catch (error) {
     await machine[Symbol.asyncDispose]()

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { parseAddress } from '../kernel/addresses.ts'
 import type { Settings } from '../kernel/config.ts'
-import { FlowGuardError } from '../kernel/errors.ts'
+import { FlowGuardError, hasCode } from '../kernel/errors.ts'
+import { lockFolder } from '../kernel/lock.ts'
 import { hasLoaded, loaderStandings } from '../loader/mirror.ts'
 import { QUIET_TIMES } from '../reader/batching.ts'
 import { openDuckdb } from '../warehouse/adapters/duckdb.ts'
@@ -11,6 +12,7 @@ import type { SnowflakeAccess } from '../warehouse/adapters/snowflake-connection
 import { openSnowflake } from '../warehouse/adapters/snowflake.ts'
 import { WAREHOUSE } from '../warehouse/schema.ts'
 import type { Warehouse } from '../warehouse/warehouse.ts'
+import type { Machine } from './machine.ts'
 
 /** The warehouse of the settings, to be written by this process. `db` is the pipeline's store, which knows whether there was one. */
 export function openWarehouse(settings: Settings, db: DatabaseSync): Warehouse {
@@ -46,6 +48,29 @@ export function snowflakeOf(
 export function batchingOf(settings: Settings): { rowsMax: number; ageMs: number; quietMs: number } {
   const ageMs = Number(settings.LOADER_AGE_MS)
   return { rowsMax: Number(settings.LOADER_ROWS), ageMs, quietMs: snowflakeOf(settings) ? QUIET_TIMES * ageMs : ageMs }
+}
+
+/** How long something waits for what is in the log when it is asked for, where the loader does not take longer to load it. */
+const LEVEL_MS_MIN = 30_000
+
+/** A batch is loaded when it is old, and what the stream answered to it in the next. */
+export const levelMsMaxOf = ({ LOADER_AGE_MS }: Pick<Settings, 'LOADER_AGE_MS'>) => Math.max(LEVEL_MS_MIN, 2 * Number(LOADER_AGE_MS))
+
+const holding = new WeakSet<Machine>()
+
+/**
+ * In place of the lock that DuckDB has on its file: one process makes the tables of a data folder, and goes through its days, from its first use on. Throws
+ * `warehouse_held`.
+ */
+export function holdWarehouse(machine: Machine): void {
+  if (snowflakeOf(machine.settings) === undefined || holding.has(machine)) return
+  try {
+    machine.closing.use(lockFolder(machine.settings.DATA_DIR, 'etl'))
+  } catch (error) {
+    if (!hasCode(error, 'data_locked')) throw error
+    throw new FlowGuardError('warehouse_held', `another process makes its tables, or reconciles: ${(error as Error).message}`, error)
+  }
+  holding.add(machine)
 }
 
 /** Throws `warehouse_unsupported` where the warehouse is not a file. */
