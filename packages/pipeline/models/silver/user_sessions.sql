@@ -21,8 +21,8 @@
 -- A gap of exactly 30:00.000 is still the same session. A session belongs to the day it began, and is whole whatever midnights it runs over: behind the
 -- last day, the users who are still at it are followed to their first gap. Of valid events: impressions, clicks, and orders placed (a status is no visit).
 -- path: the items in the order of time, at most 50; at the same time clicks come before impressions, and these before orders. entry_item_id: the first event's.
--- What a user does within one half hour of the clock is of one session, for no gap in it is longer: so these stays are summed up first, and windows, which are
--- sorted, see only them: of visits of eight events that took 1.6 s a million events instead of 2.4.
+-- Windows are ordered by time alone: events of one time are of one session whatever their order, and more columns to order by took 1.4 s a million events
+-- instead of 0.9.
 -- No list of a whole user's events is made: to cut one up takes time by the square of its length.
 with events as not materialized (
   select user_id, event_timestamp as seen_at, case event_type when 'click' then 1 when 'impression' then 2 end as kind, item_id,
@@ -43,33 +43,27 @@ near as (
   union all
   select * from events where date > :to_date and user_id in (select user_id from open_users)
 ),
-stays as (
-  select user_id, min(seen_at) as began, max(seen_at) as ended, count(*) as events,
+marked as (
+  select *,
+    case when seen_at - interval 30 minute <= lag(seen_at) over (partition by user_id order by seen_at) then 0 else 1 end as is_first
+  from near
+  where seen_at >= cast(:from_date as timestamp) - interval 30 minute
+),
+numbered as (
+  select *, sum(is_first) over (partition by user_id order by seen_at) as session_number
+  from marked
+),
+sessions as (
+  select user_id, min(seen_at) as started_at, max(seen_at) as ended_at, count(*) as events,
     count(case when kind = 2 then 1 end) as impressions,
     count(case when kind = 1 then 1 end) as clicks,
     count(case when kind = 3 then 1 end) as orders,
     sum(revenue) as revenue, items_in_order(seen_at, kind, item_id) as items
-  from near
-  where seen_at >= cast(:from_date as timestamp) - interval 30 minute
-  group by user_id, date_trunc('hour', seen_at), extract(minute from seen_at) < 30
-),
-marked as (
-  select *, case when began - interval 30 minute <= lag(ended) over (partition by user_id order by began) then 0 else 1 end as is_first
-  from stays
-),
-numbered as (
-  select *, sum(is_first) over (partition by user_id order by began) as session_number
-  from marked
-),
-sessions as (
-  select user_id, min(began) as started_at, max(ended) as ended_at, sum(events) as events, sum(impressions) as impressions, sum(clicks) as clicks,
-    sum(orders) as orders, sum(revenue) as revenue, items_joined(began, items) as items
   from numbered
   group by user_id, session_number
 )
 select concat(user_id, '/', unix_ms(started_at)) as session_id, user_id, started_at, ended_at, unix_ms(ended_at) - unix_ms(started_at) as duration_ms,
-  cast(events as bigint) as events, cast(impressions as bigint) as impressions, cast(clicks as bigint) as clicks, cast(orders as bigint) as orders,
-  cast(revenue as decimal(18, 2)) as revenue, first_item(items) as entry_item_id,
+  events, impressions, clicks, orders, cast(revenue as decimal(18, 2)) as revenue, first_item(items) as entry_item_id,
   first_items(items, 50) as path, cast(started_at as date) as date
 from sessions
 where cast(started_at as date) between :from_date and :to_date

@@ -59,10 +59,7 @@ export const FUNCTIONS_ROW = Object.fromEntries(Object.entries(CASES).map(([name
 
 /** A row a user. */
 export const ITEMS_SQL = `select user_id, first_item(items) as entry_item, first_items(items, 3) as path
-  from (
-    select user_id, items_joined(seen_at, items) as items
-    from (select user_id, seen_at, items_in_order(seen_at, kind, item_id) as items from (${EVENTS}) as events group by user_id, seen_at) as moments group by user_id
-  ) as visits order by user_id`
+  from (select user_id, items_in_order(seen_at, kind, item_id) as items from (${EVENTS}) as events group by user_id) as visits order by user_id`
 export const ITEMS_ROWS = [
   { user_id: 'a', entry_item: 8, path: [8, 9, 7] },
   { user_id: 'b', entry_item: null, path: [] },

@@ -27,7 +27,7 @@ const FUNCTIONS: Readonly<Record<string, Meaning>> = {
     spark: (...all) => (all.length === 0 ? 'cast(array() as array<string>)' : `filter(array(${all.join(', ')}), each -> each is not null)`),
   },
   /**
-   * `items_in_order(moment, kind, item)`: an aggregate, for the three functions below alone. Sorted when it is whole: on DuckDB an ordered aggregate took 1.5 s a
+   * `items_in_order(moment, kind, item)`: an aggregate, for first_item and first_items alone. Sorted when it is whole: on DuckDB an ordered aggregate took 1.5 s a
    * million events instead of 0.3. Snowflake's lists forget what is null, so that its are text.
    */
   items_in_order: {
@@ -37,14 +37,6 @@ const FUNCTIONS: Readonly<Record<string, Meaning>> = {
       `listagg(coalesce(cast(${item} as varchar), ''), ',') within group (order by ${moment}, ${kind}, coalesce(${item}, ${LAST}))`,
     spark: (moment, kind, item) =>
       `transform(array_sort(collect_list(struct(${moment} as moment, ${kind} as kind, coalesce(${item}, ${LAST}) as place, ${item} as item))), each -> each.item)`,
-  },
-  /** `items_joined(moment, items)`: an aggregate of them: one after the other, no two of one moment. */
-  items_joined: {
-    duckdb: (moment, items) =>
-      `flatten(list_transform(list_sort(list({'moment': ${moment}, 'items': ${items}})), lambda each: each.items))`,
-    snowflake: (moment, items) => `listagg(${items}, ',') within group (order by ${moment})`,
-    spark: (moment, items) =>
-      `flatten(transform(array_sort(collect_list(struct(${moment} as moment, ${items} as items))), each -> each.items))`,
   },
   /** `first_item(items)`: null where it is not known. */
   first_item: {
