@@ -10,6 +10,7 @@ import { CsvButton } from '../../ui/csv-button.tsx'
 import { Segments } from '../../ui/segments.tsx'
 import { Table } from '../../ui/table.tsx'
 import { WEEKDAYS } from '../../model/days.ts'
+import { nothingIn } from './nothing.ts'
 import type { ReportAnswer, ReportRow, ReportValue } from './use-report.ts'
 
 const TABLE_ROWS_MAX = 200
@@ -61,8 +62,12 @@ export function ReportPanel({ answer, title, children }: Props) {
   )
 }
 
-function NoRows({ report: { from, to, fresh } }: { report: Report }) {
-  if (!fresh.behind) return <Empty title="Nothing in these days">No event of these days has been loaded into the warehouse.</Empty>
+function NoRows({ report }: { report: Report }) {
+  const { from, to, fresh } = report
+  if (!fresh.behind) {
+    const { title, detail } = nothingIn(report)
+    return <Empty title={title}>{detail}</Empty>
+  }
   return (
     <Empty title={`Gold has not been made of ${from === to ? 'this day' : 'these days'} yet`}>
       {from === to ? 'It holds events' : `${fresh.behind.days} of them ${fresh.behind.days === 1 ? 'holds' : 'hold'} events`}.{' '}
