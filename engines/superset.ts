@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { command, EngineError } from './command.ts'
+import { command, EngineError, need } from './command.ts'
 import { installPython, type PythonTools } from './python.ts'
 import type { RunFolder } from './run-folder.ts'
 import { serverOf, type Server } from './server.ts'
@@ -62,7 +62,7 @@ interface Own {
   database: string
 }
 
-async function own({ python }: PythonTools, { script, args = [], database }: Own, options: { cwd?: string; env: NodeJS.ProcessEnv }) {
+async function own(python: string, { script, args = [], database }: Own, options: { cwd?: string; env: NodeJS.ProcessEnv }) {
   try {
     const env = { ...options.env, FLOWGUARD_DATABASE_URI: database }
     return await command(python, [join(OWN, script), FILES, ...args], { ...options, env, msMax: PREPARE_MS_MAX })
@@ -79,12 +79,16 @@ export function prepareSuperset(
   database: string,
   script: 'prepare.py' | 'ask.py' = 'prepare.py',
 ): Promise<string> {
-  return own(tools, { script, database }, { cwd: home.folder, env: home.env })
+  return own(tools.python, { script, database }, { cwd: home.folder, env: home.env })
 }
 
-/** The dashboards as Superset's own import takes them, by its pages or by `superset import-dashboards`; the database is in it too, so it is for its owner alone. */
-export async function zipDashboards(tools: PythonTools, database: string, file: string): Promise<void> {
-  await own(tools, { script: 'contents.py', args: [file], database }, { env: tools.env })
+/** The dashboards as Superset's own import takes them, by its pages or by `superset import-dashboards`, written without a Superset; the database is in it too, so it is for its owner alone. */
+export async function zipDashboards(
+  database: string,
+  file: string,
+  python = need('python3', 'Python 3, which writes the zip'),
+): Promise<void> {
+  await own(python, { script: 'contents.py', args: [file], database }, { env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' } })
 }
 
 /** The server, prepared before. */

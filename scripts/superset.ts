@@ -8,7 +8,7 @@
  *   npm run superset -- --database URI            over another database (SQLAlchemy's address)
  *   SUPERSET_DATABASE=URI npm run superset        the same, where a password is in it: an argument can be seen by others. snowflake://…
  *   npm run superset -- import                    imports, and serves nothing
- *   npm run superset -- zip FILE                  the dashboards for a Superset that you have
+ *   npm run superset -- zip FILE                  the dashboards for a Superset that you have; installs nothing
  */
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
@@ -39,14 +39,14 @@ async function main(): Promise<void> {
   const { DATA_DIR } = readSettings(flags, process.env, resolve(import.meta.dirname, '..'))
   const database = values.database ?? process.env['SUPERSET_DATABASE'] ?? fileUri(join(DATA_DIR, WAREHOUSE.copy), task)
 
-  using stopping = untilStopped()
-  const tools = await installSuperset()
   if (task === 'zip') {
-    await zipDashboards(tools, database, resolve(file!))
+    await zipDashboards(database, resolve(file!))
     say(`${file} is written: Superset's pages import it (Dashboards, Import), or superset import-dashboards --path ${file} --username NAME`)
     say(`the address of the database is in it, with its password where it has one: only you may read it`)
     return
   }
+  using stopping = untilStopped()
+  const tools = await installSuperset()
   using folder = openRunFolder(join(DATA_DIR, 'superset'))
   const home = supersetHome(tools, folder.path('home'))
   say('Superset makes its tables and imports the dashboards: half a minute')
