@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -11,17 +11,29 @@ import { freePort, startMachine, until } from './support/machine.ts'
 const MAIN = join(import.meta.dirname, '../packages/pipeline/src/main.ts')
 
 test('up ends, and says why, when one of its processes cannot start', async () => {
-  const port = await freePort()
-  const other = createServer().listen(port, '127.0.0.1')
-  await once(other, 'listening')
-  await using machine = await startMachine({ idle: true, env: { GATEWAY_PORT: String(port) } })
+  await using machine = await startMachine({ idle: true, env: { FOODS_FILE: 'no-such-foods.json' } })
+  const { code, stderr } = await machine.cli('up')
+  assert.equal(code, 1)
+  assert.match(stderr, /no-such-foods\.json/)
+  assert.match(readFileSync(join(machine.dataDir, 'logs/edge.log'), 'utf8'), /no-such-foods\.json/)
+})
+
+test('up names all ports that are taken at once, with others to paste, and starts nothing', async () => {
+  await using machine = await startMachine({ idle: true })
+  const names = ['GATEWAY_PORT', 'OPS_PORT', 'STORE_PORT']
+  const others = names.map((name) => createServer().listen(Number(machine.env[name]), '127.0.0.1'))
+  await Promise.all(others.map((other) => once(other, 'listening')))
   try {
     const { code, stderr } = await machine.cli('up')
     assert.equal(code, 1)
-    assert.match(stderr, new RegExp(`the port ${port} of the events gateway is taken`))
-    assert.match(readFileSync(join(machine.dataDir, 'logs/edge.log'), 'utf8'), /port_taken/)
+    const [first = '', line = '', advice = '', ...rest] = stderr.split('\n')
+    assert.match(first, new RegExp(`^error: taken on .*: ${names.map((name) => `port ${machine.env[name]} .${name}.`).join(', ')}\\.`))
+    if (process.platform !== 'win32') assert.match(line, /^ {4}export( (GATEWAY|OPS|STORE)_PORT=\d+)+$/)
+    assert.match(advice, /^ {2}Stop what listens there/)
+    assert.deepEqual(rest, [''])
+    assert.ok(!existsSync(join(machine.dataDir, 'logs/edge.log')))
   } finally {
-    other.close()
+    for (const other of others) other.close()
   }
 })
 

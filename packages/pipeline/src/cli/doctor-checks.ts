@@ -1,5 +1,4 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { readAlertRules } from '../alerts/rules-file.ts'
@@ -15,6 +14,7 @@ import { engineLooks, type EngineLook } from '../wiring/engine-states.ts'
 import { keysNow } from '../wiring/keys-now.ts'
 import { healthOfAll } from './health-check.ts'
 import { bytes, duration } from './output.ts'
+import { listenFault } from './ports.ts'
 
 const NODE_MAJOR_MIN = 24
 const MIB = 1024 * 1024
@@ -292,13 +292,4 @@ async function checkPorts(settings: Settings): Promise<Finding[]> {
     }
   }
   return findings
-}
-
-/** The error code of trying to listen, or undefined where it works. */
-function listenFault(host: string, port: number): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
-    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)))
-  })
 }

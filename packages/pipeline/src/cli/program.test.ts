@@ -131,7 +131,7 @@ test('a failure says what, where and what to do; its stack only where debugging 
   const error = new FlowGuardError('port_taken', '127.0.0.1:8000 is taken', new Error('EADDRINUSE'))
   assert.equal(
     said(error),
-    'error: 127.0.0.1:8000 is taken\n  Stop what listens there, or choose other ports: GATEWAY_PORT, CATALOG_PORT, OPS_PORT, METRICS_PORT.\n',
+    'error: 127.0.0.1:8000 is taken\n  Stop what listens there, or choose other ports: GATEWAY_PORT, CATALOG_PORT, OPS_PORT, STORE_PORT, METRICS_PORT.\n',
   )
   assert.match(said(error, { LOG_LEVEL: 'debug' }), /program\.test\.ts[^]*caused by Error: EADDRINUSE/)
   assert.match(said(new TypeError('x is undefined')), /x is undefined\n {2}This is a fault in FlowGuard itself/)

@@ -11,6 +11,7 @@ import { flinkSettings } from '../wiring/flink.ts'
 import { apps } from './apps.ts'
 import { action, EXIT, example, positiveNumber, type Cli, type Context, type ExitCode } from './cli.ts'
 import { count, counted, pairs } from './output.ts'
+import { assertPortsFree } from './ports.ts'
 import { supervise } from './supervisor.ts'
 
 const LINE_EVERY_MS = 1_000
@@ -34,15 +35,16 @@ interface Flags {
 
 /** A start takes a few seconds where nothing is waited for. */
 const NOT_READY_MS = 10_000
-const NOT_READY =
+const notReady = ({ DATA_DIR }: Settings) =>
   'not ready yet: the machine is busy, or something waits for a store or an engine that does not answer, and goes on once it does.\n' +
-  '  npx flowguard logs --level warn names it, where there is one; npx flowguard doctor, with the same settings, says what is wrong with it'
+  `  npx flowguard logs --level warn --data-dir ${DATA_DIR} names it, where there is one; npx flowguard doctor, with the same settings, says what is wrong with it`
 
 async function up({ settings, io, out }: Context, flags: Flags): Promise<ExitCode> {
   const { simulate: rate, store: hasStore } = flags
   const startedAt = performance.now()
   if (settings.STREAM_ENGINE === 'flink') flinkSettings(settings)
   using _lock = lockFolder(settings.DATA_DIR)
+  await assertPortsFree(settings, hasStore)
   const logger = createLogger('up', settings, 'fatal')
   const ready = Promise.withResolvers<void>()
   const { sources: _sources, ...values } = settings
@@ -63,7 +65,7 @@ async function up({ settings, io, out }: Context, flags: Flags): Promise<ExitCod
       onGivenUp: (name, how) => out.note(out.noteColors.red(givenUp(name, how, settings))),
     }),
     async (signal) => {
-      const slow = setTimeout(() => out.note(NOT_READY), NOT_READY_MS)
+      const slow = setTimeout(() => out.note(notReady(settings)), NOT_READY_MS)
       await Promise.race([ready.promise, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))])
       clearTimeout(slow)
       if (signal.aborted) return

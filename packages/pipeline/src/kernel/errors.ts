@@ -69,7 +69,7 @@ const CODES = {
   data_locked: { retriable: false, advice: 'FlowGuard already runs on this data folder. Stop it there, or use another with --data-dir.' },
   port_taken: {
     retriable: false,
-    advice: 'Stop what listens there, or choose other ports: GATEWAY_PORT, CATALOG_PORT, OPS_PORT, METRICS_PORT.',
+    advice: 'Stop what listens there, or choose other ports: GATEWAY_PORT, CATALOG_PORT, OPS_PORT, STORE_PORT, METRICS_PORT.',
   },
   keys_required: {
     retriable: false,
@@ -211,7 +211,7 @@ const CODES = {
     advice:
       'Spark reads the lake, whose records are not those of the warehouse. Run with BATCH_ENGINE=warehouse, or begin with another lake and warehouse.',
   },
-  part_failed: { retriable: false, advice: 'See `npx flowguard logs` for what went before.' },
+  part_failed: { retriable: false, advice: 'See `npx flowguard logs`, with the same --data-dir, for what went before.' },
 } as const satisfies Record<string, { retriable: boolean; advice: string }>
 
 export type ErrorCode = keyof typeof CODES
