@@ -55,13 +55,14 @@ export async function identify(path: string): Promise<EventFile> {
   })
 }
 
+export const isCsv = (path: string): boolean => /\.csv(\.gz)?$/i.test(path)
+
 /**
  * The events of an NDJSON or CSV file (`.csv`; a header row first), gzipped or not, in its order, as they come off the disk.
  * `onBytes` hears how far the file has been read.
  */
 export async function* readEvents(path: string, onBytes?: (bytes: number) => void): AsyncGenerator<FileEvent[]> {
-  const isCsv = /\.csv(\.gz)?$/i.test(path)
-  const toEvent = isCsv ? csvReader(path) : ndjsonReader(path)
+  const toEvent = isCsv(path) ? csvReader(path) : ndjsonReader(path)
   for await (const lines of readLines(path, onBytes)) {
     const events: FileEvent[] = []
     for (const { line, text } of lines) {

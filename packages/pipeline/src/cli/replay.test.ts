@@ -40,6 +40,22 @@ test('a gzipped file goes out whole, in order, 500 at a time, with the write key
   assert.equal(batches(gateway)[0]?.headers.authorization, 'Bearer secret')
 })
 
+test('a CSV whose rows are no events is refused before anything is sent, with the way to make them some', async () => {
+  using folder = temporaryFolder()
+  await using gateway = await fakeGateway()
+  writeFileSync(folder.file('a.ndjson'), ndjson(3))
+  writeFileSync(folder.file('b.csv.gz'), gzipSync('\ufeffinvoice,"größe, cm"\r\n1,2\r\n'))
+  for (const more of [[], ['--dry-run']]) {
+    const { code, stderr } = await run(['replay', folder.file('a.ndjson'), folder.file('b.csv.gz'), ...more, ...base(gateway, folder)])
+    assert.equal(code, 1)
+    assert.match(stderr, /b\.csv\.gz: line 1: no column is called event_type \(there are invoice, größe, cm\).*--map FILE\.sql.*--dry-run/)
+  }
+  assert.deepEqual(batches(gateway), [])
+  writeFileSync(folder.file('c.csv'), 'event_type,event_id,timestamp\nclick,e1,2026-01-01T00:00:00Z\n')
+  assert.equal((await run(['replay', folder.file('c.csv'), ...base(gateway, folder)])).code, 0)
+  assert.deepEqual(gateway.accepted, ['e1'])
+})
+
 test('a gateway that fails now and then costs no event and no order', async () => {
   using folder = temporaryFolder()
   await using gateway = await fakeGateway()
