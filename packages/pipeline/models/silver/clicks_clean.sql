@@ -6,7 +6,7 @@
 -- accepted: event_type in (click, impression, invalid)
 -- volume: 0.3..3 of 28 days
 -- column event_id: the id that its client gave, or the gateway
--- column user_id: who was shown or clicked; a pseudonym
+-- column user_id: who was shown or clicked: the id as it was sent; once they were erased, a pseudonym
 -- column event_type: click, impression, or invalid where it is no event of ours
 -- column item_id: the dish, null where none was named
 -- column ad_id: the ad
@@ -20,7 +20,7 @@
 -- column warnings: what is odd about it, and leaves it valid
 -- column source_partition: where it lies in the log
 -- column source_offset: where it lies in the partition
--- column date: the UTC day of its event time
+-- column date: the UTC day, by event time
 --
 -- Flags and never drops. is_valid: no errors. Errors: invalid_event, missing_event_id, missing_user_id, missing_ad_id, item_id_out_of_range, bot,
 -- duplicate (the same user and event_id at a lower offset of the partition, on any day), id_conflict (that, with another content).

@@ -9,7 +9,7 @@
 -- column event_id: the id that its client gave, or the gateway
 -- column order_id: the gateway's id of the order
 -- column client_order_id: the client's own, null where it gave none
--- column user_id: who ordered; a pseudonym
+-- column user_id: who ordered: the id as it was sent; once they were erased, a pseudonym
 -- column item_id: the dish
 -- column item_name: as the client named it
 -- column price: of one, in rupees
@@ -36,7 +36,7 @@
 -- column warnings: what is odd about it, and leaves it valid
 -- column source_partition: where it lies in the log
 -- column source_offset: where it lies in the partition
--- column date: the UTC day of its event time
+-- column date: the UTC day, by event time
 --
 -- Flags and never drops. is_valid: no errors. Errors: invalid_event, missing_event_id, missing_order_id, missing_user_id, item_id_out_of_range,
 -- price_out_of_range, quantity_out_of_range, status_unknown, bot, duplicate (the same event_id at a lower offset of the partition, on any day),
