@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { readAlertRules } from '../alerts/rules-file.ts'
@@ -12,6 +12,7 @@ import { readTopics } from '../log/topics.ts'
 import { FILES } from '../ops/stores.ts'
 import { engineLooks, type EngineLook } from '../wiring/engine-states.ts'
 import { keysNow } from '../wiring/keys-now.ts'
+import { WAREHOUSE } from '../warehouse/schema.ts'
 import { healthOfAll } from './health-check.ts'
 import { bytes, duration } from './output.ts'
 import { listenFault } from './ports.ts'
@@ -24,6 +25,7 @@ const DISK_FREE_BYTES_WARN = 1024 * MIB
 /** What edge and pipeline may grow to together, and a little. */
 const MEMORY_BYTES_WARN = 900 * MIB
 const CLOCK_SKEW_MS_MAX = 5_000
+const DUCKDB_MARK = { at: 8, text: 'DUCK' }
 const YEAR_2024_MS = Date.UTC(2024, 0, 1)
 /** A store up to this size is checked whole; of a larger one, only that it opens. */
 const CHECKED_BYTES_MAX = 64 * MIB
@@ -50,10 +52,12 @@ export function settingsChecks(settings: Settings, clock: () => number): Check[]
     () => checkFiles(settings),
     () => checkLock(settings.DATA_DIR),
     () => checkStores(settings.DATA_DIR),
+    () => checkWarehouse(settings),
     () => checkErased(settings.DATA_DIR),
     ...engineLooks(settings).map((engine) => () => checkEngine(engine)),
     () => checkKeys(settings),
     () => checkPorts(settings),
+    () => checkStorePort(settings),
   ]
 }
 
@@ -205,6 +209,25 @@ function checkStores(folder: string): Finding[] {
   })
 }
 
+/** Only one process may open it: here it is looked at whether it is DuckDB's at all. On Snowflake it is an engine. */
+function checkWarehouse({ DATA_DIR, WAREHOUSE_URL }: Settings): Finding[] {
+  if (WAREHOUSE_URL !== 'duckdb:') return []
+  const [name, path] = [WAREHOUSE.file, join(DATA_DIR, WAREHOUSE.file)]
+  if (!existsSync(path)) return [{ name, state: 'ok', detail: 'not made yet' }]
+  const head = Buffer.alloc(DUCKDB_MARK.at + DUCKDB_MARK.text.length)
+  const file = openSync(path, 'r')
+  try {
+    readSync(file, head, 0, head.length, 0)
+  } finally {
+    closeSync(file)
+  }
+  const size = bytes(statSync(path).size)
+  if (head.toString('latin1', DUCKDB_MARK.at) === DUCKDB_MARK.text)
+    return [{ name, state: 'ok', detail: `${size}, DuckDB’s (not read here: \`npx flowguard audit\` counts what is in it)` }]
+  const { message, advice } = new FlowGuardError('warehouse_corrupt', `${path} is no file of DuckDB’s (${size})`)
+  return [{ name, state: 'fail', detail: message, advice }]
+}
+
 /** Whether all of it was checked. Throws what is wrong with it. */
 function checkStore(path: string, isChecked: boolean): boolean {
   const db = openReadOnly(path)
@@ -257,6 +280,17 @@ async function checkKeys(settings: Settings): Promise<Finding> {
       : `${valid} valid; PUBLIC_WRITE_KEY is none of them, so that nobody can order in the store`
   const advice = 'Where the store is to be open: `npx flowguard keys add shop-pages --events-only`, and set PUBLIC_WRITE_KEY to it.'
   return { name, state: 'warn', detail, advice }
+}
+
+/** Where `up` serves the shop. Without it all else goes on. */
+async function checkStorePort({ HOST, STORE_PORT, DATA_DIR }: Settings): Promise<Finding> {
+  const name = `port ${STORE_PORT}`
+  const fault = await listenFault(HOST, Number(STORE_PORT))
+  if (fault === undefined) return { name, state: 'ok', detail: 'free for the store' }
+  if (fault === 'EADDRINUSE' && holderOf(DATA_DIR) !== undefined)
+    return { name, state: 'ok', detail: 'taken: by the store, unless `up` said that it could not be opened' }
+  const detail = fault === 'EADDRINUSE' ? 'taken, and FlowGuard does not run on this data folder' : `cannot be listened on (${fault})`
+  return { name, state: 'warn', detail, advice: 'Stop what is there, or choose another port for the store with STORE_PORT.' }
 }
 
 const PORTS = { gateway: 'GATEWAY_PORT', catalogue: 'CATALOG_PORT', operations: 'OPS_PORT' } as const

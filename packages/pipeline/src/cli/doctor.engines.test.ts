@@ -8,7 +8,7 @@ import { appliedTopics } from '../wiring/kafka-topics.ts'
 import type { Finding } from './doctor-checks.ts'
 import { run, temporaryFolder } from './testing/run.ts'
 
-const FREE = { GATEWAY_PORT: '0', CATALOG_PORT: '0', OPS_PORT: '0' }
+const FREE = { GATEWAY_PORT: '0', CATALOG_PORT: '0', OPS_PORT: '0', STORE_PORT: '0' }
 const ENGINES = ['LOG_URL', 'EVENTS_LOG_URL', 'DATABASE_URL', 'COUNTERS_URL', 'LAKE_URL']
 /** A port where nobody listens. */
 const NOBODY = '127.0.0.1:9'

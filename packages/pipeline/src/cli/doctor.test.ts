@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import test from 'node:test'
 import { join } from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
 import { addErased, noteDone } from '../erasure/erased-list.ts'
 import { lockFolder } from '../kernel/lock.ts'
 import { readSettings } from '../kernel/config.ts'
@@ -26,7 +27,7 @@ async function listening(answer: string) {
   }
 }
 
-const FREE = { GATEWAY_PORT: '0', CATALOG_PORT: '0', OPS_PORT: '0' }
+const FREE = { GATEWAY_PORT: '0', CATALOG_PORT: '0', OPS_PORT: '0', STORE_PORT: '0' }
 
 async function doctor(folder: string, env: NodeJS.ProcessEnv = {}) {
   const { code, stdout } = await run(['doctor', '--json', '--data-dir', folder], { env: { ...FREE, ...env } })
@@ -53,6 +54,35 @@ test('a taken port is a fault; FlowGuard’s own is none', async () => {
   assert.match(of(`port ${own.port}`)?.detail ?? '', /FlowGuard’s gateway answers, and is healthy/)
   assert.equal(of(`port ${stranger.port}`)?.state, 'fail')
   assert.match(of(`port ${stranger.port}`)?.advice ?? '', /OPS_PORT/)
+})
+
+test('the store’s port is looked at, too: whose it is says the lock', async () => {
+  using folder = temporaryFolder()
+  await using stranger = await listening('hello')
+  const found = async () => {
+    const { code, of } = await doctor(folder.path, { STORE_PORT: stranger.port })
+    return { code, state: of(`port ${stranger.port}`)?.state }
+  }
+  assert.deepEqual(await found(), { code: 0, state: 'warn' })
+  using _lock = lockFolder(folder.path)
+  assert.deepEqual(await found(), { code: 0, state: 'ok' })
+})
+
+test('a warehouse that is no file of DuckDB’s is found', async () => {
+  using folder = temporaryFolder()
+  const found = async () => (await doctor(folder.path)).of('warehouse.duckdb')
+  assert.equal((await found())?.detail, 'not made yet')
+  writeFileSync(folder.file('warehouse.duckdb'), '')
+  assert.equal((await found())?.state, 'fail')
+  const duckdb = await DuckDBInstance.create(folder.file('whole.duckdb'))
+  duckdb.closeSync()
+  renameSync(folder.file('whole.duckdb'), folder.file('warehouse.duckdb'))
+  assert.match((await found())?.detail ?? '', /, DuckDB’s/)
+  const file = openSync(folder.file('warehouse.duckdb'), 'r+')
+  writeSync(file, Buffer.alloc(64, 0x5a))
+  closeSync(file)
+  const damaged = await found()
+  assert.deepEqual([damaged?.state, /warehouse rebuild/.test(damaged?.advice ?? '')], ['fail', true])
 })
 
 test('a lock that is held is told from one that was', async () => {
