@@ -1,7 +1,7 @@
 import { hasCode } from '../kernel/errors.ts'
 import { holderOf } from '../kernel/lock.ts'
 import { createLogger } from '../kernel/logging.ts'
-import { planDays, reconcileDays, type Days, type Outcome } from '../reconcile/outcome.ts'
+import { flagClick, planDays, reconcileDays, type Days, type Outcome } from '../reconcile/outcome.ts'
 import type { CauseSum, DifferenceShown, FlagShown, HourShown, ReconRun } from '../reconcile/view.ts'
 import type { Context } from './cli.ts'
 import { isElsewhere, keyForOps, refused, request } from './http.ts'
@@ -47,7 +47,7 @@ export async function withReconcile<T>(context: Context, work: (client: Reconcil
     differences: async (days, cause, limit) => view.differences({ ...days, cause: cause as CauseSum['cause'] | undefined, limit }),
     runs: async (limit) => view.runs(limit),
     flags: async () => view.flags(),
-    flag: async ({ user_id: user, event_id: event, reason }) => book.flag(user, event, reason),
+    flag: (click) => flagClick(own, click),
     unflag: async ({ user_id: user, event_id: event }) => book.unflag(user, event),
   })
 }

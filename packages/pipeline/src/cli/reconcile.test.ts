@@ -8,6 +8,33 @@ import { run, temporaryFolder } from './testing/run.ts'
 const DAY = dayOf(T0)
 const NEXT_DAY = dayOf(T0 + DAY_MS)
 
+test('a click is flagged where that user has made it; a typo is refused, and so is to unflag what is not flagged', async () => {
+  using folder = temporaryFolder()
+  {
+    await using machine = openMachine(folder.path)
+    await machine.heartbeat(0)
+    for (const id of ['click', 'other']) await machine.click({ id, user: id, at: MINUTE_MS }, 'cpc-1')
+    await machine.heartbeat(10 * MINUTE_MS)
+    await machine.read()
+  }
+  const reconcile = (...args: string[]) => run(['reconcile', ...args, '--data-dir', folder.path], { env: { NO_COLOR: '1' } })
+  for (const [user, event] of [
+    ['nobody', 'nosuchclick'],
+    ['click', 'other'],
+  ] as const) {
+    const { code, stderr } = await reconcile('flag', user, event, '--reason', 'click farm')
+    assert.equal(code, 1)
+    assert.match(stderr, /there is no such click by that user in the warehouse: .*\n.*flowguard trace/)
+    const not = await reconcile('unflag', user, event)
+    assert.deepEqual([not.code, not.stderr], [1, 'There is no such flag.\n'])
+  }
+  assert.match((await reconcile('flags')).stderr, /No click is flagged/)
+  const flagged = await reconcile('flag', 'click', 'click', '--reason', 'click farm')
+  assert.equal(flagged.code, 0, flagged.stderr)
+  assert.match((await reconcile('flags')).stdout, /click +click .* click farm/)
+  assert.equal((await reconcile('unflag', 'click', 'click')).code, 0)
+})
+
 test('what nothing explains fails every run over its day, by name, and no run over another', async () => {
   using folder = temporaryFolder()
   {

@@ -150,6 +150,11 @@ const CODES = {
   },
   etl_order: { retriable: true, advice: 'Make first what it names: a table is made from those that it reads (docs/MODELS.md).' },
   model_missing: { retriable: false, advice: 'docs/MODELS.md lists the tables of silver and gold.' },
+  click_missing: {
+    retriable: true,
+    advice:
+      'See that the event is a click, and the user the one who clicked (`npx flowguard trace EVENT_ID`); what came just now is to be loaded first.',
+  },
   not_level: {
     retriable: true,
     advice:

@@ -63,6 +63,8 @@ test('what differs is planned, put right and looked at over HTTP; a click is fla
     assert.match(String(body['detail']), said)
   }
   assert.equal((await post('flags', { user_id: 'u' })).status, 422)
+  const typo = await post('flags', { user_id: 'u', event_id: 'clock', reason: 'a script' })
+  assert.deepEqual([typo.status, typo.body['code']], [422, 'click_missing'])
   assert.equal((await ops.app.inject({ url: '/api/reconcile/runs' })).statusCode, 401)
   await ops.close()
 })

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { parseJson } from '../http/body.ts'
 import { BadParameter, daysIn, idOf, invalidParameter, oneOf, wholeOf } from '../http/parameters.ts'
 import { sendProblem } from '../http/problems.ts'
-import { DAYS_COUNT_MAX, planDays, reconcileDays, type Days } from '../reconcile/outcome.ts'
+import { DAYS_COUNT_MAX, flagClick, planDays, reconcileDays, type Days } from '../reconcile/outcome.ts'
 import { DIFFERENCES_COUNT_MAX } from '../reconcile/view.ts'
 import type { OpsDeps } from './deps.ts'
 import { warehouseFault } from './warehouse-faults.ts'
@@ -83,8 +83,7 @@ export function reconcileRoutes(app: FastifyInstance, { reconciling, clock }: Pi
   )
   app.post('/api/reconcile/flags', guarded('A click is to earn nothing any more', { body: Flag }), (request, reply) =>
     answer(request, reply, async () => {
-      const { user_id: user, event_id: event, reason } = bodyOf(request, checkFlag, 'event_id', ', user_id and reason must be texts')
-      book.flag(user, event, reason)
+      await flagClick(reconciling, bodyOf(request, checkFlag, 'event_id', ', user_id and reason must be texts'))
       return { flags: view.flags() }
     }),
   )

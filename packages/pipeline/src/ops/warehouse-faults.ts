@@ -5,6 +5,7 @@ import { FlowGuardError, type ErrorCode } from '../kernel/errors.ts'
 const STATUS: Partial<Record<ErrorCode, number>> = {
   etl_running: 409,
   model_missing: 422,
+  click_missing: 422,
   not_level: 409,
   not_whole: 409,
   warehouse_unsupported: 409,

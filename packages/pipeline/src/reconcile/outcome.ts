@@ -1,4 +1,5 @@
 import { DAY_MS, dayOf, isoOf, milliToRupees, RECON_CAUSES } from '@flowguard/contract'
+import { FlowGuardError } from '../kernel/errors.ts'
 import type { Difference, ReconcileBook, Side } from './book.ts'
 import type { Day, Reconcile } from './reconcile.ts'
 import type { CauseSum, DifferenceShown, HourShown, ReconcileView } from './view.ts'
@@ -59,6 +60,14 @@ export async function reconcileDays({ reconcile, view }: Reconciling, days: Days
     unexplained_differences: unexplained.differences,
     waiting: view.waiting(),
   }
+}
+
+/** A click that is to earn nothing any more. Throws `click_missing`: the flag of what is none would give nothing back, and nobody would notice. */
+export async function flagClick({ reconcile, book }: Reconciling, click: { user_id: string; event_id: string; reason: string }) {
+  const { user_id: user, event_id: event, reason } = click
+  if (!(await reconcile.hasClick(user, event)))
+    throw new FlowGuardError('click_missing', `there is no such click by that user in the warehouse: ${event} by ${user}`)
+  book.flag(user, event, reason)
 }
 
 export async function planDays({ reconcile, view }: Reconciling, days: Days): Promise<Outcome> {

@@ -1,4 +1,4 @@
-import { ATTRIBUTED, DAY_MS, dayOf, LIVE_MS, MINUTE_MS, TIMED_TOPICS, WINDOW_MS, type Topic } from '@flowguard/contract'
+import { ATTRIBUTED, CLICKS, DAY_MS, dayOf, LIVE_MS, MINUTE_MS, TIMED_TOPICS, WINDOW_MS, type Topic } from '@flowguard/contract'
 import { rendered } from '../etl/dialect.ts'
 import { FlowGuardError, hasCode } from '../kernel/errors.ts'
 import { pause, type Clock } from '../kernel/lifecycle.ts'
@@ -45,6 +45,8 @@ export interface Reconcile {
   run(days: readonly Day[], askedBy: 'operator' | 'etl'): Promise<number>
   /** What a run would find. */
   plan(days: readonly Day[]): Promise<Planned>
+  /** Whether the warehouse has such a click of that user. */
+  hasClick(userId: string, eventId: string): Promise<boolean>
 }
 
 const LEVEL_POLL_MS = 50
@@ -127,6 +129,11 @@ export function createReconcile(deps: ReconcileDeps, signal: AbortSignal): Recon
         })
         return planned
       }),
+    async hasClick(userId, eventId) {
+      using session = await deps.warehouse.session()
+      const sql = `select 1 as found from ${BRONZE_TABLES[CLICKS]} where user_id = $1 and event_id = $2 limit 1`
+      return (await session.rows(sql, [userId, eventId])).length > 0
+    },
   }
 }
 
