@@ -65,5 +65,10 @@ test('what nothing explains fails every run over its day, by name, and no run ov
     /agree\.\n\nOn record since an earlier run, which put it right:\n.*\n.* cpc +unexplained +by-hand .*₹9 for what costs ₹5\n1 unexplained\.\n/,
   )
   assert.equal((await outcome('--date', DAY, '--plan')).code, 1)
-  assert.deepEqual(await outcome('--date', NEXT_DAY), { code: 0, id: 4, total: 0, unexplained: 0, named: [] })
+  for (const plan of [[], ['--plan']]) {
+    const empty = await reconcile('--date', NEXT_DAY, ...plan)
+    assert.equal(empty.code, 0)
+    assert.equal(empty.stdout, `Nothing to compare: no order or charge in ${NEXT_DAY}.\n`)
+  }
+  assert.deepEqual(await outcome('--date', NEXT_DAY), { code: 0, id: 5, total: 0, unexplained: 0, named: [] })
 })

@@ -146,9 +146,13 @@ function printOutcome(
   const { differences_total: total, unexplained, unexplained_differences: named, run_id: runId, waiting } = outcome
   const onRecord = named.filter((each) => each.run_id !== runId)
   if (settledTo === null) return out.note(`Nothing of ${from} to ${to} is settled yet.`)
-  if (all.length > 0) printHours({ out }, all)
-  out.line()
-  if (total === 0) out.line(out.colors.green('Stream and batch agree.'))
+  if (all.length > 0) {
+    printHours({ out }, all)
+    out.line()
+  }
+  const isEmpty = all.every(({ orders, charges }) => orders + charges === 0)
+  if (total === 0 && isEmpty) out.line(`Nothing to compare: no order or charge in ${from === to ? from : `${from} to ${to}`}.`)
+  else if (total === 0) out.line(out.colors.green('Stream and batch agree.'))
   else {
     printCauses({ out }, causes)
     out.line()
