@@ -57,6 +57,29 @@ test('where FlowGuard does not run, the command opens the warehouse itself: plan
   assert.match(none.stderr, /There is no run 9/)
 })
 
+test('days before all of bronze, and days that nobody asked for, are named by the plan and the run; with nothing left that is said', async () => {
+  using folder = await loadedFolder()
+  const { cli } = folder
+  const plan = await cli('backfill', '--from', '2026-02-26', '--to', DAY, '--plan')
+  assert.match(plan.stdout, /^Nothing of 2026-02-26 to 2026-02-28 is in bronze: 3 days without an event\.\n\nday /)
+  const before = await cli('run', '--date', '2026-02-28')
+  assert.equal(before.code, 0)
+  assert.match(
+    before.stdout,
+    / 2026-02-28 +1 .*\nNothing of 2026-02-28 is in bronze\.\nMade besides what was asked for: 2026-03-01 \(stale\)\.\nmade by/,
+  )
+  const some = await cli('backfill', '--from', '2026-02-01', '--to', DAY)
+  assert.match(some.stdout, /\nNothing of 2026-02-01 to 2026-02-28 is in bronze: 28 days without an event\.\nmade by/)
+  const none = await cli('run', '--date', '2026-02-27')
+  assert.match(none.stdout, / 2026-02-27 +0 .*\nNothing of 2026-02-27 is in bronze\.\n/)
+  const exact = await cli('run', '--date', DAY)
+  assert.doesNotMatch(exact.stdout, /in bronze|besides/)
+  const rest = await cli('backfill', '--resume')
+  assert.deepEqual([rest.code, rest.stdout], [0, ''])
+  assert.match(rest.stderr, /^Run 5: nothing was left to make\.\n/)
+  assert.match((await cli('backfill', '--resume', '--plan')).stderr, /^Nothing is left to make\.\n$/)
+})
+
 test('rows that fail a check that stops make it exit 1, and are shown, and so is what to do', async () => {
   using folder = await loadedFolder()
   {
@@ -178,6 +201,7 @@ const RUN: RunDetail = {
   seconds: 1,
   checks_failed: 0,
   error: null,
+  due: [{ why: 'asked for', days: 1, from_date: DAY, to_date: DAY }],
   steps: [],
   checks: [],
   failed_rows: [],

@@ -1,3 +1,4 @@
+import { DAY_MS, dayOf } from '@flowguard/contract'
 import { Command, InvalidArgumentError } from 'commander'
 import type { Plan, PlannedTable } from '../etl/plan.ts'
 import type { Stretch } from '../etl/model.ts'
@@ -146,12 +147,16 @@ async function backfill(context: Context, { from, to, resume, wait, plan: isPlan
 async function plan({ out }: Context, etl: EtlClient, asked: Stretch | undefined): Promise<ExitCode> {
   const planned = await etl.plan(asked)
   if (out.isJson) out.json(planned)
-  else printPlan({ out }, planned)
+  else printPlan({ out }, asked, planned)
   return EXIT.done
 }
 
-function printPlan({ out }: Pick<Context, 'out'>, { days, tables, is_counted: isCounted }: Plan): void {
+function printPlan({ out }: Pick<Context, 'out'>, asked: Stretch | undefined, { days, tables, is_counted: isCounted }: Plan): void {
+  if (days.length === 0 && !asked) return out.note('Nothing is left to make.')
   if (days.length === 0) return out.note('Nothing is to be done: bronze has no such day, and no other is stale or was left.')
+  // The newest first.
+  const notThere = asked && notInBronze(asked, days.findLast(({ why }) => why === 'asked for')?.date)
+  if (notThere) out.line(`${notThere}\n`)
   const dayRows = days.map((each) => [each.date, each.why, each.because, count(each.bronze_rows)])
   out.line(table([{ title: 'day' }, { title: 'why' }, { title: 'because' }, right('bronze rows')], dayRows, out.colors))
   out.line()
@@ -171,6 +176,16 @@ function printPlan({ out }: Pick<Context, 'out'>, { days, tables, is_counted: is
     const changing = tables.reduce((sum, { rows }) => sum + (rows ? rows.added + rows.changed + rows.removed : 0), 0)
     out.line(`\n${changing === 0 ? 'No row would change.' : `${count(changing)} rows would change.`} Nothing was written.`)
   } else out.line('\nThe rows that would change are not counted here. Nothing was written.')
+}
+
+/** A run leaves out days that lie before all of bronze; `first` is the first that it does not. */
+function notInBronze({ from, to }: Stretch, first: string | undefined): string | undefined {
+  const last = first === undefined ? to : dayOf(Date.parse(first) - DAY_MS)
+  if (last < from) return undefined
+  const days = (Date.parse(last) - Date.parse(from)) / DAY_MS + 1
+  return days === 1
+    ? `Nothing of ${from} is in bronze.`
+    : `Nothing of ${from} to ${last} is in bronze: ${count(days)} days without an event.`
 }
 
 function tableRow({ table: name, from, to, days, hanging, rows_now: now, rows }: PlannedTable): string[] {
@@ -219,6 +234,7 @@ async function runOnce(context: Context, { asked, only }: Run, begun: () => void
         return EXIT.interrupted
       }
       if (out.isJson) out.json(found)
+      else if (!asked && found.days === 0 && found.state === 'done') out.note(`Run ${id}: nothing was left to make.`)
       else printRun(context, found)
       if (!found.is_level)
         out.note(
@@ -295,9 +311,10 @@ function printRuns(context: Pick<Context, 'out'>, runs: readonly RunShown[]): vo
   )
 }
 
-function printRun(context: Pick<Context, 'out'>, { checks, steps, failed_rows: rows, ...run }: RunDetail): void {
+function printRun(context: Pick<Context, 'out'>, { checks, steps, failed_rows: rows, due, ...run }: RunDetail): void {
   const { out } = context
   printRuns(context, [run])
+  printDue(context, run, due)
   if (run.engine) out.line(out.colors.dim(`made by ${run.engine}`))
   if (run.error !== null) out.line(`\n${out.colors.red(printable(run.error))}`)
   if (steps.length > 0) {
@@ -325,6 +342,18 @@ function printRun(context: Pick<Context, 'out'>, { checks, steps, failed_rows: r
     const kept = rows.filter((row) => row.model === each.model && row.name === each.name)
     for (const row of kept.slice(0, FAILED_SHOWN)) out.line(`      ${printable(row.row_json).slice(0, FAILED_CHARS)}`)
   }
+}
+
+/** Where it did not make just what it was asked for. */
+function printDue({ out }: Pick<Context, 'out'>, { from_date: from, to_date: to, state }: RunShown, due: RunDetail['due']): void {
+  if (from === null || to === null || state === 'running') return
+  const notThere = notInBronze({ from, to }, due.find(({ why }) => why === 'asked for')?.from_date)
+  if (notThere) out.line(notThere)
+  const others = due.filter(({ why }) => why !== 'asked for')
+  const words = others.map(({ why, days, ...of }) =>
+    days === 1 ? `${of.from_date} (${why})` : `${count(days)} days of ${of.from_date} to ${of.to_date} (${why})`,
+  )
+  if (words.length > 0) out.line(`${state === 'done' ? 'Made' : 'To be made'} besides what was asked for: ${words.join(', ')}.`)
 }
 
 const STATE_WORDS = {

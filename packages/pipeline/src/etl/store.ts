@@ -35,6 +35,8 @@ export interface RunShown {
 }
 
 export interface RunDetail extends RunShown {
+  /** The days that it set out to make, by why. */
+  due: readonly { why: Why; days: number; from_date: Day; to_date: Day }[]
   steps: readonly StepShown[]
   checks: readonly CheckShown[]
   failed_rows: readonly FailedRow[]
@@ -293,6 +295,10 @@ export function etlStore(session: Session) {
         session.rows<T>(`select * exclude (run_id) from etl.${table} where run_id = $1 order by ${order}`, [runId])
       return {
         ...run,
+        due: await session.rows<RunDetail['due'][number]>(
+          'select why, count(*) as days, min(date) as from_date, max(date) as to_date from etl.run_days where run_id = $1 group by why order by why',
+          [runId],
+        ),
         steps: await of<StepShown>('steps', 'started_at, model, from_date'),
         checks: await session.rows<CheckShown>(
           `select ${CHECK_COLUMNS} from etl.checks c where run_id = $1 order by model, name, c.from_date`,
