@@ -1,4 +1,4 @@
-import type { CheckNow, Progress } from '../etl/etl.ts'
+import type { CheckNow, Progress, Readiness } from '../etl/etl.ts'
 import type { Stretch } from '../etl/model.ts'
 import type { Plan } from '../etl/plan.ts'
 import type { RunDetail, RunShown } from '../etl/store.ts'
@@ -15,8 +15,7 @@ export interface EtlClient {
   plan(asked: Stretch | undefined): Promise<Plan>
   /** Without days: what runs have left. With tables: these alone, of one day. */
   start(asked: Stretch | undefined, only?: readonly string[]): Promise<number>
-  /** What a run over the day would wait for. */
-  awaited(day: string): Promise<readonly string[]>
+  ready(day: string): Promise<Readiness>
   checks(day: string | undefined): Promise<readonly CheckNow[]>
   progress(): Promise<Progress | undefined>
   runs(countMax: number): Promise<readonly RunShown[]>
@@ -46,7 +45,7 @@ export async function withEtl<T>(context: Context, work: (etl: EtlClient) => Pro
     isOwn: true,
     plan: (asked) => etl.plan(asked),
     start: (asked, only) => etl.start(asked, 'operator', only),
-    awaited: (day) => etl.awaited(day),
+    ready: (day) => etl.ready(day),
     checks: (day) => etl.checks(day),
     progress: async () => etl.progress(),
     runs: (countMax) => etl.runs(countMax),
@@ -72,7 +71,7 @@ function remote({ settings }: Context): EtlClient {
     isOwn: false,
     plan: (days) => asked(days ? `plan?from=${days.from}&to=${days.to}` : 'plan?resume=true'),
     start: async (days, tables) => (await asked<{ run_id: number }>('runs', days ? { ...days, tables } : { resume: true })).run_id,
-    awaited: async (day) => (await asked<{ awaited: string[] }>(`ready?date=${day}`)).awaited,
+    ready: (day) => asked(`ready?date=${day}`),
     checks: async (day) => (await asked<{ checks: CheckNow[] }>(day === undefined ? 'checks' : `checks?date=${day}`)).checks,
     progress: async () => (await asked<{ running: Progress | null }>('runs?limit=1')).running ?? undefined,
     runs: async (countMax) => (await asked<{ runs: RunShown[] }>(`runs?limit=${countMax}`)).runs,

@@ -103,9 +103,9 @@ test('a day table by table: waited for, made in order, refused out of it, and it
   const { cli } = folder
   const ready = await cli('ready', '--date', DAY, '--json')
   const awaited = ['1 order waits for the watermark']
-  assert.deepEqual([ready.code, JSON.parse(ready.stdout)], [1, { date: DAY, is_ready: false, awaited }])
+  assert.deepEqual([ready.code, JSON.parse(ready.stdout)], [1, { date: DAY, is_ready: false, awaited, has_events: null }])
   assert.match((await cli('ready', '--date', DAY)).stdout, /^2026-03-01 is not ready: 1 order waits for the watermark\.\n$/)
-  assert.match((await cli('ready', '--date', '2026-02-28')).stdout, /^2026-02-28 is loaded\.\n$/)
+  assert.match((await cli('ready', '--date', '2026-02-28')).stdout, /^2026-02-28 is loaded: no event of that day is in bronze\.\n$/)
   const today = await cli('ready', '--date', 'today')
   assert.equal(today.code, 1)
   assert.match(today.stdout, /is not ready: the day is not over, 1 order waits for the watermark\.\n$/)
@@ -133,7 +133,8 @@ test('a day table by table: waited for, made in order, refused out of it, and it
   assert.equal(checks.code, 0, checks.stdout)
   assert.match(checks.stdout, /passed +stop +gold\.daily_gmv_metrics +unique: date/)
   assert.match(checks.stdout, /never run +stop +gold\.ad_attribution/)
-  assert.match((await cli('checks', '--date', '2026-02-01')).stdout, /never run +stop +gold\.daily_gmv_metrics/)
+  const never = await cli('checks', '--date', '2026-02-01')
+  assert.deepEqual([never.code, never.stdout], [0, '2026-02-01 was never made: no check has looked at it.\n'])
   const none = await cli('run', '--date', DAY, '--table', 'gold.nothing')
   assert.equal(none.code, 1)
   assert.match(none.stderr, /there is no gold\.nothing in silver or gold\n.*docs\/MODELS\.md/)
@@ -271,7 +272,7 @@ test('where another process has the warehouse, it does the work: begun, followed
     })
     const readiness = ['etl', 'ready', ...args.slice(2)]
     const notYet: Told = { body: { awaited: ['the loader has yet to read 3 records of raw.clicks.v1/0'] } }
-    const answers: Told[] = [notYet, { reset: true }, notYet, { body: { awaited: [] } }]
+    const answers: Told[] = [notYet, { reset: true }, notYet, { body: { awaited: [], has_events: true } }]
     ops.told = (url) => (url === `/api/etl/ready?date=${DAY}` ? answers.shift() : undefined)
     const ready = await run([...readiness, '--wait', '20'], { env, isTTY: true })
     assert.deepEqual([ready.code, ready.stdout, answers], [0, `${DAY} is loaded.\n`, []])

@@ -1,5 +1,6 @@
 import { DAY_MS, dayOf } from '@flowguard/contract'
 import { Command, InvalidArgumentError } from 'commander'
+import type { Readiness } from '../etl/etl.ts'
 import type { Plan, PlannedTable } from '../etl/plan.ts'
 import type { Stretch } from '../etl/model.ts'
 import type { RunDetail, RunShown } from '../etl/store.ts'
@@ -107,26 +108,28 @@ async function ready(context: Context, { date, wait }: Waiting & { date: string 
   const { out, io } = context
   const untilMs = io.clock() + wait * 1_000
   const isLast = () => io.signal.aborted || io.clock() >= untilMs
-  let awaited = await awaitedNow(context, date, isLast)
-  while (awaited.length > 0 && !isLast()) {
-    out.progress(`  ${date}: ${awaited.join(', ')}`)
+  let found = await readyNow(context, date, isLast)
+  while (found.awaited.length > 0 && !isLast()) {
+    out.progress(`  ${date}: ${found.awaited.join(', ')}`)
     await pause(AGAIN_MS, io.signal)
-    awaited = await awaitedNow(context, date, isLast)
+    found = await readyNow(context, date, isLast)
   }
   out.endProgress()
+  const { awaited, has_events: hasEvents } = found
   const isReady = awaited.length === 0
-  if (out.isJson) out.json({ date, is_ready: isReady, awaited })
-  else out.line(isReady ? `${date} is loaded.` : `${date} is not ready: ${awaited.join(', ')}.`)
+  const loaded = hasEvents === false ? 'is loaded: no event of that day is in bronze' : 'is loaded'
+  if (out.isJson) out.json({ date, is_ready: isReady, ...found })
+  else out.line(isReady ? `${date} ${loaded}.` : `${date} is not ready: ${awaited.join(', ')}.`)
   return isReady ? EXIT.done : EXIT.failed
 }
 
 /** Each time anew: FlowGuard may be started or stopped meanwhile. Who does not answer is not ready yet, until there is no more time for it. */
-async function awaitedNow(context: Context, date: string, isLast: () => boolean): Promise<readonly string[]> {
+async function readyNow(context: Context, date: string, isLast: () => boolean): Promise<Readiness> {
   try {
-    return await withEtl(context, (etl) => etl.awaited(date))
+    return await withEtl(context, (etl) => etl.ready(date))
   } catch (error) {
     if (isLast() || !isHeldUp(error)) throw error
-    return [(error as Error).message]
+    return { awaited: [(error as Error).message], has_events: null }
   }
 }
 
@@ -382,6 +385,8 @@ async function checks(context: Context, { date }: { date?: string }): Promise<Ex
     const { out } = context
     const found = await etl.checks(date)
     if (out.isJson) out.json(found)
+    else if (date !== undefined && found.every(({ state }) => state === 'never_run'))
+      out.line(`${date} was never made: no check has looked at it.`)
     else {
       const rows = found.map(({ model, name, severity, state, latest }) => [
         out.colors[CHECK_COLORS[state]](STATE_WORDS[state]),

@@ -64,6 +64,13 @@ export interface Progress {
   at: string
 }
 
+export interface Readiness {
+  /** What a run over the day would wait for; nothing: all of it that the log holds is loaded. */
+  awaited: readonly string[]
+  /** Whether bronze has any of it; null where there is something to wait for. */
+  has_events: boolean | null
+}
+
 export interface Etl {
   /** What a run would do. Nothing asked: what is stale or was cut off. */
   plan(asked: Stretch | undefined): Promise<Plan>
@@ -74,8 +81,7 @@ export interface Etl {
   start(asked: Stretch | undefined, askedBy: AskedBy, only?: readonly string[]): Promise<number>
   /** The days that a run would make for which nothing is asked. */
   due(): Promise<readonly DueDay[]>
-  /** What a run over the day would wait for; nothing: all of it that the log holds is loaded. */
-  awaited(day: Day): Promise<readonly string[]>
+  ready(day: Day): Promise<Readiness>
   /** Resolves once no run is at work, nor what follows one. */
   idle(): Promise<void>
   progress(): Progress | undefined
@@ -244,9 +250,12 @@ export function createEtl(
     run: (runId) => withStore((store) => store.run(runId)),
     models: () => withStore((_store, session) => modelDocs(session, models)),
     checks: (day) => withStore(async (store) => checksNow(models, await store.checks(CHECK_RUNS_SHOWN, day))),
-    async awaited(day) {
+    async ready(day) {
       const beforeMs = Date.parse(nextDay(day))
-      return [...(beforeMs > clock() ? ['the day is not over'] : []), ...(await awaited({ beforeMs, by: 'question' }, signal))]
+      const waits = [...(beforeMs > clock() ? ['the day is not over'] : []), ...(await awaited({ beforeMs, by: 'question' }, signal))]
+      if (waits.length > 0) return { awaited: waits, has_events: null }
+      using session = await warehouse.session()
+      return { awaited: waits, has_events: await etlStore(session).hasEvents(day) }
     },
   }
 }

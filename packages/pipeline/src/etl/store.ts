@@ -144,6 +144,10 @@ export function etlStore(session: Session) {
         ...rows.map(({ date, kept_out: isKeptOut }) => [date, isKeptOut ? 'kept out' : 'interrupted'] as const),
       ])
     },
+    async hasEvents(day: Day): Promise<boolean> {
+      const of = COUNT_OF.map(([table]) => `select 1 as found from ${table} where partition_date = date '${day}'`)
+      return (await session.rows(`select found from (${of.join(' union all ')}) as events limit 1`)).length > 0
+    },
     async openSince(day: Day): Promise<Day | undefined> {
       const [found] = await session.rows<{ date: Day | null }>(
         `select min(date) as date from silver.user_sessions where date < $1::date and ended_at >= $1::date - interval '30 minute'`,

@@ -168,7 +168,7 @@ test('single tables of one day are made, the day is asked whether it is loaded, 
     assert.ok(['invalid_parameter', 'model_missing'].includes(problem.code), problem.code)
   }
   const { body: notReady } = await ask('ready?date=2026-03-01')
-  assert.deepEqual(notReady, { date: '2026-03-01', is_ready: false, awaited: ['the day is not over', 'the loader'] })
+  assert.deepEqual(notReady, { date: '2026-03-01', is_ready: false, awaited: ['the day is not over', 'the loader'], has_events: null })
   for (const path of ['ready', 'ready?date=2026-02-30', 'ready?date=2026-03-02', 'checks?date=x'])
     assert.equal((await ask(path)).status, 422, path)
   const of = async (date: string) =>

@@ -56,8 +56,8 @@ export function etlRoutes(app: FastifyInstance, { etl, clock }: Pick<OpsDeps, 'e
   app.get('/api/etl/ready', guarded('What a run over the day `date` would wait for; nothing, and it is loaded'), (request, reply) => {
     const { date = '' } = request.query as { date?: string }
     return answer(request, reply, dayOrFault('date', date, clock()), async (day) => {
-      const awaited = await etl.awaited(day)
-      return reply.send({ date: day, is_ready: awaited.length === 0, awaited })
+      const ready = await etl.ready(day)
+      return reply.send({ date: day, is_ready: ready.awaited.length === 0, ...ready })
     })
   })
   app.get('/api/etl/models', guarded('Every table of silver and gold: grain, columns, lineage, checks'), (request, reply) =>
