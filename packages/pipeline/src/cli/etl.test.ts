@@ -40,6 +40,7 @@ test('where FlowGuard does not run, the command opens the warehouse itself: plan
   assert.equal(made.code, 0, made.stdout + made.stderr)
   assert.match(made.stdout, /\n +1 .* done +operator +2026-03-01 /)
   assert.match(made.stdout, /\ngold\.daily_gmv_metrics +2026-03-01 +2026-03-01 /)
+  assert.match(made.stdout, /\nrows in: of all tables that one reads, added up/)
   assert.match(made.stdout, /\d+ checks, \d+ passed, 3 no history yet, 1 nothing to refer to\n/)
   const again = await cli('backfill', '--from', DAY, '--to', DAY, '--json')
   const detail = JSON.parse(again.stdout) as RunDetail

@@ -337,6 +337,7 @@ function printRun(context: Pick<Context, 'out'>, { checks, steps, failed_rows: r
         out.colors,
       ),
     )
+    out.line(out.colors.dim('rows in: of all tables that one reads, added up (docs/MODELS.md names them)'))
   }
   printChecked(context, checks)
   for (const each of checks.filter(({ state }) => state === 'failed')) {
