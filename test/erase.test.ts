@@ -147,7 +147,7 @@ async function namedIn(dataDir: string, text: string): Promise<string[]> {
 const erasing = ({ env, dataDir }: Machine): Erasing => ({
   settings: readSettings({ DATA_DIR: dataDir }, env, dataDir),
   clock: Date.now,
-  logger: silentLogger,
+  logger: () => silentLogger,
   onStep: () => undefined,
 })
 

@@ -1,12 +1,35 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { readSettings } from '../kernel/config.ts'
 import { lockFolder } from '../kernel/lock.ts'
+import { openDatabase } from '../stores.ts'
 import { run, temporaryFolder } from './testing/run.ts'
 
-test('where a store is on an engine, or FlowGuard runs, nobody is erased and nothing changes', async () => {
+/** With a store, in which nobody is. */
+async function folderWithStore() {
+  const folder = temporaryFolder()
+  await (await openDatabase(readSettings({ DATA_DIR: folder.path }, {}, folder.path), Date.now))[Symbol.asyncDispose]()
+  return folder
+}
+
+test('where there are no stores nobody is called erased, and nothing is made', async () => {
   using folder = temporaryFolder()
+  const mistyped = folder.file('mistyped')
+  for (const how of ['--yes', '--plan']) {
+    const { code, stdout, stderr } = await run(['erase', '--user', 'user_7', how, '--data-dir', mistyped])
+    assert.deepEqual([code, stdout], [1, ''], how)
+    assert.ok(stderr.includes(`there are no stores in ${mistyped}`), stderr)
+  }
+  assert.equal(existsSync(mistyped), false)
+  mkdirSync(mistyped)
+  assert.equal((await run(['erase', '--user', 'user_7', '--yes', '--data-dir', mistyped])).code, 1)
+  assert.deepEqual(readdirSync(mistyped), [])
+})
+
+test('where a store is on an engine, or FlowGuard runs, nobody is erased and nothing changes', async () => {
+  using folder = await folderWithStore()
   const ask = (env: Record<string, string> = {}, user = 'user_7') =>
     run(['erase', '--user', user, '--yes', '--data-dir', folder.path], { env })
   for (const env of [
@@ -32,7 +55,7 @@ test('where a store is on an engine, or FlowGuard runs, nobody is erased and not
 })
 
 test('without --yes it says where the person is, and that nothing was changed', async () => {
-  using folder = temporaryFolder()
+  using folder = await folderWithStore()
   const asked = await run(['erase', '--user', 'user_7', '--data-dir', folder.path])
   assert.deepEqual([asked.code, asked.stdout], [2, 'The person is in no store.\n'])
   assert.match(asked.stderr, /Nothing was changed: --yes does it/)

@@ -27,7 +27,7 @@ async function run(context: Context, { user, plan, yes }: Options): Promise<Exit
     return EXIT.misused
   }
   const { erase, planErasure } = await import('../wiring/erase.ts')
-  const logger = createLogger('erase', settings, 'warn')
+  const logger = () => createLogger('erase', settings, 'warn')
   const erasing = { settings, clock: io.clock, logger, onStep: (what: string) => out.progress(`  ${what}`) }
   if (yes !== true) {
     const { found, log_copies: copies } = await planErasure(erasing, user)

@@ -55,7 +55,8 @@ export interface Searched {
 export interface Erasing {
   settings: Settings
   clock: Clock
-  logger: Logger
+  /** Asked for once there is work: to log makes a file in the data folder. */
+  logger: () => Logger
   onStep: (what: string) => void
 }
 
@@ -66,8 +67,8 @@ const LOGS = 'logs'
 const TEMP = 'erase.tmp'
 
 /**
- * Holds the data folder and every role on it while nothing of FlowGuard runs. Throws `data_locked` where something does, and `settings_invalid` where one of the stores lies on an
- * engine that nobody is taken out of: before anything is changed.
+ * Holds the data folder and every role on it while nothing of FlowGuard runs. Throws `data_locked` where something does, `settings_invalid` where one of the stores lies on an
+ * engine that nobody is taken out of, and `store_missing` where nothing is to be searched: before anything is changed, or made.
  */
 function stopped(settings: Settings, clock: Clock): Disposable {
   const embedded = {
@@ -85,11 +86,19 @@ function stopped(settings: Settings, clock: Clock): Disposable {
       `people are erased from the stores of a data folder (and from a lake on S3): ${name} names an engine from which this version takes nobody. Nothing was changed`,
     )
   }
+  needsStores(settings.DATA_DIR)
   using locks = new DisposableStack()
   locks.use(lockFolder(settings.DATA_DIR))
   for (const role of ROLES) locks.use(lockFolder(settings.DATA_DIR, role))
   refuseWorkers(join(settings.DATA_DIR, FILES.lane), clock())
   return locks.move()
+}
+
+/** A folder that was mistyped has nobody in it: that is no proof of an erasure. */
+function needsStores(folder: string): void {
+  const made = [...Object.values(FILES), WAREHOUSE.file, LAKE_FOLDER]
+  if (!made.some((name) => existsSync(join(folder, name))))
+    throw new FlowGuardError('store_missing', `there are no stores in ${folder} yet`)
 }
 
 /** Several processes of workers may share a folder, so none of them holds a lock; each says until when it is there. */
@@ -206,7 +215,7 @@ async function eraseFromLake({ settings, clock, logger, onStep }: Erasing, addre
   await forgetExchanged(lake.files)
   const change = (row: OwnedRow) => erasedRow(row, person)
   const onEntry = (number: number, of: number) => onStep(`the lake: entry ${number} of ${of}`)
-  return await rewriteLake({ ...lake, clock, logger, texts: formsOf(person.id), change, onEntry })
+  return await rewriteLake({ ...lake, clock, logger: logger(), texts: formsOf(person.id), change, onEntry })
 }
 
 function erasedRow(row: OwnedRow, { id, pseudonym }: Person): OwnedRow {
