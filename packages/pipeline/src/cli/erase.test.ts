@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { addErased, unfinishedIn } from '../erasure/erased-list.ts'
 import { readSettings } from '../kernel/config.ts'
 import { lockFolder } from '../kernel/lock.ts'
+import { openMachine, smallDay } from '../ops/fixture.ts'
 import { openDatabase } from '../stores.ts'
 import { run, temporaryFolder } from './testing/run.ts'
 
@@ -54,18 +56,41 @@ test('where a store is on an engine, or FlowGuard runs, nobody is erased and not
   assert.equal(existsSync(join(folder.path, 'erased.json')), false)
 })
 
-test('without --yes it says where the person is, and that nothing was changed', async () => {
-  using folder = await folderWithStore()
-  const asked = await run(['erase', '--user', 'user_7', '--data-dir', folder.path])
-  assert.deepEqual([asked.code, asked.stdout], [2, 'The person is in no store.\n'])
+test('without --yes it says where the person is, and that nothing was changed; an id that nobody has is refused', async () => {
+  using folder = temporaryFolder()
+  {
+    await using machine = openMachine(folder.path)
+    await smallDay(machine)
+  }
+  const ask = (user: string, ...more: string[]) => run(['erase', '--user', user, ...more, '--data-dir', folder.path])
+  const asked = await ask('u5')
+  assert.deepEqual([asked.code, /pipeline\.db/.test(asked.stdout)], [2, true], asked.stdout)
   assert.match(asked.stderr, /Nothing was changed: --yes does it/)
-  const plan = await run(['erase', '--user', 'user_7', '--plan', '--json', '--data-dir', folder.path])
-  assert.deepEqual([plan.code, JSON.parse(plan.stdout)], [0, { done: false, found: [], log_copies: [] }])
-  const both = await run(['erase', '--user', 'user_7', '--plan', '--yes', '--data-dir', folder.path])
+  const plan = await ask('u5', '--plan', '--json')
+  assert.deepEqual([plan.code, (JSON.parse(plan.stdout) as { done: boolean }).done], [0, false])
+  const both = await ask('u5', '--plan', '--yes')
   assert.deepEqual([both.code, /give one of them/.test(both.stderr)], [2, true])
-  assert.equal(existsSync(join(folder.path, 'erased.json')), false)
-  const done = await run(['erase', '--user', 'user_7', '--yes', '--data-dir', folder.path])
+  for (const how of ['--yes', '--plan']) {
+    const { code, stdout, stderr } = await ask('user_9999', how)
+    assert.deepEqual([code, stdout], [1, ''], how)
+    assert.match(stderr, /nobody by the id "user_9999" was found in any store, nor in the log\n *Check the id/)
+  }
+  assert.equal(existsSync(folder.file('erased.json')), false)
+
+  const done = await ask('u5', '--yes')
+  assert.equal(done.code, 0, done.stderr)
+  assert.match(done.stdout, /In their place stands erased-/)
+  assert.equal(existsSync(folder.file('erased.json')), true)
+})
+
+test('who is on the list, and in no store nor in the log any more, is found erased by the next call', async () => {
+  using folder = await folderWithStore()
+  addErased(folder.file('erased.json'), 'user_7', undefined, Date.now())
+  const ask = (how: string) => run(['erase', '--user', 'user_7', how, '--data-dir', folder.path])
+  const plan = await ask('--plan')
+  assert.deepEqual([plan.code, plan.stdout], [0, 'The person is in no store.\n'])
+  const done = await ask('--yes')
   assert.equal(done.code, 0, done.stderr)
   assert.match(done.stdout, /nothing left to change/)
-  assert.equal(existsSync(join(folder.path, 'erased.json')), true, 'whoever comes under that name later is not named either')
+  assert.deepEqual(unfinishedIn(folder.file('erased.json')), [])
 })

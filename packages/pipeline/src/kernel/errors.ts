@@ -85,6 +85,7 @@ const CODES = {
     advice:
       'Mend the mapping: one SELECT over `input` (data/README.md; try_cast for what may be no number). With --dry-run, replay shows what comes of it, and sends nothing.',
   },
+  person_missing: { retriable: false, advice: 'Check the id: it is the user_id that events name the person by. Nothing was changed.' },
   file_invalid: { retriable: false, advice: 'Mend the file at the place given.' },
   file_missing: { retriable: false, advice: 'Give the path of a file that is there.' },
   unreachable: { retriable: true, advice: 'Start it with `npx flowguard up`, or set GATEWAY_URL or OPS_URL to where it runs.' },

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { dayOf, RAW_TOPICS, TOPICS, type Topic } from '@flowguard/contract'
-import { addErased, ERASED_FILE, isPseudonym, noteDone, pseudonymIn } from '../erasure/erased-list.ts'
+import { addErased, ERASED_FILE, isPseudonym, noteDone, pseudonymIn, readErased } from '../erasure/erased-list.ts'
 import { eraseFromLogs, filesMentioning, searchLogs } from '../erasure/files.ts'
 import { erasedRaw, erasedText, formsOf, type Person } from '../erasure/person.ts'
 import { mentions, recordMentions, searchTables } from '../erasure/search.ts'
@@ -110,7 +110,7 @@ function refuseWorkers(path: string, now: number): void {
   if (alive) throw new FlowGuardError('data_locked', `${path}: ${String(alive['owner'])} is at work`)
 }
 
-/** The person in every store, as they are now. Changes nothing. */
+/** The person in every store, as they are now. Changes nothing. Throws `person_missing` where nobody by that id is anywhere, nor was erased. */
 export async function planErasure(erasing: Erasing, userId: string): Promise<Searched> {
   const { settings, clock, onStep } = erasing
   needsFile(settings, 'erasure')
@@ -119,7 +119,15 @@ export async function planErasure(erasing: Erasing, userId: string): Promise<Sea
   using _temp = temporary(settings)
   onStep('the log')
   const { copies } = await searchRaw(settings, userId)
-  return { found: await search(erasing, person, false), log_copies: copies }
+  const found = await search(erasing, person, false)
+  if (found.length === 0 && copies.length === 0) needsListed(settings, userId)
+  return { found, log_copies: copies }
+}
+
+/** A mistyped id is no person to be erased. One on the list was found once: the call that was killed goes on. */
+function needsListed({ DATA_DIR }: Settings, userId: string): void {
+  if (readErased(join(DATA_DIR, ERASED_FILE))?.pseudonymOf(userId) === undefined)
+    throw new FlowGuardError('person_missing', `nobody by the id ${JSON.stringify(userId)} was found in any store, nor in the log`)
 }
 
 export interface ErasureDone extends Searched {
@@ -130,20 +138,22 @@ export interface ErasureDone extends Searched {
 
 /**
  * Takes a person out of every store but the log, puts them on the list that all readers apply, and searches through everything. Whatever it is killed at, the next call
- * does what is left: each store changes in one transaction, or file by file, and finds nobody the second time.
+ * does what is left: each store changes in one transaction, or file by file, and finds nobody the second time. Throws `person_missing` as `planErasure` does.
  */
 export async function erase(erasing: Erasing, userId: string): Promise<ErasureDone> {
   const { settings, clock, onStep } = erasing
   const folder = settings.DATA_DIR
   // Nothing is to be called erased that one store still has.
   needsFile(settings, 'erasure')
-  personOf(settings, userId)
+  const asked = personOf(settings, userId)
   using _stopped = stopped(settings, clock)
   using _temp = temporary(settings)
-  // First of all: from now on nobody who reads the log brings back what is taken out below.
   const list = join(folder, ERASED_FILE)
   onStep('the log')
   const log = await searchRaw(settings, userId)
+  // Nothing loads meanwhile, so that whoever is in no store now comes into none before the list is written. Bytes that a store no longer needs are searched, too.
+  if (log.copies.length === 0 && (await search(erasing, asked, true)).length === 0) needsListed(settings, userId)
+  // First of all: from now on nobody who reads the log brings back what is taken out below.
   const person = { id: userId, pseudonym: addErased(list, userId, log.named, clock()) }
   step('erase.after-list')
   const changed: FoundIn[] = []
