@@ -47,9 +47,12 @@ test('where a store is on an engine, or FlowGuard runs, nobody is erased and not
   }
   {
     using _held = lockFolder(folder.path, 'loader')
-    const { code, stderr } = await ask()
-    assert.equal(code, 1)
-    assert.match(stderr, /the role loader .* is in use by process/)
+    for (const how of ['--yes', '--plan']) {
+      const { code, stderr } = await run(['erase', '--user', 'user_7', how, '--data-dir', folder.path])
+      assert.equal(code, 1)
+      assert.match(stderr, /the role loader .* is in use by process \d+\n.*stop FlowGuard there.*ask again/)
+      assert.doesNotMatch(stderr, /--data-dir/, 'the person is in no other folder')
+    }
   }
   const nobody = await ask({}, ' ')
   assert.deepEqual([nobody.code, /is nobody's id/.test(nobody.stderr)], [2, true])

@@ -67,6 +67,11 @@ const CODES = {
       'Kafka has forgotten how far these topics were shipped: it keeps the places of a group for a week after their last commit (offsets.retention.minutes). Delete the topics named, on Kafka alone, with kafka-topics.sh, and start: they are made again, and filled with all that pipeline.db keeps.',
   },
   data_locked: { retriable: false, advice: 'FlowGuard already runs on this data folder. Stop it there, or use another with --data-dir.' },
+  not_stopped: {
+    retriable: false,
+    advice:
+      'An erasure, and a look at what it would do, need this data folder for themselves: stop FlowGuard there, with every process of its workers, then ask again.',
+  },
   port_taken: {
     retriable: false,
     advice: 'Stop what listens there, or choose other ports: GATEWAY_PORT, CATALOG_PORT, OPS_PORT, STORE_PORT, METRICS_PORT.',

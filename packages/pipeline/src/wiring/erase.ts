@@ -67,7 +67,7 @@ const LOGS = 'logs'
 const TEMP = 'erase.tmp'
 
 /**
- * Holds the data folder and every role on it while nothing of FlowGuard runs. Throws `data_locked` where something does, `settings_invalid` where one of the stores lies on an
+ * Holds the data folder and every role on it while nothing of FlowGuard runs. Throws `not_stopped` where something does, `settings_invalid` where one of the stores lies on an
  * engine that nobody is taken out of, and `store_missing` where nothing is to be searched: before anything is changed, or made.
  */
 function stopped(settings: Settings, clock: Clock): Disposable {
@@ -88,8 +88,13 @@ function stopped(settings: Settings, clock: Clock): Disposable {
   }
   needsStores(settings.DATA_DIR)
   using locks = new DisposableStack()
-  locks.use(lockFolder(settings.DATA_DIR))
-  for (const role of ROLES) locks.use(lockFolder(settings.DATA_DIR, role))
+  try {
+    for (const role of [undefined, ...ROLES]) locks.use(lockFolder(settings.DATA_DIR, role))
+  } catch (error) {
+    // Who is to be erased is in this folder: another one is no way out.
+    if (!hasCode(error, 'data_locked')) throw error
+    throw new FlowGuardError('not_stopped', (error as Error).message, error)
+  }
   refuseWorkers(join(settings.DATA_DIR, FILES.lane), clock())
   return locks.move()
 }
@@ -107,7 +112,7 @@ function refuseWorkers(path: string, now: number): void {
   using db = openReadOnly(path)
   if (!db.prepare("select 1 from sqlite_schema where name = 'lane_workers'").get()) return
   const alive = db.prepare('select owner from lane_workers where until_ms > ?').get(now)
-  if (alive) throw new FlowGuardError('data_locked', `${path}: ${String(alive['owner'])} is at work`)
+  if (alive) throw new FlowGuardError('not_stopped', `${path}: ${String(alive['owner'])} is at work`)
 }
 
 /** The person in every store, as they are now. Changes nothing. Throws `person_missing` where nobody by that id is anywhere, nor was erased. */
