@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
 import { DAY_MS, dayOf, isDay } from '@flowguard/contract'
 import { readSettings, type Settings } from '../kernel/config.ts'
+import { FlowGuardError } from '../kernel/errors.ts'
 import type { Clock } from '../kernel/lifecycle.ts'
 import { createOutput, type Output, type TextSink } from './output.ts'
 
@@ -60,6 +62,11 @@ export function contextOf(cli: Cli, command: Command): Context {
     ...(opsUrl === undefined ? {} : { OPS_URL: opsUrl }),
   }
   return { io: cli.io, settings: readSettings(flags, cli.io.env, cli.io.cwd), out: outputOf(cli, command) }
+}
+
+/** For a command that looks at what lies in the data folder, before it makes anything: a mistyped one is no empty one. Throws `store_missing`. */
+export function needsFolder({ DATA_DIR }: Pick<Settings, 'DATA_DIR'>): void {
+  if (!existsSync(DATA_DIR)) throw new FlowGuardError('store_missing', `the data folder ${DATA_DIR} does not exist`)
 }
 
 export function outputOf(cli: Cli, command: Command): Output {

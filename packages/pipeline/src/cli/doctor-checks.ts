@@ -1,6 +1,18 @@
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmdirSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { readAlertRules } from '../alerts/rules-file.ts'
 import { checkChannels } from '../notify/channels.ts'
 import { ERASED_FILE, unfinishedIn } from '../erasure/erased-list.ts'
@@ -122,11 +134,17 @@ function checkClock(now: number): Finding {
 
 function checkFolder(folder: string, clock: () => number): Finding {
   const probe = join(folder, `.doctor-${process.pid}`)
+  const there = nearestThere(folder)
   try {
     mkdirSync(folder, { recursive: true })
     writeFileSync(probe, '', { flush: true })
     const skewMs = statSync(probe).mtimeMs - clock()
-    if (Math.abs(skewMs) <= CLOCK_SKEW_MS_MAX) return { name: 'data folder', state: 'ok', detail: `${folder} can be written` }
+    if (Math.abs(skewMs) <= CLOCK_SKEW_MS_MAX)
+      return {
+        name: 'data folder',
+        state: 'ok',
+        detail: `${folder} ${there === folder ? 'can be written' : 'does not exist yet, and can be made'}`,
+      }
     const detail = `the disk’s clock is ${duration(skewMs)} ${skewMs > 0 ? 'ahead of' : 'behind'} this machine’s`
     return { name: 'data folder', state: 'warn', detail, advice: 'Let both take their time from the same source (NTP).' }
   } catch (error) {
@@ -134,13 +152,29 @@ function checkFolder(folder: string, clock: () => number): Finding {
     return { name: 'data folder', state: 'fail', detail: `${folder}: ${(error as Error).message}`, advice }
   } finally {
     if (existsSync(probe)) rmSync(probe)
+    removeEmpty(folder, there)
+  }
+}
+
+/** The folder, or the nearest above it that is there. */
+function nearestThere(folder: string): string {
+  return existsSync(folder) || dirname(folder) === folder ? folder : nearestThere(dirname(folder))
+}
+
+/** What was made for the check, below `there`: whoever mistyped it is to find nothing. */
+function removeEmpty(folder: string, there: string): void {
+  try {
+    for (let at = folder; at !== there; at = dirname(at)) rmdirSync(at)
+  } catch {
+    // Never made, or another process has put something there meanwhile.
   }
 }
 
 function checkDisk(folder: string): Finding[] {
-  // A folder that could not be made is a finding already.
-  if (!existsSync(folder)) return []
-  const { bavail, bsize } = statfsSync(folder)
+  const there = nearestThere(folder)
+  // A drive that is not there is a finding already.
+  if (!existsSync(there)) return []
+  const { bavail, bsize } = statfsSync(there)
   const free = bavail * bsize
   const detail = `${bytes(free)} free`
   const advice = 'Free some space on the disk that holds the data folder.'

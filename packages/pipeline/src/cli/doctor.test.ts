@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { closeSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import test from 'node:test'
@@ -187,6 +187,15 @@ test('a folder that cannot be written is a fault', async () => {
   assert.equal(code, 1)
   assert.equal(of('data folder')?.state, 'fail')
   assert.match(of('data folder')?.advice ?? '', /--data-dir/)
+})
+
+test('a folder that does not exist yet is told of, and not made', async () => {
+  using folder = temporaryFolder()
+  const { code, of } = await doctor(folder.file('mistyped/data'))
+  assert.equal(code, 0)
+  assert.deepEqual(of('data folder')?.detail, `${folder.file('mistyped/data')} does not exist yet, and can be made`)
+  assert.ok(of('disk'))
+  assert.equal(existsSync(folder.file('mistyped')), false)
 })
 
 test('an erasure that was cut off is told of until it is finished', async () => {

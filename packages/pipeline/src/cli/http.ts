@@ -5,6 +5,7 @@ import type { Problem } from '@flowguard/contract'
 import { isLoopback, type Settings } from '../kernel/config.ts'
 import { FlowGuardError, isErrorCode } from '../kernel/errors.ts'
 import { readOperatorKey } from '../kernel/operator-key.ts'
+import { needsFolder } from './cli.ts'
 
 const REQUEST_MS_MAX = 30_000
 
@@ -25,9 +26,14 @@ export interface Request {
   signal?: AbortSignal
 }
 
-/** Whether the operations API is to be asked, at the address given: there is no data folder here. A scheduler's machine, for instance. */
-export const isElsewhere = ({ DATA_DIR, sources }: Pick<Settings, 'DATA_DIR' | 'sources'>): boolean =>
-  sources.OPS_URL !== 'default' && !existsSync(DATA_DIR)
+/**
+ * Whether the operations API is to be asked, at the address given: there is no data folder here. A scheduler's machine, for instance. Throws `store_missing` where there
+ * is no address either.
+ */
+export function isElsewhere(settings: Pick<Settings, 'DATA_DIR' | 'sources'>): boolean {
+  if (settings.sources.OPS_URL === 'default') needsFolder(settings)
+  return !existsSync(settings.DATA_DIR)
+}
 
 /** What a command here sends to the operations API: the key that it was given, or the data folder's own, which never goes to another machine. */
 export function keyForOps({ WRITE_KEY, OPS_URL, DATA_DIR }: Pick<Settings, 'WRITE_KEY' | 'OPS_URL' | 'DATA_DIR'>): string {

@@ -1,8 +1,8 @@
 import type { Topic } from '@flowguard/contract'
 import { Command } from 'commander'
 import { check, contents, type LakeContents } from '../lake/contents.ts'
-import { openLake } from '../wiring/lake.ts'
-import { action, EXIT, example, type Cli, type Context, type ExitCode } from './cli.ts'
+import { openLake, type OpenLake } from '../wiring/lake.ts'
+import { action, EXIT, example, needsFolder, type Cli, type Context, type ExitCode } from './cli.ts'
 import { bytes, count, counted, table } from './output.ts'
 
 export function lakeCommand(cli: Cli): Command {
@@ -21,8 +21,15 @@ function checkCommand(cli: Cli): Command {
     .action(action(cli, runCheck))
 }
 
-async function show({ settings, out }: Context, topic: string | undefined): Promise<ExitCode> {
-  await using lake = openLake(settings)
+/** Of the settings; what is not there is not the same as what is empty. */
+function lakeOf({ settings }: Context): OpenLake {
+  if (settings.LAKE_URL === 'file:') needsFolder(settings)
+  return openLake(settings)
+}
+
+async function show(context: Context, topic: string | undefined): Promise<ExitCode> {
+  const { out } = context
+  await using lake = lakeOf(context)
   const all = await contents(lake.files)
   const shown = topic === undefined ? all.days : all.days.filter((each) => each.topic === topic)
   if (shown.length === 0 && topic !== undefined) {
@@ -47,8 +54,9 @@ function overview({ where, entries, files, rows, bytes: size, days }: LakeConten
   return `${text}\n\n${where}  ${counted(files, 'file')}, ${counted(rows, 'row')}, ${bytes(size)}, ${entries} manifest entries`
 }
 
-async function runCheck({ settings, out, io }: Context): Promise<ExitCode> {
-  await using lake = openLake(settings)
+async function runCheck(context: Context): Promise<ExitCode> {
+  const { out, io } = context
+  await using lake = lakeOf(context)
   const { signal } = io
   const onEntry = (number: number) => out.progress(`${count(number)} manifest entries checked`)
   const found = await check({ ...lake, signal, onEntry })

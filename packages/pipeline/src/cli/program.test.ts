@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import test from 'node:test'
 import type { Command } from 'commander'
@@ -135,6 +135,27 @@ test('a failure says what, where and what to do; its stack only where debugging 
   )
   assert.match(said(error, { LOG_LEVEL: 'debug' }), /program\.test\.ts[^]*caused by Error: EADDRINUSE/)
   assert.match(said(new TypeError('x is undefined')), /x is undefined\n {2}This is a fault in FlowGuard itself/)
+})
+
+test('a data folder that does not exist is said to be none, and whoever looks at it makes nothing', async () => {
+  using folder = temporaryFolder()
+  const day = '2026-03-01'
+  for (const args of [
+    ['sql', 'select 1'],
+    ['etl', 'run', '--date', day],
+    ['etl', 'checks'],
+    ['etl', 'runs'],
+    ['reconcile', '--date', day],
+    ['warehouse', 'export'],
+    ['lake'],
+    ['lake', 'check'],
+  ]) {
+    const { code, stdout, stderr } = await run([...args, '--data-dir', folder.file('mistyped')])
+    assert.deepEqual([code, stdout], [1, ''], args.join(' '))
+    assert.ok(stderr.includes(`the data folder ${folder.file('mistyped')} does not exist\n`), stderr)
+    assert.match(stderr, /give the right --data-dir/)
+  }
+  assert.deepEqual(readdirSync(folder.path), [])
 })
 
 test('a bug in a command is 1, a failure 1, an empty data folder no stack', async () => {

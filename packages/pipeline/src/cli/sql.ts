@@ -1,7 +1,7 @@
 import { text as textOf } from 'node:stream/consumers'
 import { Command } from 'commander'
 import { QUERY_LIMITS, type Answer, type Value } from '../warehouse/warehouse.ts'
-import { action, EXIT, example, wholeNumber, type Cli, type Context, type ExitCode } from './cli.ts'
+import { action, EXIT, example, needsFolder, wholeNumber, type Cli, type Context, type ExitCode } from './cli.ts'
 import { count, printable, table } from './output.ts'
 import { withWarehouse } from './warehouse-look.ts'
 
@@ -42,6 +42,7 @@ async function ask(context: Context, { csv, limit, timeout }: SqlOptions, statem
     out.note('There is no statement: give one, or write it to stdin.')
     return EXIT.misused
   }
+  if (context.settings.WAREHOUSE_URL === 'duckdb:') needsFolder(context.settings)
   const answer = await withWarehouse(context, (query) => query(sql, { rowsMax: limit, timeoutMs: timeout * 1_000 }))
   print(context, answer, csv === true)
   if (answer.truncated) out.note(`Only the first ${count(limit)} rows; --limit takes more.`)
