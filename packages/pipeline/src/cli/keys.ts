@@ -1,7 +1,8 @@
 import { hash, randomBytes } from 'node:crypto'
 import { Command } from 'commander'
+import type { Database } from '../database/database.ts'
 import { openDatabase } from '../stores.ts'
-import { action, EXIT, example, type Cli, type Context, type ExitCode } from './cli.ts'
+import { action, EXIT, example, needsFolder, type Cli, type Context, type ExitCode } from './cli.ts'
 import { dateTime, table } from './output.ts'
 
 const KEY_BYTES = 32
@@ -51,8 +52,15 @@ async function add({ io, settings, out }: Context, { eventsOnly }: AddFlags, nam
   return EXIT.done
 }
 
-async function list({ io, settings, out }: Context): Promise<ExitCode> {
-  await using database = await openDatabase(settings, io.clock)
+/** To add a key makes the folder; to look for one, or take it back, does not. */
+async function databaseThere({ io, settings }: Context): Promise<Database> {
+  if (settings.DATABASE_URL === 'sqlite:') needsFolder(settings)
+  return openDatabase(settings, io.clock)
+}
+
+async function list(context: Context): Promise<ExitCode> {
+  const { out } = context
+  await using database = await databaseThere(context)
   const keys = await database.keys()
   const c = out.colors
   if (out.isJson) out.json(keys.map(({ name, use, createdAt, revokedAt }) => ({ name, use, created_at: createdAt, revoked_at: revokedAt })))
@@ -69,8 +77,9 @@ async function list({ io, settings, out }: Context): Promise<ExitCode> {
   return EXIT.done
 }
 
-async function revoke({ io, settings, out }: Context, _options: object, name = ''): Promise<ExitCode> {
-  await using database = await openDatabase(settings, io.clock)
+async function revoke(context: Context, _options: object, name = ''): Promise<ExitCode> {
+  const { out } = context
+  await using database = await databaseThere(context)
   const isRevoked = await database.revokeKey(name)
   if (out.isJson) out.json({ name, revoked: isRevoked })
   else out.note(isRevoked ? `The key ${name} is revoked.` : `There is no valid key ${name}.`)

@@ -149,6 +149,8 @@ test('a data folder that does not exist is said to be none, and whoever looks at
     ['warehouse', 'export'],
     ['lake'],
     ['lake', 'check'],
+    ['keys', 'list'],
+    ['keys', 'revoke', 'till-3'],
   ]) {
     const { code, stdout, stderr } = await run([...args, '--data-dir', folder.file('mistyped')])
     assert.deepEqual([code, stdout], [1, ''], args.join(' '))
