@@ -34,8 +34,9 @@ type Plain = readonly (readonly [name: string, value: Value])[]
 function ordered(rows: Awaited<ReturnType<Ask>>): Plain[] {
   const plain = rows.map((row) => Object.entries(row).toSorted(([a], [b]) => (a < b ? -1 : 1)))
   // By what is no share: two engines may round its last digit otherwise.
-  const key = (row: Plain) => JSON.stringify(row.filter(([, value]) => typeof value !== 'number' || Number.isInteger(value)))
-  return plain.toSorted((a, b) => (key(a) < key(b) ? -1 : 1))
+  const keyOf = (row: Plain) => JSON.stringify(row.filter(([, value]) => typeof value !== 'number' || Number.isInteger(value)))
+  const keyed = plain.map((row) => [keyOf(row), row] as const)
+  return keyed.toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
 }
 
 function assertSameRow(table: string, row: Plain, other: Plain): void {
