@@ -25,6 +25,8 @@ export interface Made {
   silverSeconds: number
   /** With its checks and the commit. */
   goldSeconds: number
+  /** Of both: without checks and commits. */
+  tableSeconds: number
   cpuSeconds: number
   rssMax: number
   slowest: string
@@ -107,6 +109,7 @@ async function run({ path, days }: Order): Promise<Made> {
     seconds,
     silverSeconds: layer.silver,
     goldSeconds: layer.gold,
+    tableSeconds: found.steps.reduce((sum, step) => sum + step.seconds, 0),
     cpuSeconds: (user + system) / 1e6,
     rssMax,
     slowest: slowest.join(', '),
@@ -127,7 +130,7 @@ async function repeatsFound(warehouse: Warehouse): Promise<void> {
 const [order] = (await once(process, 'message')) as [Order]
 if (order.what === 'fill') {
   await fill(order)
-  process.send?.({ seconds: 0, silverSeconds: 0, goldSeconds: 0, cpuSeconds: 0, rssMax: 0, slowest: '' } satisfies Made)
+  process.send?.({ seconds: 0, silverSeconds: 0, goldSeconds: 0, tableSeconds: 0, cpuSeconds: 0, rssMax: 0, slowest: '' } satisfies Made)
 } else {
   const made = await run(order)
   process.send?.(made)
