@@ -106,21 +106,22 @@ test('silver and gold by Spark are those of DuckDB, row by row, over days that D
 
 test('the functions of the models mean the same on Spark', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'flowguard-spark-'))
-  const out = (name: string) => join(folder, name)
-  const partOf = (name: string, sql: string) => ({ name, parts: [{ sql: rendered(sql, 'spark'), out: `file://${out(name)}` }] })
-  const conf = { ...QUICK, 'spark.sql.session.timeZone': 'UTC', 'spark.sql.timestampType': 'TIMESTAMP_NTZ', 'spark.ui.enabled': 'false' }
-  const models = [partOf('functions', FUNCTIONS_SQL), partOf('items', ITEMS_SQL)]
   try {
+    await using warehouse = openDuckdb({ path: join(folder, 'w.duckdb'), tempDir: join(folder, 'tmp'), memoryMb: 256, threads: 1 })
+    using session = await warehouse.session()
+    // Elsewhere the warehouse reads nothing.
+    const out = (name: string) => join(folder, 'tmp', WAREHOUSE.load, name)
+    const partOf = (name: string, sql: string) => ({ name, parts: [{ sql: rendered(sql, 'spark'), out: `file://${out(name)}` }] })
+    const conf = { ...QUICK, 'spark.sql.session.timeZone': 'UTC', 'spark.sql.timestampType': 'TIMESTAMP_NTZ', 'spark.ui.enabled': 'false' }
+    const models = [partOf('functions', FUNCTIONS_SQL), partOf('items', ITEMS_SQL)]
     await submitSpark(program(), {
       job: { name: 'functions', master: 'local[1]', conf: { ...conf, 'spark.local.dir': folder }, given: [], models },
-      scratch: folder,
-      log: out('spark.log'),
+      scratch: join(folder, 'scratch'),
+      log: join(folder, 'spark.log'),
       tableMsMax: START_MS_MAX,
       onTable: () => undefined,
       signal: new AbortController().signal,
     })
-    await using warehouse = openDuckdb({ path: out('w.duckdb'), tempDir: out('tmp'), memoryMb: 256, threads: 1 })
-    using session = await warehouse.session()
     const rowsOf = (name: string) => session.rows(`select * from read_parquet('${out(name)}/*.parquet')`)
     assert.deepEqual(await rowsOf('functions'), [FUNCTIONS_ROW])
     assert.deepEqual(await rowsOf('items'), ITEMS_ROWS)
