@@ -12,11 +12,18 @@ export function useOverflow(ref: RefObject<HTMLElement | null>): { canScroll: bo
       setMoreRight(element.scrollLeft + element.clientWidth < element.scrollWidth - 1)
     }
     const watch = new ResizeObserver(measure)
+    const watchChildren = () => {
+      for (const child of element.children) watch.observe(child)
+    }
     watch.observe(element)
-    for (const child of element.children) watch.observe(child)
+    watchChildren()
+    // Those that come later, too: they may grow within a box that does not.
+    const coming = new MutationObserver(watchChildren)
+    coming.observe(element, { childList: true })
     element.addEventListener('scroll', measure, { passive: true })
     return () => {
       watch.disconnect()
+      coming.disconnect()
       element.removeEventListener('scroll', measure)
     }
   }, [ref])
