@@ -24,6 +24,9 @@ function temporary() {
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
 
+const warehouseIn = ({ path }: { path: string }) =>
+  openDuckdb({ path: join(path, 'w.duckdb'), tempDir: join(path, 'tmp'), memoryMb: 256, threads: 1 })
+
 test('a number where ids of users lie is the person; any other number stays', async () => {
   using folder = temporary()
   const person = { id: '1042', pseudonym }
@@ -54,12 +57,7 @@ test('a number where ids of users lie is the person; any other number stays', as
   // Such an id is none, and null is nobody's.
   for (const id of ['null', 'true', 'NaN']) assert.equal(mentions('{"user_id":null,"userId":true}', { id, pseudonym }), false)
 
-  await using warehouse = openDuckdb({
-    path: join(folder.path, 'w.duckdb'),
-    tempDir: join(folder.path, 'tmp'),
-    memoryMb: 256,
-    threads: 1,
-  })
+  await using warehouse = warehouseIn(folder)
   using session = await warehouse.session()
   for (const [at, raw] of rows.entries())
     await session.run(`insert into bronze.orders_raw (event_id, user_id, raw_event) values ($1, 'u2', $2)`, [String(at), raw])
@@ -104,12 +102,7 @@ for (const id of IDS) {
     assert.deepEqual([...eraseFromLogs(logs, person)], [['a.log', 2]])
     assert.deepEqual([readFileSync(join(logs, 'a.log'), 'utf8'), [...searchLogs(logs, person)]], [lines(pseudonym), []])
 
-    await using warehouse = openDuckdb({
-      path: join(folder.path, 'w.duckdb'),
-      tempDir: join(folder.path, 'tmp'),
-      memoryMb: 256,
-      threads: 1,
-    })
+    await using warehouse = warehouseIn(folder)
     using session = await warehouse.session()
     await session.run("insert into bronze.orders_raw (event_id, user_id, raw_event) values ('a', 'u2', $1), ('b', $2, $3)", [
       named(id),

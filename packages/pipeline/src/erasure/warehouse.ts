@@ -1,3 +1,4 @@
+import { literal } from '../etl/dialect.ts'
 import type { Session } from '../warehouse/warehouse.ts'
 import {
   erasedProperties,
@@ -80,10 +81,10 @@ function namedInJson(text: string, id: string): string {
     formsOf(id).flatMap((form) => [`"${form}"`, `"${form}\\`]),
   )
   if (!isNumeric(id)) return asText
-  return `(${asText} or regexp_matches(${text}, ${literal(String.raw`"(user_?id|userId)\\*"\s*:\s*${namePattern(id)}`)}))`
+  return `(${asText} or regexp_matches(${text}, ${inText(String.raw`"(user_?id|userId)\\*"\s*:\s*${namePattern(id)}`)}))`
 }
 
-const holdsAny = (text: string, parts: readonly string[]) => `(${parts.map((part) => `contains(${text}, ${literal(part)})`).join(' or ')})`
+const holdsAny = (text: string, parts: readonly string[]) => `(${parts.map((part) => `contains(${text}, ${inText(part)})`).join(' or ')})`
 
 async function rewritten(
   session: Session,
@@ -128,7 +129,7 @@ function mayMention(text: string, { id }: Person): string {
   const forms = formsOf(id)
   if (isTelling(id)) return holdsAny(text, forms)
   const parts = forms.flatMap((form) => [`"${form}/`, `User ${form} `, ...RULES_OF_USERS.map((rule) => `${rule}/${form}`)])
-  return `(${text} = ${literal(id)} or starts_with(${text}, ${literal(`${id}/`)}) or ${namedInJson(text, id)} or ${holdsAny(text, parts)})`
+  return `(${text} = ${inText(id)} or starts_with(${text}, ${inText(`${id}/`)}) or ${namedInJson(text, id)} or ${holdsAny(text, parts)})`
 }
 
 async function textColumns(session: Session, isAll = false): Promise<TextColumn[]> {
@@ -143,4 +144,4 @@ async function textColumns(session: Session, isAll = false): Promise<TextColumn[
 
 const bare = (table: string) => table.replaceAll('"', '')
 const quoted = (name: string) => `"${name}"`
-const literal = (text: string) => `'${text.replaceAll("'", "''")}'`
+const inText = (text: string) => literal(text, 'duckdb')
